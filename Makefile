@@ -1,0 +1,73 @@
+# Every target does its own set-up (tools/setup.sh: apt and npm packages, quick when all is there).
+# The building is CMake's: see CMakePresets.json for the build folders below build/.
+.NOTPARALLEL:
+.DEFAULT_GOAL := build
+PREFIX ?= /usr/local
+BUILD = cmake --preset $(1) --log-level=WARNING && cmake --build --preset $(1)
+
+.PHONY: help setup build run demo test bench fmt lint fuzz torture asan tsan coverage install clean
+
+help:
+	@echo "make demo      build, then show the main job on real data"
+	@echo "make test      all tests; the last line is 'N passed, N failed'"
+	@echo "make build     the programs, into build/release/bin"
+	@echo "make run       build, then quarryd in the foreground (ARGS=...)"
+	@echo "make bench     the figures of docs/performance.md"
+	@echo "make lint      format, warnings of gcc and clang, clang-tidy, layers, scripts"
+	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (20)"
+	@echo "make torture   the long fault tests"
+	@echo "make asan      unit tests under ASan and UBSan; tsan: all of them under TSan"
+	@echo "make coverage  report in build/coverage/report.txt"
+	@echo "make fmt, install (PREFIX, DESTDIR), setup, clean"
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	@$(call BUILD,release)
+
+run: build
+	build/release/bin/quarryd $(ARGS)
+
+demo: build
+	@tools/demo.sh
+
+test: setup
+	@tools/run_tests.sh
+
+bench: build
+	@bench/run.sh $(ARGS)
+
+fmt: setup
+	@find src tests api bench -name '*.[ch]' 2>/dev/null | xargs -r clang-format -i
+
+lint: setup
+	@tools/lint.sh
+
+fuzz: setup
+	@tools/fuzz.sh
+
+torture: build
+	QUARRY_BIN=$(CURDIR)/build/release/bin QUARRY_ROOT=$(CURDIR) PYTHONDONTWRITEBYTECODE=1 \
+		/usr/bin/python3 -m pytest -p no:cacheprovider -q tests/torture $(ARGS)
+
+asan: setup
+	@$(call BUILD,asan)
+	@ctest --preset asan -j2
+
+tsan: setup
+	@$(call BUILD,tsan)
+	@ctest --test-dir build/tsan -L unit -j2 --output-on-failure
+
+coverage:
+	@tools/setup.sh gcovr
+	@$(call BUILD,coverage)
+	@ctest --preset coverage -j2
+	@gcovr --root . --filter src/ build/coverage -o build/coverage/report.txt
+	@tail -3 build/coverage/report.txt
+
+install: build
+	cmake --install build/release --prefix $(PREFIX)
+
+clean:
+	rm -rf build

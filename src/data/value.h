@@ -1,0 +1,34 @@
+/* value.h: one value outside of a column: literals of filters, bounds of zone maps, group keys. */
+#ifndef QUARRY_DATA_VALUE_H
+#define QUARRY_DATA_VALUE_H
+
+#include "base/json.h"
+#include "data/column.h"
+
+struct value {
+    enum type type;
+    bool is_null;
+    union {
+        bool boolean;
+        int64_t int64; /* INT64, TIMESTAMP, and DATE (days) */
+        double real;
+        struct str bytes; /* borrowed */
+    };
+};
+
+struct value value_of_column(const struct column *column, uint32_t row);
+
+/* Total order within one type; nulls first; bytes in byte order; both of the same type, or both of
+ * INT64 and DOUBLE (compared exactly), or DATE and TIMESTAMP. */
+int value_compare(const struct value *a, const struct value *b);
+
+enum status column_append_value(struct column *column, const struct value *value);
+
+/* As JSON: dates and timestamps as ISO text, JSON as itself, null as null. */
+void value_write_json(struct json_writer *w, const struct value *value);
+void column_write_json(struct json_writer *w, const struct column *column, uint32_t row);
+
+/* 64-bit hash, equal for values that compare equal within one type (0.0 and -0.0 too). */
+uint64_t value_hash(const struct value *value);
+
+#endif

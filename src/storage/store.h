@@ -1,0 +1,202 @@
+/* store.h: one tenant's data: sources, durable writes, pinned views. The face of storage.
+ *
+ * Promises: a write that source_write has returned STATUS_OK for survives kill -9 and power loss
+ * and is in every view opened later. A batch is stored wholly or not at all. A write id is stored
+ * once, also across a restart. A view never changes and never blocks writers.
+ *
+ * Threads: every call may be made from any thread. All may block on disk. Errors as stated; on a
+ * full disk writes fail with STATUS_STORAGE_FULL and succeed again by themselves when space
+ * returns; reads go on. */
+#ifndef QUARRY_STORAGE_STORE_H
+#define QUARRY_STORAGE_STORE_H
+
+#include "data/batch.h"
+#include "data/value.h"
+#include "format/parquet/parquet.h"
+#include "sys/sys.h"
+
+struct store;
+struct source;
+
+struct store_options {
+    const char *path;            /* DATA_PATH; sources/ and wal/ live below */
+    uint64_t memtable_bytes;     /* sum of all memtables that starts flushing; 0: 256 MiB */
+    uint64_t memtable_max_bytes; /* writers wait, then 429, beyond; 0: 2 x memtable_bytes */
+    int64_t flush_age_us;        /* a memtable older than this is flushed; 0: 300 s */
+    uint32_t flush_threads;      /* 0: 1 */
+    bool read_only;
+};
+
+/* Locks the directory (STATUS_CONFLICT when another process has it), loads the sources' snapshots,
+ * replays the WAL, starts the flush threads. */
+enum status store_open(struct sys *sys, const struct store_options *options,
+                       struct store **ret_store, struct error *err);
+/* Stops accepting, flushes when `flush` is set, joins the threads. Views must be closed before. */
+void store_close(struct store *store, bool flush);
+
+/* --- sources --- */
+
+enum {
+    SOURCE_ID_MAX = 128,
+    SOURCE_COLUMNS_LISTED_MAX = 64, /* partition and index columns */
+    STORE_SOURCES_MAX = 10000,
+};
+
+enum transform {
+    TRANSFORM_IDENTITY,
+    TRANSFORM_YEAR,
+    TRANSFORM_MONTH,
+    TRANSFORM_DAY,
+    TRANSFORM_HOUR
+};
+
+/* As declared by the client (contracts 1.3.3); all borrowed on the way in. */
+struct source_config {
+    struct str source_id; /* [A-Za-z0-9_][A-Za-z0-9_.-]*, at most SOURCE_ID_MAX */
+    struct str name;
+    struct str connection_string;
+    struct str data_path;
+    const struct field *fields; /* schema_definition; ids ignored on the way in */
+    uint32_t fields_len;
+    const struct str *partition_columns; /* date/timestamp columns: by day; else by value */
+    uint32_t partition_columns_len;
+    const struct str *index_columns;
+    uint32_t index_columns_len;
+    enum parquet_codec codec;
+    uint32_t max_file_size_mb;
+    bool wal_enabled; /* false: acknowledged before the disk has it; loss window documented */
+};
+
+/* Checks the id (STATUS_INVALID_ARGUMENT) and that it is new (STATUS_CONFLICT when it exists with
+ * another configuration; the same one again is fine). Durable when it returns. */
+enum status store_add_source(struct store *store, const struct source_config *config,
+                             struct error *err);
+/* Removes it with its data; views that are open go on reading. STATUS_UNKNOWN_SOURCE. */
+enum status store_remove_source(struct store *store, struct str source_id, struct error *err);
+/* A reference, to be given back with source_unref. STATUS_UNKNOWN_SOURCE. */
+enum status store_get_source(struct store *store, struct str source_id, struct source **ret_source,
+                             struct error *err);
+void source_unref(struct source *source);
+/* All sources in the order of their ids, referenced; array from malloc. */
+enum status store_list_sources(struct store *store, struct source ***ret_sources, uint32_t *ret_len,
+                               struct error *err);
+const struct source_config *source_config(const struct source *source); /* borrowed from source */
+
+/* --- schema --- */
+
+/* An immutable version of a source's columns. Column names compare byte by byte. */
+struct schema {
+    _Atomic uint32_t refs;
+    int32_t id;
+    int32_t last_field_id;
+    uint32_t fields_len;
+    struct field *fields;
+    struct arena arena;
+};
+struct schema *source_schema(struct source *source); /* referenced */
+struct schema *schema_ref(struct schema *schema);
+void schema_unref(struct schema *schema);
+/* Index, or -1. */
+int32_t schema_find(const struct schema *schema, struct str name);
+
+/* --- writing --- */
+
+enum { WRITE_ID_MAX = 200 };
+
+struct write_result {
+    uint64_t lsn;
+    uint32_t rows;
+    bool duplicate; /* this write id was stored before; rows is what it stored then */
+};
+
+/* Stores all rows of `batch` (borrowed; the store takes its own reference and the batch must not
+ * change any more). Columns that the schema lacks are added; INT64/DATE widen; any other mismatch
+ * is STATUS_SCHEMA with record and field and nothing is stored. `write_id` (data NULL: none, at
+ * most WRITE_ID_MAX bytes) is remembered for 24 hours at least. Returns when durable (or at once
+ * with wal_enabled false). STATUS_TOO_MANY_REQUESTS with retry_after_s when memory is full,
+ * STATUS_STORAGE_FULL, STATUS_UNAVAILABLE after a failed sync until a fresh segment works. */
+enum status source_write(struct source *source, struct batch *batch, struct str write_id,
+                         struct write_result *ret_result, struct error *err);
+/* Everything acknowledged so far becomes Parquet and a snapshot. */
+enum status source_flush(struct source *source, struct error *err);
+
+/* --- reading --- */
+
+struct segment; /* an immutable Parquet file with its sidecars */
+
+/* A pinned state: `segments` and `chunks` hold every row exactly once. */
+struct view {
+    struct source *source; /* referenced */
+    struct schema *schema; /* referenced; covers all segments and chunks */
+    uint64_t lsn;          /* all writes up to this are inside */
+    uint64_t snapshot_id;
+    uint64_t rows;
+    struct segment **segments; /* oldest first; referenced */
+    uint32_t segments_len;
+    struct batch **chunks; /* unflushed rows, oldest first; referenced */
+    uint32_t chunks_len;
+};
+enum status view_open(struct source *source, struct view *ret_view, struct error *err);
+void view_close(struct view *view);
+
+struct segment_info {
+    const char *path; /* full, NUL-ended */
+    uint64_t id;      /* unique within the source, ascending by age */
+    uint64_t rows;
+    uint64_t bytes;
+    int32_t schema_id;
+};
+struct segment_info segment_info(const struct segment *segment);
+/* Bounds of a column over the whole segment by field id; false when unknown. *ret_nulls is the
+ * number of nulls (== rows for a column the segment does not have: then min/max are not set). */
+bool segment_bounds(const struct segment *segment, int32_t field_id, struct value *ret_min,
+                    struct value *ret_max, uint64_t *ret_nulls);
+/* A reader over the mapped file for the calling thread; give back with segment_reader_release
+ * (readers are pooled: opening parses no footer when one is idle). */
+enum status segment_reader(struct segment *segment, struct parquet_reader **ret_reader,
+                           struct error *err);
+void segment_reader_release(struct segment *segment, struct parquet_reader *reader);
+/* Parquet column of a field id in this segment, -1 when it has none (all null). */
+int32_t segment_column(const struct segment *segment, int32_t field_id);
+
+/* Row numbers (ascending) whose column equals the value, from the hash index sidecar, exact after
+ * the caller has checked the value (hash collisions are possible). `*ret_used` false: there is no
+ * index for this column here, scan instead. Rows are malloc'ed. */
+enum status segment_lookup(struct segment *segment, int32_t field_id, const struct value *value,
+                           bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
+                           struct error *err);
+/* The same for a chunk of a view; the index is built at first use for chunks of 2,048 rows and
+ * more. */
+enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str column,
+                              const struct value *value, bool *ret_used, uint32_t **ret_rows,
+                              uint32_t *ret_len, struct error *err);
+
+/* Paths of Parquet files that hold a view's unflushed rows, for readers in other processes. Written
+ * once per chunk into DATA_PATH/run/ (not synced, removed with the chunk), shared by later views.
+ * The array is malloc'ed; the strings live as long as the view. */
+enum status view_overlay_files(struct view *view, const char ***ret_paths, uint32_t *ret_len,
+                               struct error *err);
+
+/* --- statistics --- */
+
+struct source_stats {
+    uint64_t files, bytes, rows; /* rows: unflushed ones included */
+    uint64_t memtable_rows, memtable_bytes;
+    int64_t last_updated_us; /* 0: never */
+    uint64_t snapshot_id;
+    uint64_t flushes;
+    uint64_t index_entries;
+};
+void source_get_stats(struct source *source, struct source_stats *ret_stats);
+
+struct store_stats {
+    uint64_t wal_files, wal_bytes, wal_pending; /* pending: frames not yet in a snapshot */
+    char wal_current[64];
+    uint64_t memtable_bytes;
+    uint64_t wal_syncs, wal_sync_us_total;
+    uint64_t writes, rows_written, writes_refused;
+    uint64_t lsn;
+};
+void store_get_stats(struct store *store, struct store_stats *ret_stats);
+
+#endif
