@@ -14,12 +14,16 @@ def name_of(case):
 
 
 def judge(case):
-    """passed, failed or skipped; ctest says status="fail", pytest nests <failure> or <error>."""
+    """passed, failed or skipped; ctest says status="fail", pytest nests <failure> or <error>.
+    A test program that was not built is no skipped test."""
     if case.get("status") == "fail" or case.find("failure") is not None:
         return "failed"
     if case.find("error") is not None:
         return "failed"
-    if case.find("skipped") is not None or case.get("status") in ("disabled", "notrun"):
+    skipped = case.find("skipped")
+    if skipped is not None and "Unable to find" in (skipped.get("message") or ""):
+        return "failed"
+    if skipped is not None or case.get("status") in ("disabled", "notrun"):
         return "skipped"
     return "passed"
 
