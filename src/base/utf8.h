@@ -15,7 +15,7 @@ static inline bool utf8_is_valid(const char *text, size_t len)
 }
 
 /* Writes the bytes of a code point (at most 4) and returns their number. */
-size_t utf8_encode(uint32_t code_point, char out[4]);
+size_t utf8_encode(uint32_t cp, char out[4]);
 
 /* Replaces control characters and bytes that are not UTF-8 in a NUL-ended string by '?'. */
 void utf8_make_printable(char *text);
