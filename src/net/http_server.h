@@ -78,6 +78,10 @@ void http_server_get_stats(const struct http_server *server, struct http_server_
 enum http_method http_request_method(const struct http_request *request);
 struct str http_request_method_text(const struct http_request *request);
 struct str http_request_path(const struct http_request *request); /* percent-decoded, no query */
+/* The path as it was sent, still percent-escaped (so that %2F is no '/'), without the query. */
+struct str http_request_target(const struct http_request *request);
+/* What stands after '?', as it was sent; "" when nothing. */
+struct str http_request_query_text(const struct http_request *request);
 struct str http_request_header(const struct http_request *request,
                                const char *name); /* or data NULL */
 struct str http_request_query(const struct http_request *request, const char *name); /* decoded */

@@ -36,23 +36,24 @@ bool service_kind_parse(struct str text, enum service_kind *ret_kind);
 
 enum field_where { IN_PATH, IN_QUERY, IN_HEADER, IN_BODY, IN_EITHER };
 
+/* Not data/type.h: what a request may hold, hence struct op_field and FIELD_. */
 enum field_type {
-    TYPE_STRING,
-    TYPE_INT,
-    TYPE_NUMBER,
-    TYPE_BOOL,
-    TYPE_ANY,
-    TYPE_OBJECT,
-    TYPE_ARRAY,
-    TYPE_STRINGS,
-    TYPE_STRING_MAP,
-    TYPE_STRING_OR_OBJECT,
-    TYPE_LIST, /* array of objects, see `shape` */
+    FIELD_STRING,
+    FIELD_INT,
+    FIELD_NUMBER,
+    FIELD_BOOL,
+    FIELD_ANY,
+    FIELD_OBJECT,
+    FIELD_ARRAY,
+    FIELD_STRINGS,
+    FIELD_STRING_MAP,
+    FIELD_STRING_OR_OBJECT,
+    FIELD_LIST, /* array of objects, see `shape` */
 };
 
 struct shape;
 
-struct field {
+struct op_field {
     const char *name; /* NULL ends a list */
     enum field_where where;
     enum field_type type;
@@ -68,7 +69,7 @@ struct field {
 struct shape {
     const char *name;
     const char *help;
-    const struct field *fields;
+    const struct op_field *fields;
 };
 
 enum permission { PERMISSION_NONE, PERMISSION_READ, PERMISSION_WRITE, PERMISSION_ADMIN };
@@ -100,7 +101,7 @@ struct operation {
     unsigned flags;
     uint64_t body_max;
     const char *summary;
-    const struct field *fields;
+    const struct op_field *fields;
 };
 
 struct operation_alias {
@@ -117,10 +118,10 @@ const struct shape *shape_at(size_t index);
 /* By name; operations of every service have no twin of the same name. NULL: none. */
 const struct operation *operation_find(const char *name);
 /* Index in fields, -1 when there is none. */
-int field_find(const struct field *fields, struct str name);
+int field_find(const struct op_field *fields, struct str name);
 
 const char *permission_name(enum permission permission);
 /* "a string", "an integer" ...: for messages */
-const char *field_type_name(const struct field *field);
+const char *field_type_name(const struct op_field *field);
 
 #endif

@@ -14,23 +14,45 @@
 #include "net/http_server.h"
 #include "service/metrics.h"
 #include "service/operation.h"
+#include "service/router.h"
 #include "sys/sys.h"
 
 struct service;
+
+/* A decoded field; what is not of its type is zero. */
+struct field_value {
+    bool present; /* in the request and not null; a default does not count */
+    struct str text;
+    int64_t integer;
+    double number;
+    bool boolean;
+    yyjson_val *json; /* from a JSON body only */
+};
 
 /* One request on its way through a handler. */
 struct request {
     struct http_request *http;
     const struct operation *operation;
     struct service *service;
-    void *context;         /* the service's own state */
-    struct arena *arena;   /* freed after the answer */
-    struct error error;    /* handlers put their failure here and return its status */
-    struct str request_id; /* X-Request-Id of the client when sane, else a new uuid v7 */
-    yyjson_val *body;      /* validated JSON body with an object at its root, or NULL */
-    int64_t started_us;    /* monotonic */
+    void *context;            /* the service's own state */
+    struct arena *arena;      /* freed after the answer */
+    struct error error;       /* handlers put their failure here and return its status */
+    struct str request_id;    /* X-Request-Id of the client when sane, else a new uuid v7 */
+    yyjson_val *body;         /* validated JSON body with an object at its root, or NULL */
+    int64_t started_us;       /* monotonic */
+    enum body_kind body_kind; /* what Content-Type announced; JSON when there was none */
+    struct str encoding;      /* Content-Encoding of an ENCODED_BODY operation; data NULL: none */
+    /* the framework's own */
+    struct field_value *values; /* in the order of operation->fields */
+    const struct route *route;
+    yyjson_doc *doc;
+    int status;   /* HTTP status of the answer, 0: none yet */
+    bool started; /* a streamed answer was begun */
 };
 
+/* Does the deed and answers, or returns a failure (with request->error set by passing
+ * &request->error down), which the framework answers; after request_begin a failure cuts the
+ * connection instead, so handlers tell the client in the stream before they return it. */
 typedef enum status (*request_handler)(struct request *request);
 
 /* Decoded inputs. Path, query and JSON fields were checked against the operation's field list
@@ -45,9 +67,29 @@ yyjson_val *request_json(const struct request *request,
                          const char *field);                        /* NULL: absent or null */
 bool request_has(const struct request *request, const char *field); /* present, not null */
 
-/* Answers with a JSON body made by the caller. */
+/* For RAW_BODY operations, whose bodies the framework does not touch: decodes and validates `text`,
+ * a JSON object with the operation's BODY and EITHER fields. `done` names one field that the
+ * handler has dealt with itself: it may be absent from `text` (NULL: none). `text` is not kept, the
+ * values live as long as the request. Once for each request. */
+enum status request_decode_json(struct request *request, struct str text, const char *done);
+
+/* Answers with a JSON body made by the caller; a failed buffer answers 500 instead. */
 void request_respond_json(struct request *request, int status, struct buf *body /* taken */);
 void request_respond_error(struct request *request, const struct error *err);
+/* Any other whole body. */
+void request_respond_text(struct request *request, int status, struct str content_type,
+                          struct buf *body /* taken */);
+/* Begins a streamed answer; go on with http_write and http_end. */
+enum status request_begin(struct request *request, int status, struct str content_type,
+                          struct error *err);
+/* The members "success": false, "error_message", "error" into an object that the caller has begun:
+ * for events in a stream. */
+void request_write_error(const struct request *request, struct json_writer *w,
+                         const struct error *err);
+/* Which of the kinds of answer the client likes best by its Accept header: JSON also for wildcards
+ * and for none. */
+enum accept_kind { ACCEPT_JSON, ACCEPT_NDJSON, ACCEPT_SSE, ACCEPT_CSV };
+enum accept_kind request_accept(const struct request *request);
 
 struct service_handler {
     const char *operation; /* its name in api/operations.def */
@@ -62,9 +104,9 @@ struct service_options {
     struct http_server_options http; /* callbacks are set by the framework */
     const struct service_handler *handlers;
     size_t handlers_len;
-    void *context;
-    /* Detail for /health: writes members into the begun object `details`; false: unhealthy, with
-     * *ret_status text. May be NULL. */
+    void *context; /* handed to handlers and to the calls below */
+    /* Detail for /health: writes members, `timestamp` among them, into the begun object `details`;
+     * false: unhealthy, with *ret_status text. May be NULL. */
     bool (*health)(void *context, struct json_writer *details, const char **ret_status);
     /* Not ready (503) while false. May be NULL. */
     bool (*ready)(void *context);
@@ -76,6 +118,9 @@ enum status service_start(const struct service_options *options, struct service 
                           struct error *err);
 uint16_t service_port(const struct service *service);
 struct metrics *service_metrics(struct service *service);
+/* /ready answers 503 from now on, everything else goes on. */
+void service_drain(struct service *service);
+/* Drains, lets requests end for at most `grace_ms`, closes, frees. NULL is fine. */
 void service_stop(struct service *service, uint32_t grace_ms);
 
 #endif

@@ -24,6 +24,7 @@ struct store_options {
     uint64_t memtable_max_bytes; /* writers wait, then 429, beyond; 0: 2 x memtable_bytes */
     int64_t flush_age_us;        /* a memtable older than this is flushed; 0: 300 s */
     uint32_t flush_threads;      /* 0: 1 */
+    uint64_t wal_segment_bytes;  /* 0: 64 MiB */
     bool read_only;
 };
 
@@ -64,7 +65,9 @@ struct source_config {
     uint32_t index_columns_len;
     enum parquet_codec codec;
     uint32_t max_file_size_mb;
-    bool wal_enabled; /* false: acknowledged before the disk has it; loss window documented */
+    bool wal_enabled; /* false: acknowledged once it can be read; the log is written behind it, so a
+                       * crash loses what was acknowledged since the last sync (one group commit,
+                       * milliseconds; all unflushed rows if the log itself failed) */
 };
 
 /* Checks the id (STATUS_INVALID_ARGUMENT) and that it is new (STATUS_CONFLICT when it exists with
@@ -124,7 +127,10 @@ enum status source_flush(struct source *source, struct error *err);
 
 struct segment; /* an immutable Parquet file with its sidecars */
 
-/* A pinned state: `segments` and `chunks` hold every row exactly once. */
+/* A pinned state: `segments` and `chunks` hold every row exactly once. A column of a segment or
+ * chunk may be narrower than in the schema (written before it widened: INT64 for DOUBLE, DATE for
+ * TIMESTAMP): readers widen; segment_bounds answers in the segment's own type. A column that a
+ * chunk or segment lacks is null there. */
 struct view {
     struct source *source; /* referenced */
     struct schema *schema; /* referenced; covers all segments and chunks */
@@ -135,6 +141,7 @@ struct view {
     uint32_t segments_len;
     struct batch **chunks; /* unflushed rows, oldest first; referenced */
     uint32_t chunks_len;
+    struct view_int *impl; /* the store's own: what it has pinned */
 };
 enum status view_open(struct source *source, struct view *ret_view, struct error *err);
 void view_close(struct view *view);
@@ -184,8 +191,9 @@ struct source_stats {
     uint64_t memtable_rows, memtable_bytes;
     int64_t last_updated_us; /* 0: never */
     uint64_t snapshot_id;
-    uint64_t flushes;
+    uint64_t flushes, flush_failures; /* since the start */
     uint64_t index_entries;
+    char flush_error[160]; /* why the last flush failed; "" when it succeeded */
 };
 void source_get_stats(struct source *source, struct source_stats *ret_stats);
 

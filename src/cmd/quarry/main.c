@@ -1,0 +1,103 @@
+/* main.c: `quarry`, the command line: picks the command. One file a command; the table is here. */
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/quarry/cli.h"
+#include "quarry_version.h"
+
+static const struct command commands[] = {
+    {"sources", "list | add SOURCE [OPTIONS] | show SOURCE | remove SOURCE | flush SOURCE",
+     "sources_add", "Lists, declares, shows, removes, flushes sources.", run_sources},
+    {"write", "SOURCE FILE|-", "data_write", "Stores the records of a file as one atomic batch.",
+     run_write},
+    {"load", "SOURCE FILE...", NULL,
+     "Loads files of any size in batches, with progress and resume.", run_load},
+    {"convert", "FORMAT FILE", NULL,
+     "Prints the records of a file as NDJSON, as `load` would send them.", run_convert},
+    {"search", "SOURCE...", "data_search", "Finds records by filters.", run_search},
+    {"aggregate", "SOURCE...", "data_aggregate", "Computes counts, sums and so on over records.",
+     run_aggregate},
+    {"sql", "['SELECT ...'|-]", "query_sql", "Runs a statement; without one, an interactive shell.",
+     run_sql},
+    {"health", "", "health", "Asks the server how it is.", run_health},
+    {"stats", "", "tenant_stats", "Totals of the tenant and its sources.", run_stats},
+    {"api", "[OPERATION]", NULL, "Lists the server's operations, or explains one.", run_api},
+};
+
+const struct command *command_at(size_t index)
+{
+    return index < sizeof commands / sizeof commands[0] ? &commands[index] : NULL;
+}
+
+static const struct command *command_find(const char *name)
+{
+    const struct command *command;
+    for (size_t i = 0; (command = command_at(i)); i++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
+
+static void print_help(FILE *out)
+{
+    const struct command *command;
+    fprintf(out,
+            "quarry %s: the command line of Quarry\n\n"
+            "usage: quarry COMMAND [OPERANDS] [--url URL] [--json] [--wide]\n\n",
+            QUARRY_VERSION);
+    for (size_t i = 0; (command = command_at(i)); i++)
+        fprintf(out, "  %-10s %s\n", command->name, command->summary);
+    fprintf(out,
+            "\n`quarry COMMAND --help` explains one. The server is --url, else QUARRY_URL, else\n"
+            "http://127.0.0.1:8000. Exit status: 0 done, 1 refused by the server, 2 usage,\n"
+            "3 no answer, 4 bad input, 130 interrupted.\n");
+}
+
+/* The common options may stand before the command too. */
+static int skip_common(struct cli *cli, int argc, char **argv, int at)
+{
+    for (; at < argc && argv[at][0] == '-'; at++) {
+        if (strcmp(argv[at], "--json") == 0)
+            cli->json = true;
+        else if (strcmp(argv[at], "--wide") == 0)
+            cli->wide = true;
+        else if (strcmp(argv[at], "--url") == 0 && at + 1 < argc)
+            cli->url = argv[++at];
+        else
+            break;
+    }
+    return at;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {.url = getenv("QUARRY_URL")};
+    if (!cli.url || !*cli.url)
+        cli.url = "http://127.0.0.1:8000";
+    if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        (void)setlocale(LC_CTYPE, ""); /* widths may be off, nothing else */
+    (void)signal(SIGPIPE, SIG_IGN);
+    int at = skip_common(&cli, argc, argv, 1);
+    const char *name = at < argc ? argv[at] : "help";
+    if (strcmp(name, "--version") == 0) {
+        printf("quarry %s\n", QUARRY_VERSION);
+        return EXIT_DONE;
+    }
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        const struct command *about = at + 1 < argc ? command_find(argv[at + 1]) : NULL;
+        if (about) {
+            char *help[] = {"--help"};
+            return about->run(&cli, about, 1, help);
+        }
+        print_help(stdout);
+        return at < argc ? EXIT_DONE : EXIT_USAGE;
+    }
+    const struct command *command = command_find(name);
+    if (!command) {
+        cli_complain("no command is called \"%s\"; see quarry help", name);
+        return EXIT_USAGE;
+    }
+    return command->run(&cli, command, argc - at - 1, argv + at + 1);
+}

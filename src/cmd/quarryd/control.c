@@ -1,0 +1,184 @@
+#include "cmd/quarryd/control.h"
+
+#include <stdlib.h>
+
+#include "quarry_version.h"
+#include "services/catalog/catalog.h"
+#include "services/gateway/gateway.h"
+#include "services/interpreter/interpreter.h"
+#include "services/monitoring/monitoring.h"
+#include "services/optimizer/optimizer.h"
+
+struct control {
+    const struct quarryd_options *options;
+    struct sys *sys;
+    const struct log *log;
+    struct supervisor *supervisor;
+    struct service *services[SERVICE_COUNT]; /* those without an object of their own */
+    struct operation_service *operation;
+    struct monitoring *monitoring;
+    uint16_t ports[SERVICE_COUNT];
+};
+
+static uint16_t port_setting(const struct control *control, enum service_kind kind)
+{
+    static const enum setting settings[SERVICE_COUNT] = {
+        [SERVICE_GATEWAY] = SETTING_GATEWAY_PORT,
+        [SERVICE_OPERATION] = SETTING_OPERATION_PORT,
+        [SERVICE_OPTIMIZER] = SETTING_OPTIMIZER_PORT,
+        [SERVICE_CATALOG] = SETTING_CATALOG_PORT,
+        [SERVICE_MONITORING] = SETTING_MONITORING_PORT,
+        [SERVICE_INTERPRETER] = SETTING_INTERPRETER_PORT,
+        [SERVICE_TENANT] = SETTING_REST_PORT,
+    };
+    return (uint16_t)settings_int(control->options->settings, settings[kind]);
+}
+
+static struct service_options base_options(const struct control *control, enum service_kind kind)
+{
+    const struct settings *settings = control->options->settings;
+    return (struct service_options){
+        .kind = kind,
+        .version = QUARRY_VERSION,
+        .sys = control->sys,
+        .log = control->log,
+        .http = {.host = options_address(settings_text(settings, SETTING_BIND_HOST)),
+                 .port = port_setting(control, kind),
+                 .workers = (uint32_t)settings_int(settings, SETTING_HTTP_WORKERS),
+                 .connections_max = (uint32_t)settings_int(settings, SETTING_HTTP_CONNECTIONS_MAX),
+                 .idle_timeout_s =
+                     (uint32_t)settings_int(settings, SETTING_HTTP_IDLE_TIMEOUT_SECONDS),
+                 .request_timeout_s =
+                     (uint32_t)settings_int(settings, SETTING_HTTP_REQUEST_TIMEOUT_SECONDS)}};
+}
+
+static bool node_status(void *context, struct node_status *ret)
+{
+    struct control *control = context;
+    if (!control->supervisor)
+        return false;
+    supervisor_status(control->supervisor, ret);
+    return true;
+}
+
+static enum status start_operation(struct control *control, const struct service_options *base,
+                                   struct service **ret, struct error *err)
+{
+    const struct operation_options options = {.node = node_status, .context = control};
+    TRY(operation_start(base, &options, &control->operation, err));
+    *ret = operation_service(control->operation);
+    return STATUS_OK;
+}
+
+static enum status start_monitoring(struct control *control, const struct service_options *base,
+                                    struct service **ret, struct error *err)
+{
+    const struct settings *settings = control->options->settings;
+    TRY(monitoring_start(base, (uint32_t)settings_int(settings, SETTING_PROBE_TIMEOUT_MS),
+                         &control->monitoring, err));
+    *ret = monitoring_service(control->monitoring);
+    return STATUS_OK;
+}
+
+static enum status start_one(struct control *control, enum service_kind kind, struct error *err)
+{
+    const struct service_options base = base_options(control, kind);
+    struct service *service = NULL;
+    enum status status = STATUS_OK;
+    switch (kind) {
+    case SERVICE_GATEWAY:
+        status = gateway_start(&base, &service, err);
+        break;
+    case SERVICE_OPERATION:
+        status = start_operation(control, &base, &service, err);
+        break;
+    case SERVICE_OPTIMIZER:
+        status = optimizer_start(&base, &service, err);
+        break;
+    case SERVICE_CATALOG:
+        status = catalog_start(&base, &service, err);
+        break;
+    case SERVICE_MONITORING:
+        status = start_monitoring(control, &base, &service, err);
+        break;
+    case SERVICE_INTERPRETER:
+        status = interpreter_start(&base, &service, err);
+        break;
+    case SERVICE_TENANT:
+    case SERVICE_COUNT:
+        return STATUS_OK; /* the node is a process of its own */
+    }
+    if (status != STATUS_OK)
+        return error_wrap(err, "the %s service cannot start on %s port %u", service_info(kind)->key,
+                          base.http.host, (unsigned)base.http.port);
+    control->services[kind] = service;
+    control->ports[kind] = service_port(service);
+    return STATUS_OK;
+}
+
+enum status control_start(const struct quarryd_options *options, struct sys *sys,
+                          const struct log *log, struct supervisor *supervisor,
+                          struct control **ret_control, struct error *err)
+{
+    struct control *control = calloc(1, sizeof *control);
+    if (!control)
+        return error_no_memory(err);
+    control->options = options;
+    control->sys = sys;
+    control->log = log;
+    control->supervisor = supervisor;
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        if (!(options->services & 1u << i))
+            continue;
+        enum status status = start_one(control, (enum service_kind)i, err);
+        if (status != STATUS_OK) {
+            control_stop(control, 0);
+            return status;
+        }
+    }
+    *ret_control = control;
+    return STATUS_OK;
+}
+
+void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COUNT])
+{
+    memcpy(ports, control->ports, sizeof control->ports);
+}
+
+/* All seven are probed: those that another process runs at their usual ports. */
+void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT])
+{
+    const struct settings *settings = control->options->settings;
+    for (int i = 0; control->monitoring && i < SERVICE_COUNT; i++) {
+        enum service_kind kind = (enum service_kind)i;
+        enum setting host = kind == SERVICE_TENANT ? SETTING_REST_HOST : SETTING_BIND_HOST;
+        const char *address = options_address(settings_text(settings, host));
+        if (strcmp(address, "0.0.0.0") == 0)
+            address = "127.0.0.1";
+        else if (strcmp(address, "::") == 0)
+            address = "::1";
+        monitoring_set_target(control->monitoring, kind, address,
+                              ports[i] ? ports[i] : port_setting(control, kind));
+    }
+}
+
+void control_stop(struct control *control, uint32_t grace_ms)
+{
+    if (!control)
+        return;
+    int64_t end_us = sys_mono_us(control->sys) + (int64_t)grace_ms * 1000;
+    for (int i = 0; i < SERVICE_COUNT; i++)
+        if (control->services[i])
+            service_drain(control->services[i]);
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        int64_t left_us = end_us - sys_mono_us(control->sys);
+        uint32_t left_ms = left_us > 0 ? (uint32_t)(left_us / 1000) : 0;
+        if (i == SERVICE_OPERATION)
+            operation_stop(control->operation, left_ms);
+        else if (i == SERVICE_MONITORING)
+            monitoring_stop(control->monitoring, left_ms);
+        else
+            service_stop(control->services[i], left_ms);
+    }
+    free(control);
+}

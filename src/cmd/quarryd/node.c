@@ -1,0 +1,134 @@
+#include "cmd/quarryd/node.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cmd/quarryd/notify.h"
+#include "cmd/quarryd/ports.h"
+#include "quarry_version.h"
+#include "services/tenant/tenant.h"
+#include "sys/process.h"
+
+enum {
+    LOCK_RETRY_US = 50000, /* a node that was killed a moment ago may still hold its lock */
+    LOCK_RETRIES = 20,
+};
+
+static void tell(const struct quarryd_options *options, const char *line)
+{
+    if (!options->supervised)
+        return;
+    ssize_t written = write(PROCESS_CHANNEL_FD, line, strlen(line));
+    (void)written; /* a dead supervisor is noticed by the wait below */
+}
+
+static enum status worker_path(const struct settings *settings, char out[SYS_PATH_MAX],
+                               struct error *err)
+{
+    char folder[SYS_PATH_MAX];
+    const char *given = settings_text(settings, SETTING_SQL_WORKER_PATH);
+    if (given[0])
+        return sys_path(out, err, "%s", given);
+    TRY(process_own_folder(folder, sizeof folder, err));
+    return sys_path(out, err, "%s/quarry-sql-worker", folder);
+}
+
+static enum status start(const struct quarryd_options *options, struct sys *sys,
+                         const struct log *log, const char *sql_worker,
+                         struct tenant_node **ret_node, struct error *err)
+{
+    const struct settings *settings = options->settings;
+    const struct tenant_node_options node = {
+        .sys = sys,
+        .log = log,
+        .version = QUARRY_VERSION,
+        .tenant_id = settings_text(settings, SETTING_TENANT_ID),
+        .tenant_name = settings_text(settings, SETTING_TENANT_NAME),
+        .data_path = settings_text(settings, SETTING_DATA_PATH),
+        .sql_worker_path = sql_worker,
+        .host = options_address(settings_text(settings, SETTING_REST_HOST)),
+        .port = (uint16_t)settings_int(settings, SETTING_REST_PORT),
+        .max_concurrent_searches =
+            (uint32_t)settings_int(settings, SETTING_MAX_CONCURRENT_SEARCHES),
+        .sql_workers_min = (uint32_t)settings_int(settings, SETTING_MIN_WORKERS),
+        .sql_workers_max = (uint32_t)settings_int(settings, SETTING_MAX_WORKERS),
+        .memtable_bytes = (uint64_t)settings_int(settings, SETTING_MEMTABLE_MB) << 20,
+        .flush_interval_us = settings_int(settings, SETTING_FLUSH_AGE_SECONDS) * 1000000,
+        .sql_memory_bytes = (uint64_t)settings_int(settings, SETTING_SQL_MEMORY_MB) << 20,
+        .idle_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_IDLE_TIMEOUT_SECONDS),
+    };
+    enum status status = tenant_node_start(&node, ret_node, err);
+    for (int i = 0; status == STATUS_CONFLICT && i < LOCK_RETRIES; i++) {
+        sys_sleep_us(sys, LOCK_RETRY_US);
+        status = tenant_node_start(&node, ret_node, err);
+    }
+    return status;
+}
+
+/* True: asked to stop. False: the supervisor is gone. */
+static bool wait_for_end(const struct quarryd_options *options, int signals)
+{
+    struct pollfd fds[2] = {
+        {.fd = signals, .events = POLLIN},
+        {.fd = options->supervised ? PROCESS_CHANNEL_FD : -1, .events = POLLIN}};
+    for (;;) {
+        struct signalfd_siginfo info;
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return true;
+        if (fds[0].revents & POLLIN && read(signals, &info, sizeof info) == sizeof info &&
+            (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT))
+            return true;
+        char byte;
+        if (fds[1].revents && read(PROCESS_CHANNEL_FD, &byte, 1) <= 0)
+            return false;
+    }
+}
+
+static int fail(const struct quarryd_options *options, const struct error *err)
+{
+    char line[NODE_LINE_MAX];
+    snprintf(line, sizeof line, "FAIL %.480s%s%.480s\n", err->message, err->cause[0] ? ": " : "",
+             err->cause);
+    tell(options, line);
+    if (!options->supervised)
+        fprintf(stderr, "quarryd: the tenant node cannot start: %s%s%s\n", err->message,
+                err->cause[0] ? ": " : "", err->cause);
+    return 1;
+}
+
+int node_main(const struct quarryd_options *options, struct sys *sys, struct log *log, int signals)
+{
+    struct error err = ERROR_INIT;
+    struct tenant_node *node = NULL;
+    char sql_worker[SYS_PATH_MAX], line[64];
+    log->service = service_info(SERVICE_TENANT)->name;
+    enum status status = worker_path(options->settings, sql_worker, &err);
+    if (status == STATUS_OK)
+        status = start(options, sys, log, sql_worker, &node, &err);
+    if (status != STATUS_OK)
+        return fail(options, &err);
+    uint16_t ports[SERVICE_COUNT] = {[SERVICE_TENANT] = tenant_node_port(node)};
+    if (!options->supervised && options->ports_file)
+        status = ports_write(sys, options->ports_file, ports, &err);
+    if (status != STATUS_OK) {
+        tenant_node_stop(node, 0);
+        return fail(options, &err);
+    }
+    snprintf(line, sizeof line, "READY %u\n", (unsigned)ports[SERVICE_TENANT]);
+    tell(options, line);
+    if (!options->supervised)
+        notify_manager("READY=1");
+    log_event(log, LOG_INFO, "serving", LOG_NUM("port", ports[SERVICE_TENANT]));
+    if (!wait_for_end(options, signals))
+        _exit(1);
+    log_event(log, LOG_INFO, "stopping", LOG_NUM("pid", getpid()));
+    tenant_node_stop(
+        node, (uint32_t)settings_int(options->settings, SETTING_SHUTDOWN_GRACE_SECONDS) * 1000);
+    log_event(log, LOG_INFO, "stopped", LOG_NUM("pid", getpid()));
+    return 0;
+}

@@ -1,0 +1,227 @@
+#include "cmd/quarryd/supervisor.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "cmd/quarryd/node.h"
+#include "sys/process.h"
+
+enum { ARGUMENTS_MAX = 256 };
+static const int64_t backoff_first_us = 1000000, backoff_max_us = 30000000;
+static const int64_t backoff_reset_us = 60000000;
+
+struct supervisor {
+    const struct quarryd_options *options;
+    struct sys *sys;
+    const struct log *log;
+    struct process process;
+    char line[NODE_LINE_MAX]; /* what the node has said, up to its newline */
+    size_t line_len;
+    bool was_ready;       /* once: from then on an end is a crash */
+    int64_t backoff_us;   /* next wait */
+    int64_t due_us;       /* monotonic time of the next start while backing off */
+    int64_t up_us;        /* monotonic time of the last READY */
+    pthread_mutex_t lock; /* of status */
+    struct node_status status;
+};
+
+static void set_state(struct supervisor *s, enum node_state state)
+{
+    pthread_mutex_lock(&s->lock);
+    s->status.state = state;
+    s->status.pid = s->process.pid;
+    s->status.since_us = sys_now_us(s->sys);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void supervisor_status(struct supervisor *s, struct node_status *ret)
+{
+    pthread_mutex_lock(&s->lock);
+    *ret = s->status;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Our own arguments again, so that settings mean the same there, then what makes it a node. */
+static enum status spawn(struct supervisor *s, struct error *err)
+{
+    char *argv[ARGUMENTS_MAX];
+    char port[32];
+    int n = 0;
+    if (s->options->argc > ARGUMENTS_MAX - 4)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "more than %d arguments", ARGUMENTS_MAX - 4);
+    for (; n < s->options->argc; n++)
+        argv[n] = s->options->argv[n];
+    argv[n++] = (char *)(uintptr_t) "--node";
+    argv[n++] = (char *)(uintptr_t) "--supervised";
+    if (s->status.port) {
+        snprintf(port, sizeof port, "--rest-port=%u", (unsigned)s->status.port);
+        argv[n++] = port;
+    }
+    argv[n] = NULL;
+    const struct process_options options = {
+        .executable = "/proc/self/exe", .argv = argv, .channel = true, .die_with_parent = true};
+    s->line_len = 0;
+    TRY(process_spawn(&options, &s->process, err));
+    set_state(s, NODE_STARTING);
+    return STATUS_OK;
+}
+
+enum status supervisor_start(const struct quarryd_options *options, struct sys *sys,
+                             const struct log *log, struct supervisor **ret, struct error *err)
+{
+    struct supervisor *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_no_memory(err);
+    s->options = options;
+    s->sys = sys;
+    s->log = log;
+    s->process = PROCESS_NONE;
+    s->backoff_us = backoff_first_us;
+    pthread_mutex_init(&s->lock, NULL);
+    snprintf(s->status.tenant_id, sizeof s->status.tenant_id, "%.*s",
+             (int)sizeof s->status.tenant_id - 1,
+             settings_text(options->settings, SETTING_TENANT_ID));
+    enum status status = spawn(s, err);
+    if (status != STATUS_OK) {
+        pthread_mutex_destroy(&s->lock);
+        free(s);
+        return error_wrap(err, "the tenant node cannot be started");
+    }
+    *ret = s;
+    return STATUS_OK;
+}
+
+int supervisor_poll(struct supervisor *s, struct pollfd fds[SUPERVISOR_FDS])
+{
+    fds[0] = (struct pollfd){.fd = s->process.pid ? s->process.pidfd : -1, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = s->process.channel, .events = POLLIN};
+    if (s->status.state != NODE_BACKING_OFF)
+        return -1;
+    int64_t us = s->due_us - sys_mono_us(s->sys);
+    return us <= 0 ? 0 : (int)(us / 1000) + 1;
+}
+
+/* --- what the node says --- */
+
+static void on_ready(struct supervisor *s, uint16_t port)
+{
+    pthread_mutex_lock(&s->lock);
+    s->status.port = port;
+    pthread_mutex_unlock(&s->lock);
+    s->was_ready = true;
+    s->up_us = sys_mono_us(s->sys);
+    set_state(s, NODE_RUNNING);
+    log_event(s->log, LOG_INFO, "tenant node ready", LOG_NUM("pid", s->process.pid),
+              LOG_NUM("port", port));
+}
+
+static void read_channel(struct supervisor *s)
+{
+    ssize_t n = recv(s->process.channel, s->line + s->line_len, sizeof s->line - 1 - s->line_len,
+                     MSG_DONTWAIT);
+    unsigned port = 0;
+    if (n <= 0)
+        return;
+    s->line_len += (size_t)n;
+    s->line[s->line_len] = 0;
+    if (s->status.state == NODE_STARTING && memchr(s->line, '\n', s->line_len) &&
+        sscanf(s->line, "READY %u", &port) == 1) // NOLINT: our own words
+        on_ready(s, (uint16_t)port);
+}
+
+/* --- its end --- */
+
+static void describe_end(struct supervisor *s, const struct process_end *end, char *out, size_t cap)
+{
+    int words = 0;
+    if (str_starts(str_make(s->line, s->line_len), STR("FAIL ")))
+        words = (int)strcspn(s->line, "\n");
+    if (words)
+        snprintf(out, cap, "%.*s", words - 5, s->line + 5);
+    else if (end->signal)
+        snprintf(out, cap, "killed by signal %d (%s)", end->signal, sigabbrev_np(end->signal));
+    else
+        snprintf(out, cap, "exit status %d", end->exit_code);
+}
+
+static enum status on_end(struct supervisor *s, const struct process_end *end, struct error *err)
+{
+    char how[NODE_LINE_MAX];
+    read_channel(s);
+    describe_end(s, end, how, sizeof how);
+    process_release(&s->process);
+    s->process = PROCESS_NONE;
+    pthread_mutex_lock(&s->lock);
+    snprintf(s->status.last_end, sizeof s->status.last_end, "%.*s",
+             (int)sizeof s->status.last_end - 1, how);
+    pthread_mutex_unlock(&s->lock);
+    if (!s->was_ready) {
+        set_state(s, NODE_STOPPED);
+        return error_set(err, STATUS_UNAVAILABLE, "the tenant node did not start: %.400s", how);
+    }
+    int64_t now = sys_mono_us(s->sys);
+    if (s->status.state == NODE_RUNNING && now - s->up_us >= backoff_reset_us)
+        s->backoff_us = backoff_first_us;
+    s->due_us = now + s->backoff_us;
+    log_event(s->log, LOG_ERROR, "tenant node ended", LOG_TEXT("how", str_of(how)),
+              LOG_NUM("restart_in_ms", s->backoff_us / 1000));
+    s->backoff_us = s->backoff_us * 2 < backoff_max_us ? s->backoff_us * 2 : backoff_max_us;
+    set_state(s, NODE_BACKING_OFF);
+    return STATUS_OK;
+}
+
+static void restart(struct supervisor *s)
+{
+    struct error err = ERROR_INIT;
+    pthread_mutex_lock(&s->lock);
+    s->status.restarts++;
+    pthread_mutex_unlock(&s->lock);
+    if (spawn(s, &err) == STATUS_OK)
+        return;
+    log_error(s->log, "the tenant node cannot be started again", &err);
+    s->due_us = sys_mono_us(s->sys) + backoff_max_us;
+}
+
+enum status supervisor_step(struct supervisor *s, const struct pollfd fds[SUPERVISOR_FDS],
+                            struct error *err)
+{
+    struct process_end end;
+    if (fds[1].revents & POLLIN)
+        read_channel(s);
+    if (s->process.pid && process_wait(&s->process, 0, &end, NULL) == STATUS_OK)
+        return on_end(s, &end, err);
+    if (fds[1].revents & (POLLHUP | POLLERR) && s->process.pid) {
+        /* The node closed its end: it is about to be gone, do not spin until then. */
+        if (process_wait(&s->process, 100, &end, NULL) == STATUS_OK)
+            return on_end(s, &end, err);
+    }
+    if (s->status.state == NODE_BACKING_OFF && sys_mono_us(s->sys) >= s->due_us)
+        restart(s);
+    return STATUS_OK;
+}
+
+void supervisor_signal(struct supervisor *s, int signal)
+{
+    process_kill(&s->process, signal);
+}
+
+bool supervisor_stop(struct supervisor *s, uint32_t grace_ms)
+{
+    struct process_end end = {.exit_code = 0};
+    bool good = true;
+    if (!s)
+        return true;
+    if (s->process.pid) {
+        set_state(s, NODE_STOPPING);
+        process_kill(&s->process, SIGTERM);
+        good =
+            process_wait(&s->process, (int)grace_ms, &end, NULL) == STATUS_OK && end.exit_code == 0;
+    }
+    process_release(&s->process);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+    return good;
+}

@@ -1,0 +1,37 @@
+/* page_header_write.c: see page_header_int.h. */
+#include "format/parquet/page_header_int.h"
+#include "format/parquet/thrift_int.h"
+
+static void data_header(struct thrift_writer *w, const struct pq_header *header)
+{
+    thrift_begin_field(w, 5);
+    thrift_i32(w, 1, (int32_t)header->values);
+    thrift_i32(w, 2, header->encoding);
+    thrift_i32(w, 3, PQ_RLE);
+    thrift_i32(w, 4, PQ_RLE);
+    thrift_end(w);
+}
+
+static void dictionary_header(struct thrift_writer *w, const struct pq_header *header)
+{
+    thrift_begin_field(w, 7);
+    thrift_i32(w, 1, (int32_t)header->values);
+    thrift_i32(w, 2, PQ_PLAIN);
+    thrift_end(w);
+}
+
+void pq_header_write(struct buf *out, const struct pq_header *header)
+{
+    struct thrift_writer w;
+    thrift_writer_init(&w, out);
+    thrift_begin(&w);
+    thrift_i32(&w, 1, (int32_t)header->type);
+    thrift_i32(&w, 2, (int32_t)header->uncompressed);
+    thrift_i32(&w, 3, (int32_t)header->compressed);
+    thrift_i32(&w, 4, (int32_t)header->crc);
+    if (header->type == PQ_DATA_PAGE)
+        data_header(&w, header);
+    else
+        dictionary_header(&w, header);
+    thrift_end(&w);
+}

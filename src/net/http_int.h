@@ -1,0 +1,199 @@
+/* http_int.h: the parts of an HTTP server and who touches them.
+ *
+ *   client --bytes--> MHD's I/O thread --http_request--> queue --> worker: on_request
+ *                          ^                                          |
+ *                          +------------- resume ---------------------+
+ *
+ * A request has two holders: the I/O side (until MHD reports it as over) and, once it is queued,
+ * the worker side (until the handler returned). The last one frees it. All that both touch is
+ * guarded by request->mutex. MHD functions about a connection are called on its I/O thread only,
+ * except MHD_resume_connection, which is called under the mutex while `suspended` is set.
+ *
+ * Order of locks: server->connections_mutex, then request->mutex, then MHD's own. No
+ * lock is held when a request is put into the queue. */
+#ifndef QUARRY_NET_HTTP_INT_H
+#define QUARRY_NET_HTTP_INT_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "net/http_head.h"
+#include "net/http_server.h"
+#include "net/ring_int.h"
+#include "sys/sys.h"
+#include "sys/thread.h"
+
+enum {
+    /* A connection's memory in MHD: head, answer head, and the piece of body on its way. */
+    HTTP_POOL_BYTES = 64 * 1024,
+    /* So much of an unwanted body is read and thrown away before the connection is cut. */
+    HTTP_DISCARD_MAX = 4 * 1024 * 1024,
+    HTTP_CLIENT_TEXT_MAX = 64,
+    HTTP_SWEEP_MS = 100,
+    HTTP_LINGER_MAX = 256,
+    HTTP_LINGER_MS = 2000,
+    HTTP_LINGER_BYTES = 16 * 1024 * 1024,
+};
+
+/* Bodies being gathered in memory, all requests together; beyond: 503. */
+#define HTTP_BUFFERED_MAX ((uint64_t)1 << 30)
+
+/* Values of http_connection.deadline_ms besides a time. */
+#define HTTP_NO_DEADLINE 0
+#define HTTP_CUT         (-1) /* the sweeper has ended it: nothing may be sent any more */
+
+/* One accepted connection, from accept to close; all but deadline_ms belongs to
+ * server->connections_mutex. */
+struct http_connection {
+    struct http_connection *prev, *next;
+    int fd;
+    bool tls;
+    bool linger; /* answered before all was read: close softly (I/O thread) */
+    bool poisoned; /* nothing more is taken from it (I/O thread) */
+    struct http_request *request;
+    _Atomic int64_t deadline_ms; /* monotonic; by then the client must have sent its request */
+    char client[HTTP_CLIENT_TEXT_MAX];
+};
+
+enum http_answer { HTTP_ANSWER_NONE, HTTP_ANSWER_READY, HTTP_ANSWER_CUT };
+
+struct http_request {
+    struct http_server *server;
+    struct arena arena; /* I/O side until queued, then the worker's */
+    struct http_head head;
+    char client[HTTP_CLIENT_TEXT_MAX];
+    struct error *head_fault; /* I/O thread only */
+    bool head_taken;          /* I/O thread only */
+    bool streamed;            /* the body goes through `in`; fixed when the head is taken */
+    uint64_t body_max;
+    uint64_t body_seen; /* I/O thread only */
+    uint64_t discarded; /* I/O thread only */
+    /* The buffered body: the I/O side's until queued, then read-only. */
+    char *body;
+    size_t body_len, body_cap;
+    enum status body_fault; /* why it is not whole */
+    /* Headers of the answer: the worker's until the answer is ready. */
+    struct http_header_out *headers_out;
+    struct http_request *queue_next; /* the queue's */
+    atomic_int holders;
+    bool refused; /* I/O thread only: the queue was full */
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    struct MHD_Connection *connection; /* NULL when it is over */
+    int fd;
+    bool suspended;
+    bool queued;       /* was given to the workers */
+    bool body_open;    /* the handler asked for the streamed body */
+    bool body_reading; /* MHD was told to go on */
+    bool body_ended;
+    bool discard; /* nobody wants the rest of the body */
+    bool too_large;
+    bool timed_out; /* the reason why it is over */
+    bool waiting;   /* the worker waits for `changed` */
+    struct ring in, out;
+    enum http_answer answer;
+    bool streaming;    /* the answer goes through `out` */
+    bool out_ended, out_aborted;
+    int answer_status;
+    struct MHD_Response *response; /* I/O thread's once answer is set */
+    char *taken_body;              /* from http_respond_take */
+};
+
+struct http_header_out {
+    struct http_header_out *next;
+    const char *name, *value;
+};
+
+struct http_queue {
+    pthread_mutex_t mutex;
+    pthread_cond_t filled;
+    struct http_request *first, *last;
+    uint32_t length, length_max;
+    struct thread *threads;
+    uint32_t thread_count, thread_max, idle;
+    bool waking; /* one was signalled and has not run yet */
+    bool closed;
+};
+
+/* A socket that was answered before all was read: closing it at once would reset it and lose the
+ * answer, so what still comes is thrown away for a while. */
+struct http_lingerer {
+    int fd;
+    int64_t until_ms;
+    uint64_t left;
+};
+
+struct http_server {
+    struct http_server_options options;
+    struct MHD_Daemon *daemon;
+    int listen_fd;
+    uint16_t port;
+    atomic_bool draining; /* answers close their connections */
+    atomic_bool stopping; /* handlers are to come to an end */
+    struct http_queue queue;
+    struct thread sweeper;
+    pthread_mutex_t connections_mutex;
+    pthread_cond_t sweep_now;
+    pthread_cond_t drained;
+    bool sweeper_ends;
+    struct http_connection *connections;
+    uint32_t connection_count;
+    struct http_lingerer lingering[HTTP_LINGER_MAX];
+    uint32_t linger_count;
+    char start_log[256]; /* what MHD said while starting */
+    atomic_bool started;
+    _Atomic uint64_t requests, refused, active, buffered, bytes_in, bytes_out;
+};
+
+int64_t http_now_ms(void);
+
+/* http_request.c */
+struct http_request *http_request_new(struct http_server *server, struct http_connection *c);
+/* One holder less; frees at the last. */
+void http_request_drop(struct http_request *request);
+/* Under the mutex: lets the I/O thread call again for this request. */
+void http_request_resume(struct http_request *request);
+/* Under the mutex: waits for `changed`. */
+void http_request_wait(struct http_request *request);
+void http_request_wake(struct http_request *request);
+
+/* http_answer.c */
+void http_answer_unanswered(struct http_request *request);
+/* An answer about a fault found by the server itself. */
+struct MHD_Response *http_fault_response(struct http_request *request, const struct error *fault,
+                                         bool close);
+void http_fault_text(struct http_server *server, struct arena *arena, const struct error *fault,
+                     struct str *ret_body, struct str *ret_type);
+
+/* http_io.c: MHD's call backs */
+void *http_io_uri(void *cls, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result http_io_call(void *cls, struct MHD_Connection *connection, const char *url,
+                             const char *method, const char *version, const char *data,
+                             size_t *size, void **context);
+void http_io_completed(void *cls, struct MHD_Connection *connection, void **context,
+                       enum MHD_RequestTerminationCode code);
+/* Gives bytes of a streamed answer to MHD. */
+ssize_t http_io_read_answer(void *cls, uint64_t position, char *data, size_t cap);
+
+/* http_connection.c */
+void http_connection_notify(void *cls, struct MHD_Connection *connection, void **context,
+                            enum MHD_ConnectionNotificationCode code);
+struct http_connection *http_connection_of(struct MHD_Connection *connection);
+void *http_sweep_run(void *server);
+/* Wakes every handler that waits and makes every client's connection end. */
+void http_connections_shut(struct http_server *server);
+void http_linger_release(struct http_server *server);
+
+/* http_workers.c */
+enum status http_queue_init(struct http_queue *queue, uint32_t threads, uint32_t length_max,
+                            struct error *err);
+/* False when it is full or closed. */
+bool http_queue_put(struct http_server *server, struct http_request *request);
+/* Waiting requests are dropped unanswered; returns when all handlers have returned. */
+void http_queue_close(struct http_queue *queue);
+void http_queue_release(struct http_queue *queue);
+
+#endif

@@ -1,0 +1,428 @@
+/* http_io.c: libmicrohttpd's call backs: a request from its first line to its answer.
+ *
+ * MHD calls, for one request: http_io_uri (the request line is there), http_io_call without data
+ * (the head is there), with data any number of times (pieces of the body), without data again (all
+ * is there, until an answer is queued), http_io_completed. What happens in between:
+ *
+ *   no body, or a buffered one:  all there -> queue + suspend -> handler answers -> resume -> send
+ *   a streamed body:             head there -> queue + suspend -> handler reads -> resume -> body
+ * in pieces through the ring -> suspend at its end -> answer -> send
+ *
+ * A handler that answers without having read sends its answer at once, even before "100 Continue".
+ * A handler that answers in the middle of a body has to wait for the body's end, since MHD takes an
+ * answer only before or after it; the rest is thrown away, at most HTTP_DISCARD_MAX bytes of it. */
+#include <stdlib.h>
+
+#include "net/http_int.h"
+
+void *http_io_uri(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    struct http_server *server = cls;
+    struct http_connection *c = http_connection_of(connection);
+    struct http_request *r = c && !c->poisoned ? http_request_new(server, c) : NULL;
+    if (!r)
+        return NULL;
+    r->connection = connection;
+    struct error fault = ERROR_INIT;
+    if (http_head_set_target(&r->head, &r->arena, str_of(uri ? uri : ""), &fault) != STATUS_OK) {
+        r->head_fault = ARENA_NEW(&r->arena, struct error);
+        if (r->head_fault)
+            *r->head_fault = fault;
+    }
+    int64_t until = http_now_ms() + server->options.request_timeout_s * 1000ll;
+    int64_t before = atomic_load(&c->deadline_ms);
+    if (before == HTTP_NO_DEADLINE || before > until)
+        atomic_compare_exchange_strong(&c->deadline_ms, &before, until);
+    pthread_mutex_lock(&server->connections_mutex);
+    c->request = r;
+    pthread_mutex_unlock(&server->connections_mutex);
+    return r;
+}
+
+/* It is the server's turn now; false when the sweeper has cut the connection. */
+static bool end_deadline(struct MHD_Connection *connection)
+{
+    struct http_connection *c = http_connection_of(connection);
+    int64_t before = atomic_load(&c->deadline_ms);
+    while (before != HTTP_CUT &&
+           !atomic_compare_exchange_weak(&c->deadline_ms, &before, HTTP_NO_DEADLINE))
+        ;
+    return before != HTTP_CUT;
+}
+
+static enum MHD_Result send_fault(struct http_request *r, struct MHD_Connection *connection,
+                                  const struct error *fault, bool close)
+{
+    atomic_fetch_add_explicit(&r->server->refused, 1, memory_order_relaxed);
+    if (!end_deadline(connection))
+        return MHD_NO;
+    struct MHD_Response *response = http_fault_response(r, fault, close);
+    if (!response)
+        return MHD_NO;
+    if (close)
+        http_connection_of(connection)->linger = true;
+    enum MHD_Result result =
+        MHD_queue_response(connection, (unsigned)status_info(fault->status)->http, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* --- the head --- */
+
+struct gather {
+    struct http_request *request;
+    const char *block; /* MHD's copy of the head, its separators overwritten by NULs */
+    const char *copy;  /* ours */
+    size_t size;
+    const char *expected; /* where the next header must start */
+    bool broken;
+};
+
+/* MHD finds ends of names and values by NULs, so a NUL that was sent cuts a value short unseen.
+ * Then, as with folded lines and bare line feeds, the next header is not where it has to be. */
+static enum MHD_Result gather_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    (void)kind;
+    struct gather *g = cls;
+    struct http_head *head = &g->request->head;
+    if (!value || name != g->expected || value < name || value >= g->block + g->size ||
+        head->header_count == HTTP_HEADERS_MAX) {
+        g->broken = true;
+        return MHD_NO;
+    }
+    head->headers[head->header_count++] = (struct http_pair){str_of(g->copy + (name - g->block)),
+                                                             str_of(g->copy + (value - g->block))};
+    g->expected = value + strlen(value) + 2;
+    return MHD_YES;
+}
+
+static enum status copy_head(struct http_request *r, struct MHD_Connection *connection,
+                             const char *method, const char *version, struct error *err)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    size_t size = info ? info->header_size : 0;
+    if (size > HTTP_HEADER_BYTES_MAX)
+        return error_set(err, STATUS_HEADERS_TOO_LARGE, "the headers have more than %d bytes",
+                         HTTP_HEADER_BYTES_MAX);
+    int count = MHD_get_connection_values(connection, MHD_HEADER_KIND, NULL, NULL);
+    if (count > HTTP_HEADERS_MAX)
+        return error_set(err, STATUS_HEADERS_TOO_LARGE, "there are more than %d headers",
+                         HTTP_HEADERS_MAX);
+    char *copy = arena_alloc(&r->arena, size + 1);
+    r->head.headers = arena_array(&r->arena, (size_t)count, sizeof *r->head.headers);
+    if (!copy || !r->head.headers)
+        return error_no_memory(err);
+    memcpy(copy, method, size);
+    http_head_set_method(&r->head, str_of(copy));
+    struct gather g = {r, method, copy, size, version + strlen(version) + 2, false};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, gather_header, &g);
+    if (g.broken || g.expected + 2 != method + size)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "a header line is folded, holds a NUL or does not end with CR LF");
+    return STATUS_OK;
+}
+
+static enum status check_head(struct http_request *r, struct MHD_Connection *connection,
+                              const char *method, const char *version, struct error *err)
+{
+    if (r->head_fault) {
+        if (err)
+            *err = *r->head_fault;
+        return r->head_fault->status;
+    }
+    if (!r->head.target.data)
+        return error_no_memory(err);
+    TRY(copy_head(r, connection, method, version, err));
+    TRY(http_head_check_headers(&r->head, err));
+    if (!strcmp(version, "HTTP/1.1") && !http_head_header(&r->head, "Host").data)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "HTTP/1.1 needs a Host header");
+    if (r->head.chunked && strcmp(version, "HTTP/1.1") != 0)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "Transfer-Encoding needs HTTP/1.1");
+    bool buffer = true;
+    if (r->server->options.on_head)
+        r->server->options.on_head(r->server->options.context, r, &r->body_max, &buffer);
+    r->streamed = !buffer;
+    if (r->head.content_length > r->body_max)
+        return error_set(err, STATUS_TOO_LARGE, "the body has %llu bytes, the limit is %llu",
+                         (unsigned long long)r->head.content_length,
+                         (unsigned long long)r->body_max);
+    return STATUS_OK;
+}
+
+/* --- moving on; under the request's mutex --- */
+
+static void suspend(struct http_request *r)
+{
+    r->suspended = true;
+    MHD_suspend_connection(r->connection);
+}
+
+static enum MHD_Result send_answer(struct http_request *r, struct MHD_Connection *connection)
+{
+    if (r->answer == HTTP_ANSWER_CUT)
+        return MHD_NO;
+    if (r->head.has_body && r->streamed && !r->body_ended)
+        http_connection_of(connection)->linger = true;
+    return MHD_queue_response(connection, (unsigned)r->answer_status, r->response);
+}
+
+static enum MHD_Result refuse_body(struct http_request *r, struct MHD_Connection *connection)
+{
+    struct error fault = ERROR_INIT;
+    error_set(&fault, r->body_fault,
+              r->body_fault == STATUS_TOO_LARGE ? "the body is larger than %llu bytes"
+                                                : "no memory for a body of up to %llu bytes",
+              (unsigned long long)r->body_max);
+    return send_fault(r, connection, &fault, true);
+}
+
+static enum MHD_Result refuse_request(struct http_request *r, struct MHD_Connection *connection)
+{
+    struct error fault = ERROR_INIT;
+    error_set(&fault, STATUS_UNAVAILABLE, "the server has too many requests waiting");
+    fault.retry_after_s = 1;
+    return send_fault(r, connection, &fault, r->streamed && r->head.has_body);
+}
+
+/* Gives the request to the workers: suspended first, for a worker may answer at once. `queued`
+ * tells the caller to put it into the queue after unlocking. */
+static enum MHD_Result dispatch(struct http_request *r, struct MHD_Connection *connection)
+{
+    if (r->refused)
+        return refuse_request(r, connection);
+    if (r->body_fault != STATUS_OK)
+        return refuse_body(r, connection);
+    if (!end_deadline(connection))
+        return MHD_NO;
+    r->queued = true;
+    suspend(r);
+    return MHD_YES;
+}
+
+/* Without the mutex. A request that does not fit comes back to dispatch. */
+static void enqueue(struct http_request *r)
+{
+    struct http_server *server = r->server;
+    atomic_fetch_add_explicit(&r->holders, 1, memory_order_relaxed);
+    atomic_fetch_add(&server->active, 1);
+    if (http_queue_put(server, r)) {
+        atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
+        return;
+    }
+    atomic_fetch_sub(&server->active, 1);
+    atomic_fetch_sub_explicit(&r->holders, 1, memory_order_relaxed);
+    pthread_mutex_lock(&r->mutex);
+    r->refused = true;
+    r->queued = false;
+    http_request_resume(r);
+    pthread_mutex_unlock(&r->mutex);
+}
+
+static enum MHD_Result advance(struct http_request *r, struct MHD_Connection *connection)
+{
+    if (r->answer != HTTP_ANSWER_NONE)
+        return send_answer(r, connection);
+    if (!r->queued)
+        return dispatch(r, connection);
+    if (r->body_open && !r->body_reading) {
+        r->body_reading = true; /* MHD goes on to "100 Continue" and the body */
+        return MHD_YES;
+    }
+    if (r->body_reading) {
+        r->body_ended = true;
+        http_request_wake(r);
+    }
+    suspend(r);
+    return MHD_YES;
+}
+
+/* --- the body --- */
+
+static enum status grow_body(struct http_request *r, size_t need)
+{
+    if (need <= r->body_cap)
+        return STATUS_OK;
+    size_t first = r->head.content_length < (1u << 20) ? (size_t)r->head.content_length : 1u << 20;
+    size_t cap = r->body_cap ? r->body_cap : first;
+    while (cap < need)
+        cap = cap < 4096 ? 4096 : cap * 2;
+    if (!r->head.chunked && cap > r->head.content_length)
+        cap = (size_t)r->head.content_length;
+    uint64_t more = cap - r->body_cap;
+    if (atomic_fetch_add(&r->server->buffered, more) + more > HTTP_BUFFERED_MAX) {
+        atomic_fetch_sub(&r->server->buffered, more);
+        return STATUS_NO_MEMORY;
+    }
+    char *body = realloc(r->body, cap);
+    if (!body) {
+        atomic_fetch_sub(&r->server->buffered, more);
+        return STATUS_NO_MEMORY;
+    }
+    r->body = body;
+    r->body_cap = cap;
+    return STATUS_OK;
+}
+
+static void drop_body(struct http_request *r, enum status why)
+{
+    atomic_fetch_sub(&r->server->buffered, r->body_cap);
+    free(r->body);
+    r->body = NULL;
+    r->body_len = r->body_cap = 0;
+    r->body_fault = why;
+    r->discard = true;
+}
+
+static void buffer_body(struct http_request *r, const char *data, size_t len)
+{
+    enum status status = grow_body(r, r->body_len + len);
+    if (status != STATUS_OK) {
+        drop_body(r, status);
+        return;
+    }
+    memcpy(r->body + r->body_len, data, len);
+    r->body_len += len;
+}
+
+static enum MHD_Result discard(struct http_request *r, size_t *size)
+{
+    r->discarded += *size;
+    *size = 0;
+    return r->discarded > HTTP_DISCARD_MAX ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result stream_body(struct http_request *r, const char *data, size_t *size)
+{
+    if (!ring_ready(&r->in))
+        return MHD_NO;
+    size_t n = ring_put(&r->in, data, *size);
+    r->body_seen += n;
+    *size -= n;
+    http_request_wake(r);
+    if (*size)
+        suspend(r);
+    return MHD_YES;
+}
+
+static enum MHD_Result take_body(struct http_request *r, const char *data, size_t *size)
+{
+    if (!r->discard && r->body_seen + *size > r->body_max) {
+        r->too_large = r->discard = true;
+        if (!r->streamed)
+            drop_body(r, STATUS_TOO_LARGE);
+        http_request_wake(r);
+    }
+    if (r->discard)
+        return discard(r, size);
+    if (r->streamed)
+        return stream_body(r, data, size);
+    buffer_body(r, data, *size);
+    r->body_seen += *size;
+    *size = 0;
+    return MHD_YES;
+}
+
+enum MHD_Result http_io_call(void *cls, struct MHD_Connection *connection, const char *url,
+                             const char *method, const char *version, const char *data,
+                             size_t *size, void **context)
+{
+    (void)url;
+    struct http_request *r = *context;
+    if (!r)
+        return MHD_NO;
+    if (!r->head_taken) {
+        struct error fault = ERROR_INIT;
+        r->head_taken = true;
+        if (check_head(r, connection, method, version, &fault) != STATUS_OK)
+            return send_fault(r, connection, &fault, true);
+        if (!r->streamed || !r->head.has_body)
+            return MHD_YES;
+    }
+    size_t before = *size;
+    pthread_mutex_lock(&r->mutex);
+    bool queued_before = r->queued;
+    enum MHD_Result result = before ? take_body(r, data, size) : advance(r, connection);
+    bool put = r->queued && !queued_before;
+    pthread_mutex_unlock(&r->mutex);
+    if (put)
+        enqueue(r);
+    if (before)
+        atomic_fetch_add_explicit(&((struct http_server *)cls)->bytes_in, before - *size,
+                                  memory_order_relaxed);
+    return result;
+}
+
+ssize_t http_io_read_answer(void *cls, uint64_t position, char *data, size_t cap)
+{
+    (void)position;
+    struct http_request *r = cls;
+    ssize_t result;
+    pthread_mutex_lock(&r->mutex);
+    if (r->out_aborted) {
+        result = MHD_CONTENT_READER_END_WITH_ERROR;
+    } else if (r->out.len) {
+        result = (ssize_t)ring_get(&r->out, data, cap);
+        if (ring_free(&r->out) >= HTTP_RING_BYTES / 2)
+            http_request_wake(r);
+        atomic_fetch_add_explicit(&r->server->bytes_out, (uint64_t)result, memory_order_relaxed);
+    } else if (r->out_ended) {
+        result = MHD_CONTENT_READER_END_OF_STREAM;
+    } else {
+        suspend(r);
+        result = 0;
+    }
+    pthread_mutex_unlock(&r->mutex);
+    return result;
+}
+
+/* --- the end --- */
+
+static void count_end(struct http_server *server, bool queued)
+{
+    if (!queued || atomic_fetch_sub(&server->active, 1) != 1 || !atomic_load(&server->draining))
+        return;
+    pthread_mutex_lock(&server->connections_mutex);
+    pthread_cond_broadcast(&server->drained);
+    pthread_mutex_unlock(&server->connections_mutex);
+}
+
+/* MHD has refused the head by itself. After some faults (a wrong Content-Length, say) it would take
+ * what follows for the next request. */
+static void poison(struct http_connection *c)
+{
+    c->poisoned = c->linger = true;
+    shutdown(c->fd, SHUT_RD);
+}
+
+void http_io_completed(void *cls, struct MHD_Connection *connection, void **context,
+                       enum MHD_RequestTerminationCode code)
+{
+    struct http_server *server = cls;
+    struct http_request *r = *context;
+    struct http_connection *c = http_connection_of(connection);
+    *context = NULL;
+    if (!r || !c)
+        return;
+    pthread_mutex_lock(&server->connections_mutex);
+    c->request = NULL;
+    pthread_mutex_unlock(&server->connections_mutex);
+    if (!r->head_taken)
+        poison(c);
+    int64_t before = atomic_load(&c->deadline_ms);
+    if (before != HTTP_CUT)
+        atomic_compare_exchange_strong(
+            &c->deadline_ms, &before,
+            http_now_ms() +
+                1000ll * (server->options.idle_timeout_s + server->options.request_timeout_s));
+    pthread_mutex_lock(&r->mutex);
+    atomic_fetch_sub(&server->buffered, r->body_cap);
+    r->connection = NULL;
+    r->timed_out = code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
+    bool queued = r->queued;
+    http_request_wake(r);
+    pthread_mutex_unlock(&r->mutex);
+    http_request_drop(r);
+    count_end(server, queued);
+}

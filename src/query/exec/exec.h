@@ -1,0 +1,110 @@
+/* exec.h: Quarry's own operators over a pinned view: search (filter, project, limit) and aggregate.
+ *
+ * Rows come in a stable order: segments by age, rows within by position, then unflushed chunks.
+ * Index look-ups are used for eq/in on an indexed column, segment bounds prune; the result is the
+ * same without them. Each call runs on the calling thread. `deadline_us` is on sys_mono_us (0:
+ * none): STATUS_TIMEOUT. `cancelled` (may be NULL) is polled. */
+#ifndef QUARRY_QUERY_EXEC_H
+#define QUARRY_QUERY_EXEC_H
+
+#include <stdatomic.h>
+
+#include "query/filter/filter.h"
+#include "storage/store.h"
+#include "sys/sys.h"
+
+struct exec_context {
+    struct sys *sys;
+    int64_t deadline_us;
+    const atomic_bool *cancelled;
+};
+
+/* What a query did, for the answer's `statistics`. */
+struct exec_stats {
+    uint64_t segments, segments_pruned, segments_by_index, segments_scanned;
+    uint64_t rows_scanned, rows_matched;
+    bool index_used;
+};
+
+/* --- search: rows in batches of at most SEARCH_BATCH_ROWS, pulled. An open search is also what a
+ * cursor keeps: it may be left and continued later, by one thread at a time; search_continue gives
+ * it the next page's limit. --- */
+enum { SEARCH_BATCH_ROWS = 4096 };
+
+struct search_options {
+    const struct filter *filter;
+    const struct str *columns; /* in this order; NULL: all of the schema. A column that the schema
+                                * lacks is all null (schema-less sources gain columns later) */
+    uint32_t columns_len;
+    int64_t limit;   /* rows at the most; -1: no limit */
+    uint64_t offset; /* matching rows skipped */
+};
+
+struct search;
+/* Binds the filter (STATUS_INVALID_ARGUMENT). The view stays open until search_close. */
+enum status search_open(struct view *view, const struct search_options *options,
+                        const struct exec_context *context, struct search **ret_search,
+                        struct error *err);
+/* The next rows, NULL at the end. The batch holds the projected columns, in order. Unref after use.
+ */
+enum status search_next(struct search *search, struct batch **ret_batch, struct error *err);
+/* After the end: does a further match exist behind the limit? Looks for one when not yet known. */
+enum status search_has_more(struct search *search, bool *ret, struct error *err);
+/* Allows `limit` further rows (-1: all) after the present ones, with a new deadline. */
+void search_continue(struct search *search, int64_t limit, const struct exec_context *context);
+const struct exec_stats *search_stats(const struct search *search);
+void search_close(struct search *search);
+
+/* --- aggregate --- */
+enum aggregate_kind {
+    AGG_COUNT,
+    AGG_SUM,
+    AGG_AVG,
+    AGG_MIN,
+    AGG_MAX,
+    AGG_COUNT_DISTINCT,
+    AGG_STDDEV,
+    AGG_PERCENTILE
+};
+bool aggregate_kind_parse(struct str name, enum aggregate_kind *ret);
+
+struct aggregate_spec {
+    enum aggregate_kind kind;
+    struct str column; /* data NULL: count of rows */
+    struct str alias;
+    double percentile; /* 0..1, linear interpolation as SQL's percentile_cont */
+};
+
+enum {
+    AGGREGATE_SPECS_MAX = 256,
+    AGGREGATE_KEYS_MAX = 32,
+    AGGREGATE_GROUPS_MAX = 1000000,  /* STATUS_RESOURCE_LIMIT beyond */
+    AGGREGATE_VALUES_MAX = 20000000, /* values held for exact distinct counts and percentiles */
+};
+
+/* States of groups, mergeable over sources: avg as sum and count, stddev as moments (Chan et al.
+ * 1979), distinct and percentile as the exact values. Integer sums are exact (128 bits), returned
+ * as integer when they fit 64 bits, else as double. sum/avg/stddev/percentile want numbers
+ * (STATUS_INVALID_ARGUMENT otherwise); min/max/count_distinct take any type. Nulls are left out;
+ * over no values sum, avg, min, max, stddev (below two), percentile are null. */
+struct aggregate;
+enum status aggregate_new(const struct aggregate_spec *specs, uint32_t specs_len,
+                          const struct str *keys, uint32_t keys_len, struct aggregate **ret_agg,
+                          struct error *err);
+/* Adds all rows of a view that the filter lets through. After a failure of this call or of
+ * aggregate_merge the state can only be freed. `stats` (NULL: not wanted) is added to. */
+enum status aggregate_add_view(struct aggregate *agg, struct view *view,
+                               const struct filter *filter, const struct exec_context *context,
+                               struct exec_stats *stats, struct error *err);
+enum status aggregate_merge(struct aggregate *into, const struct aggregate *from,
+                            struct error *err);
+uint64_t aggregate_groups(const struct aggregate *agg);
+/* Without keys: members alias: value of the one group into an object that the caller has begun. */
+enum status aggregate_write_members(const struct aggregate *agg, struct json_writer *w,
+                                    struct error *err);
+/* With keys: an array of {key..., alias...} ordered by the keys. */
+enum status aggregate_write_groups(const struct aggregate *agg, struct json_writer *w,
+                                   struct error *err);
+void aggregate_free(struct aggregate *agg);
+
+#endif

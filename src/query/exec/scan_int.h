@@ -1,0 +1,120 @@
+/* scan_int.h: the rows of a view that a filter lets through, slice by slice; under search and
+ * aggregate.
+ *
+ * A view is made of units: segments by age, then chunks. A unit is read either whole (row group by
+ * row group, SCAN_SLICE_ROWS at a time, the size of our pages) or by row numbers from an index.
+ * Each slice with matches is offered once: `selected` of its `count` rows, in order. Columns are
+ * read when asked for (late materialisation), so a slice without matches costs the filter's columns
+ * only.
+ *
+ * Chunk slices and column windows start at multiples of 8 rows. One thread. */
+#ifndef QUARRY_QUERY_SCAN_INT_H
+#define QUARRY_QUERY_SCAN_INT_H
+
+#include "query/exec/exec.h"
+#include "query/filter/bound.h"
+
+enum {
+    SCAN_SLICE_ROWS = 8192,
+    SCAN_LOOKUP_SHARE = 4,  /* an index that gives more than 1/4 of the rows is not used */
+    SCAN_GATHER_SHARE = 16, /* fewer than 1/16 of a slice: read single rows */
+};
+
+/* What is known and read of one schema field in the present unit, group and slice. */
+struct scan_field {
+    bool resolved;
+    int32_t column;     /* in the segment or chunk; -1: all null */
+    enum type physical; /* its type there */
+    bool full_loaded;   /* `full` holds the slice's rows */
+    struct column full; /* physical type; owned unless full_borrowed */
+    bool full_borrowed;
+    struct column own;   /* memory behind `full` when it is owned */
+    struct column dense; /* selected rows, schema type */
+    bool dense_loaded;
+    bool dictionary_asked;
+    const struct column *dictionary; /* of this row group */
+    bool codes_loaded;
+    uint32_t *codes; /* SCAN_SLICE_ROWS of them */
+};
+
+/* A predicate decided once per dictionary entry. */
+struct scan_verdict {
+    const struct column *dictionary; /* that it is about */
+    uint8_t *matches;
+    uint32_t cap;
+    uint32_t matching;
+};
+
+struct scan {
+    struct view *view;
+    struct bound_filter *filter;
+    struct exec_context context;
+    struct exec_stats stats;
+    uint32_t next_unit;
+    /* the unit */
+    struct segment *segment;
+    struct parquet_reader *reader;
+    struct batch *chunk;
+    bool by_rows;
+    uint64_t *rows; /* by_rows: ascending */
+    uint32_t rows_len, rows_next;
+    uint64_t unit_rows, unit_next; /* position over the whole unit */
+    uint32_t group;
+    bool group_open;
+    uint64_t group_base, group_rows, group_next;
+    /* the slice */
+    uint64_t first;          /* row in the row group or chunk */
+    const uint64_t *row_ids; /* by_rows */
+    uint32_t count;
+    bool all; /* every row is selected; `selection` is then not filled */
+    uint32_t selected;
+    uint32_t *selection;
+    struct scan_field *fields; /* as the schema */
+    uint32_t fields_len;
+    struct scan_verdict *verdicts; /* as the filter's predicates */
+    /* Set by the owner after scan_init (may be NULL); asked for each segment that is not pruned:
+     * sets *ret_known when the segment has been dealt with from metadata and is not to be read. */
+    enum status (*segment_known)(void *context, struct segment *segment, bool *ret_known,
+                                 struct error *err);
+    void *segment_known_context;
+};
+
+/* The view must stay open. `filter` may be NULL. */
+enum status scan_init(struct scan *scan, struct view *view, const struct filter *filter,
+                      const struct exec_context *context, struct error *err);
+void scan_release(struct scan *scan);
+
+/* The next slice with at least one selected row; *ret_more false at the end. STATUS_TIMEOUT and
+ * STATUS_CANCELLED are found out here. */
+enum status scan_next(struct scan *scan, bool *ret_more, struct error *err);
+
+/* Appends the selected rows [from, from + n) of a field to a column of the field's type. `again`:
+ * the caller will come back for more of this slice. */
+enum status scan_append(struct scan *scan, uint32_t field, uint32_t from, uint32_t n, bool again,
+                        struct column *into, struct error *err);
+/* All selected rows of a field as a column of the field's type, valid until the next slice. NULL
+ * when all of them are null because the unit lacks the column. */
+enum status scan_dense(struct scan *scan, uint32_t field, const struct column **ret_column,
+                       struct error *err);
+/* Dictionary codes of the selected rows; *ret_dictionary NULL when there are none. The dictionary
+ * has the physical type. Valid until the next slice; `codes` has room for SCAN_SLICE_ROWS. */
+enum status scan_codes(struct scan *scan, uint32_t field, const struct column **ret_dictionary,
+                       uint32_t *codes, struct error *err);
+
+/* STATUS_TIMEOUT or STATUS_CANCELLED when it is time to stop. */
+enum status exec_poll(const struct exec_context *context, struct error *err);
+
+/* Units and index choice, in scan_unit.c. */
+enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err);
+void scan_close_unit(struct scan *scan);
+/* Opens the next row group that may match; false when the segment has no more. */
+bool scan_open_group(struct scan *scan);
+/* Reading, in scan_read.c. */
+const struct scan_field *scan_resolve(struct scan *scan, uint32_t field);
+enum status scan_load(struct scan *scan, uint32_t field, const struct column **ret_column,
+                      struct error *err);
+enum status scan_dictionary(struct scan *scan, uint32_t field, const struct column **ret_dictionary,
+                            struct error *err);
+enum status scan_load_codes(struct scan *scan, uint32_t field, struct error *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* views.c: sql_query over pinned views; the only file here that knows the store. */
+#include <stdlib.h>
+
+#include "query/sql/sql_int.h"
+
+static struct str view_name(void *context, uint32_t index)
+{
+    const struct sql_request *request = context;
+    return source_config(request->tables[index].view->source)->source_id;
+}
+
+static enum status view_files(void *context, uint32_t index, struct sql_file_list *ret,
+                              struct error *err)
+{
+    const struct sql_request *request = context;
+    struct view *view = request->tables[index].view;
+    const char **overlay;
+    uint32_t overlay_len;
+    TRY(view_overlay_files(view, &overlay, &overlay_len, err));
+    size_t len = (size_t)view->segments_len + overlay_len;
+    const char **paths = calloc(len ? len : 1, sizeof *paths);
+    if (!paths) {
+        free((void *)overlay);
+        return error_no_memory(err);
+    }
+    for (uint32_t i = 0; i < view->segments_len; i++)
+        paths[i] = segment_info(view->segments[i]).path;
+    for (uint32_t i = 0; i < overlay_len; i++)
+        paths[view->segments_len + i] = overlay[i];
+    free((void *)overlay);
+    *ret = (struct sql_file_list){view->schema->fields, view->schema->fields_len, paths,
+                                  (uint32_t)len};
+    return STATUS_OK;
+}
+
+enum status sql_query(struct sql_pool *pool, const struct sql_request *request,
+                      const struct sql_sink *sink, struct sql_stats *ret_stats,
+                      struct error *err)
+{
+    struct sql_tables tables = {(void *)(uintptr_t)request, request->tables_len, view_name,
+                                view_files};
+    return sql_pool_run(pool, request, &tables, sink, ret_stats, err);
+}

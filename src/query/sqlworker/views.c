@@ -1,0 +1,235 @@
+#include "query/sqlworker/views.h"
+
+#include <stdlib.h>
+
+#include "data/type.h"
+#include "query/sqlworker/engine.h"
+
+struct cached_view {
+    char *name;
+    char *sql;
+};
+
+static void quoted(struct buf *sql, struct str text, char quote)
+{
+    buf_append_char(sql, quote);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == quote)
+            buf_append_char(sql, quote);
+        buf_append_char(sql, text.data[i]);
+    }
+    buf_append_char(sql, quote);
+}
+
+void sql_literal(struct buf *sql, struct str text)
+{
+    quoted(sql, text, '\'');
+}
+
+void sql_identifier(struct buf *sql, struct str name)
+{
+    quoted(sql, name, '"');
+}
+
+void view_cache_release(struct view_cache *cache)
+{
+    for (uint32_t i = 0; i < cache->len; i++) {
+        free(cache->views[i].name);
+        free(cache->views[i].sql);
+    }
+    free(cache->views);
+    *cache = (struct view_cache){0};
+}
+
+static const char *engine_type(struct str name)
+{
+    static const char *const names[TYPE_COUNT] = {
+        [TYPE_BOOL] = "BOOLEAN", [TYPE_INT64] = "BIGINT", [TYPE_DOUBLE] = "DOUBLE",
+        [TYPE_STRING] = "VARCHAR", [TYPE_JSON] = "JSON", [TYPE_DATE] = "DATE",
+        [TYPE_TIMESTAMP] = "TIMESTAMP"};
+    enum type type;
+    return type_parse(name, &type) ? names[type] : "VARCHAR";
+}
+
+/* The engine folds case, Quarry does not: of columns that differ in case only, the later ones get
+ * their field id as a suffix. */
+static bool folds_to_earlier(yyjson_val *columns, size_t index)
+{
+    struct str name = json_str_of(json_get(yyjson_arr_get(columns, index), "name"));
+    size_t i, max;
+    yyjson_val *column;
+    yyjson_arr_foreach(columns, i, max, column)
+    {
+        if (i >= index)
+            return false;
+        struct str other = json_str_of(json_get(column, "name"));
+        if (other.len == name.len && str_eq_nocase(other, name))
+            return true;
+    }
+    return false;
+}
+
+static void append_column_name(struct buf *sql, yyjson_val *columns, size_t index)
+{
+    yyjson_val *column = yyjson_arr_get(columns, index);
+    struct str name = json_str_of(json_get(column, "name"));
+    if (!folds_to_earlier(columns, index)) {
+        sql_identifier(sql, name);
+        return;
+    }
+    struct buf longer;
+    buf_init(&longer, FIELD_NAME_MAX + 32);
+    buf_printf(&longer, "%.*s_%lld", STR_ARG(name), (long long)yyjson_get_sint(json_get(column, "id")));
+    sql_identifier(sql, buf_str(&longer));
+    buf_release(&longer);
+}
+
+/* SELECT "c1" AS "name", ... FROM read_parquet([...], schema=MAP {1: {name: 'c1', ...}}) */
+static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val *files)
+{
+    size_t i, max;
+    yyjson_val *item;
+    buf_append_str(sql, STR("SELECT "));
+    yyjson_arr_foreach(columns, i, max, item)
+    {
+        buf_printf(sql, "%sc%lld AS ", i ? "," : "", (long long)yyjson_get_sint(json_get(item, "id")));
+        append_column_name(sql, columns, i);
+    }
+    buf_append_str(sql, STR(" FROM read_parquet(["));
+    yyjson_arr_foreach(files, i, max, item)
+    {
+        buf_append_str(sql, i ? STR(",") : STR(""));
+        sql_literal(sql, json_str_of(item));
+    }
+    buf_append_str(sql, STR("],schema=MAP {"));
+    yyjson_arr_foreach(columns, i, max, item)
+    {
+        long long id = (long long)yyjson_get_sint(json_get(item, "id"));
+        buf_printf(sql, "%s%lld:{name:'c%lld',type:'%s',default_value:NULL}", i ? "," : "", id, id,
+                   engine_type(json_str_of(json_get(item, "type"))));
+    }
+    buf_append_str(sql, STR("},hive_partitioning=false)"));
+}
+
+static void append_empty_select(struct buf *sql, yyjson_val *columns)
+{
+    size_t i, max;
+    yyjson_val *item;
+    buf_append_str(sql, STR("SELECT "));
+    yyjson_arr_foreach(columns, i, max, item)
+    {
+        buf_printf(sql, "%sCAST(NULL AS %s) AS ", i ? "," : "",
+                   engine_type(json_str_of(json_get(item, "type"))));
+        append_column_name(sql, columns, i);
+    }
+    if (yyjson_arr_size(columns) == 0) /* the engine knows no table without a column */
+        buf_append_str(sql, STR("CAST(NULL AS VARCHAR) AS \"_empty\""));
+    buf_append_str(sql, STR(" WHERE false"));
+}
+
+static void append_view(struct buf *sql, yyjson_val *table)
+{
+    yyjson_val *columns = json_get(table, "columns");
+    yyjson_val *files = json_get(table, "files");
+    buf_append_str(sql, STR("CREATE OR REPLACE VIEW memory.main."));
+    sql_identifier(sql, json_str_of(json_get(table, "name")));
+    buf_append_str(sql, STR(" AS "));
+    if (yyjson_arr_size(files) == 0 || yyjson_arr_size(columns) == 0)
+        append_empty_select(sql, columns);
+    else
+        append_files_select(sql, columns, files);
+    buf_append_char(sql, '\0');
+}
+
+static struct cached_view *find_view(struct view_cache *cache, struct str name)
+{
+    for (uint32_t i = 0; i < cache->len; i++)
+        if (str_eq_nocase(str_of(cache->views[i].name), name))
+            return &cache->views[i];
+    return NULL;
+}
+
+static enum status drop_all(struct engine *engine, struct error *err)
+{
+    struct view_cache *cache = &engine->views;
+    while (cache->len > 0) {
+        struct cached_view *view = &cache->views[cache->len - 1];
+        struct buf sql;
+        buf_init(&sql, VIEW_SQL_MAX);
+        buf_append_str(&sql, STR("DROP VIEW IF EXISTS memory.main."));
+        sql_identifier(&sql, str_of(view->name));
+        buf_append_char(&sql, '\0');
+        enum status status = buf_check(&sql, "a view", err);
+        if (status == STATUS_OK)
+            status = engine_run(engine, sql.data, err);
+        buf_release(&sql);
+        TRY(status);
+        free(view->name);
+        free(view->sql);
+        cache->len--;
+    }
+    return STATUS_OK;
+}
+
+static enum status add_entry(struct engine *engine, struct str name, struct cached_view **ret,
+                             struct error *err)
+{
+    struct view_cache *cache = &engine->views;
+    if (cache->len == VIEWS_MAX)
+        TRY(drop_all(engine, err));
+    if (cache->len == cache->cap) {
+        uint32_t cap = cache->cap ? cache->cap * 2 : 16;
+        struct cached_view *views = realloc(cache->views, cap * sizeof *views);
+        if (!views)
+            return error_no_memory(err);
+        cache->views = views;
+        cache->cap = cap;
+    }
+    struct cached_view *view = &cache->views[cache->len];
+    *view = (struct cached_view){.name = str_dup(name)};
+    if (!view->name)
+        return error_no_memory(err);
+    cache->len++;
+    *ret = view;
+    return STATUS_OK;
+}
+
+/* Takes `sql` over into the cache when the view was made. */
+static enum status make_view(struct engine *engine, struct str name, struct buf *sql,
+                             struct error *err)
+{
+    struct cached_view *view = find_view(&engine->views, name);
+    if (view && view->sql && strcmp(view->sql, sql->data) == 0)
+        return STATUS_OK;
+    if (view) {
+        free(view->sql);
+        view->sql = NULL; /* until the new one stands */
+    }
+    TRY(engine_run(engine, sql->data, err));
+    if (!view)
+        TRY(add_entry(engine, name, &view, err));
+    size_t len;
+    view->sql = buf_take(sql, &len);
+    return STATUS_OK;
+}
+
+enum status views_make(struct engine *engine, yyjson_val *tables, struct error *err)
+{
+    size_t i, max;
+    yyjson_val *table;
+    /* Room first: making space must not drop a view of this very statement. */
+    if (engine->views.len + yyjson_arr_size(tables) > VIEWS_MAX)
+        TRY(drop_all(engine, err));
+    yyjson_arr_foreach(tables, i, max, table)
+    {
+        struct buf sql;
+        buf_init(&sql, VIEW_SQL_MAX);
+        append_view(&sql, table);
+        enum status status = buf_check(&sql, "the file list of a table", err);
+        if (status == STATUS_OK)
+            status = make_view(engine, json_str_of(json_get(table, "name")), &sql, err);
+        buf_release(&sql);
+        TRY(status);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,321 @@
+/* A running service: one listener, its routes, its handlers.
+ *
+ * A request: 1. on_head (I/O thread) finds the route to say how large the body may be and whether
+ * it is wanted whole; 2. on_request (worker) finds it again, decodes, runs the handler, answers a
+ * failure; 3. metrics and the access log, the only place here that logs.
+ * Invariant: every request is answered exactly once, or its connection is cut. */
+#include "service/service.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/uuid.h"
+#include "service/service_int.h"
+
+enum { REQUEST_ID_MAX = 128 };
+
+static const struct service_handler common_handlers[] = {
+    {"health", common_health},
+    {"ready", common_ready},
+    {"metrics", common_metrics},
+    {"openapi", common_openapi},
+};
+
+static size_t index_of(const struct operation *operation)
+{
+    return (size_t)(operation - operation_at(0));
+}
+
+/* The net layer hands out a decoded path; the router wants the one of the wire. */
+static struct str wire_path(const struct http_request *http, struct arena *arena)
+{
+    struct str path = http_request_path(http);
+    if (!path.len || !memchr(path.data, '%', path.len))
+        return path;
+    char *out = arena_alloc(arena, path.len * 3);
+    size_t n = 0;
+    for (size_t i = 0; out && i < path.len; i++) {
+        out[n++] = path.data[i];
+        if (path.data[i] == '%') {
+            out[n++] = '2';
+            out[n++] = '5';
+        }
+    }
+    return out ? str_make(out, n) : STR_NONE;
+}
+
+/* --- 1. head --- */
+
+static void on_head(void *context, struct http_request *http, uint64_t *body_max, bool *buffer_body)
+{
+    struct service *service = context;
+    struct arena *arena = http_request_arena(http);
+    struct route route;
+    *buffer_body = false; /* what cannot be served is answered without waiting for its body */
+    if (router_find(service->router, http_request_method(http), wire_path(http, arena), arena,
+                    &route, NULL) != STATUS_OK ||
+        !service->handlers[index_of(route.operation)])
+        return;
+    const struct operation *operation = route.operation;
+    *body_max = operation->body_max ? operation->body_max : OPERATION_BODY_MAX;
+    *buffer_body = !(operation->flags & OPERATION_STREAM_BODY);
+}
+
+/* --- 2. request --- */
+
+static bool sane_id(struct str id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.data[i];
+        bool good =
+            (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || memchr("-_.:", c, 4);
+        if (!good)
+            return false;
+    }
+    return id.len > 0 && id.len <= REQUEST_ID_MAX;
+}
+
+static struct str make_id(struct sys *sys, struct arena *arena)
+{
+    unsigned char random[10];
+    char *text = arena_alloc(arena, UUID_TEXT_LEN + 1);
+    sys_random(sys, random, sizeof random);
+    if (!text)
+        return STR("none");
+    uuid_format(uuid_v7((uint64_t)sys_now_us(sys) / 1000, random), text);
+    return str_make(text, UUID_TEXT_LEN);
+}
+
+static void set_id(struct request *request)
+{
+    struct str id = http_request_header(request->http, "x-request-id");
+    request->request_id = sane_id(id) ? id : make_id(request->service->options.sys, request->arena);
+    http_set_header(request->http, "X-Request-Id", request->request_id);
+}
+
+static void set_allow(struct request *request, const struct route *route)
+{
+    char allow[ALLOW_TEXT_MAX];
+    route_allow(route->methods, allow);
+    http_set_header(request->http, "Allow", str_of(allow));
+}
+
+static enum status not_implemented(struct request *request)
+{
+    return error_set(&request->error, STATUS_NOT_IMPLEMENTED,
+                     "%s is not part of this release; it is planned for %s",
+                     request->operation->name, request->operation->since);
+}
+
+static enum status run(struct request *request)
+{
+    struct service *service = request->service;
+    size_t index = index_of(request->operation);
+    if (!service->handlers[index])
+        return not_implemented(request);
+    request->context = service->contexts[index];
+    TRY(decode_request(request));
+    return service->handlers[index](request);
+}
+
+static void answer_failure(struct request *request, enum status status)
+{
+    request->error.status = status;
+    if (request->started)
+        http_abort(request->http);
+    else if (!request->status)
+        request_respond_error(request, &request->error);
+}
+
+static void serve(struct request *request, struct route *route)
+{
+    enum http_method method = http_request_method(request->http);
+    enum status status =
+        router_find(request->service->router, method, wire_path(request->http, request->arena),
+                    request->arena, route, &request->error);
+    request->route = route;
+    request->operation = route->operation;
+    if (status == STATUS_METHOD_NOT_ALLOWED)
+        set_allow(request, route);
+    if (status == STATUS_METHOD_NOT_ALLOWED && method == HTTP_OPTIONS) {
+        request->status = 204;
+        http_respond(request->http, 204, STR_NONE, STR(""));
+        return;
+    }
+    if (status == STATUS_OK)
+        status = run(request);
+    if (status != STATUS_OK)
+        answer_failure(request, status);
+}
+
+/* --- 3. what is left of it --- */
+
+static void count(struct request *request, int64_t us)
+{
+    struct service *service = request->service;
+    const char *name = request->operation ? request->operation->name : "none";
+    char status[16];
+    snprintf(status, sizeof status, "%d", request->status ? request->status : 200);
+    metric_add(metrics_series(service->metrics, METRIC_HTTP_REQUESTS,
+                              (const char *[]){service->info->name, name, status}),
+               1);
+    if (request->operation)
+        metric_observe_us(service->durations[index_of(request->operation)], us);
+}
+
+static void log_access(struct request *request, int64_t us)
+{
+    const struct log *log = request->service->options.log;
+    int status = request->status ? request->status : 200;
+    bool fault = status >= 500 && status != 501;
+    enum log_level level = fault ? LOG_ERROR : LOG_DEBUG;
+    if (!log || level < log->level)
+        return;
+    const struct error *err = &request->error;
+    struct str path = http_request_path(request->http);
+    log_event(log, level, "request", LOG_TEXT("for", str_of(request->service->info->name)),
+              LOG_TEXT("request_id", request->request_id),
+              LOG_TEXT("method", http_request_method_text(request->http)),
+              LOG_TEXT("path", str_make(path.data, path.len < 512 ? path.len : 512)),
+              LOG_NUM("status", status), LOG_NUM("duration_us", us),
+              LOG_TEXT("client", http_request_client(request->http)),
+              LOG_TEXT("code", str_of(err->status ? status_info(err->status)->code : "ok")),
+              LOG_TEXT("error", str_of(err->message)), LOG_TEXT("cause", str_of(err->cause)));
+}
+
+static void on_request(void *context, struct http_request *http)
+{
+    struct service *service = context;
+    struct route route;
+    struct request request = {
+        .http = http,
+        .service = service,
+        .arena = http_request_arena(http),
+        .error = ERROR_INIT,
+        .started_us = sys_mono_us(service->options.sys),
+    };
+    set_id(&request);
+    serve(&request, &route);
+    int64_t us = sys_mono_us(service->options.sys) - request.started_us;
+    count(&request, us);
+    log_access(&request, us);
+    yyjson_doc_free(request.doc);
+}
+
+/* Faults that the net layer finds before there is a request of ours. */
+static void on_fault(void *context, struct arena *arena, const struct error *fault,
+                     struct str *ret_body, struct str *ret_content_type)
+{
+    struct service *service = context;
+    struct buf body;
+    answer_error_body(&body, fault, make_id(service->options.sys, arena));
+    *ret_body = arena_str(arena, buf_str(&body));
+    *ret_content_type = STR("application/json");
+    buf_release(&body);
+    char status[16];
+    snprintf(status, sizeof status, "%d", status_info(fault->status)->http);
+    metric_add(metrics_series(service->metrics, METRIC_HTTP_REQUESTS,
+                              (const char *[]){service->info->name, "none", status}),
+               1);
+}
+
+/* --- life --- */
+
+static void add_handler(struct service *service, const struct service_handler *handler,
+                        void *context)
+{
+    const struct operation *operation = operation_find(handler->operation);
+    assert(operation);
+    assert(operation->service == service->options.kind || operation->service == SERVICE_ALL);
+    size_t index = index_of(operation);
+    service->handlers[index] = handler->handle;
+    service->contexts[index] = context;
+    service->durations[index] =
+        metrics_series(service->metrics, METRIC_HTTP_DURATION,
+                       (const char *[]){service->info->name, operation->name});
+}
+
+static enum status make_tables(struct service *service, struct error *err)
+{
+    const struct service_options *options = &service->options;
+    while (operation_at(service->operations))
+        service->operations++;
+    service->handlers = calloc(service->operations, sizeof *service->handlers);
+    service->contexts = calloc(service->operations, sizeof *service->contexts);
+    service->durations = calloc(service->operations, sizeof *service->durations);
+    if (!service->handlers || !service->contexts || !service->durations)
+        return error_no_memory(err);
+    TRY(router_new(options->kind, &service->router, err));
+    TRY(metrics_new(&service->metrics, err));
+    for (size_t i = 0; i < sizeof common_handlers / sizeof *common_handlers; i++)
+        add_handler(service, &common_handlers[i], service);
+    for (size_t i = 0; i < options->handlers_len; i++)
+        add_handler(service, &options->handlers[i], options->context);
+    metric_set(metrics_series(service->metrics, METRIC_BUILD_INFO,
+                              (const char *[]){service->info->name, options->version}),
+               1);
+    return STATUS_OK;
+}
+
+static void service_free(struct service *service)
+{
+    router_free(service->router);
+    metrics_free(service->metrics);
+    free(service->handlers);
+    free(service->contexts);
+    free(service->durations);
+    free(service);
+}
+
+enum status service_start(const struct service_options *options, struct service **ret_service,
+                          struct error *err)
+{
+    struct service *service = calloc(1, sizeof *service);
+    if (!service)
+        return error_no_memory(err);
+    service->options = *options;
+    service->info = service_info(options->kind);
+    service->started_us = sys_now_us(options->sys);
+    enum status status = make_tables(service, err);
+    if (status == STATUS_OK) {
+        struct http_server_options http = options->http;
+        http.on_head = on_head;
+        http.on_request = on_request;
+        http.on_fault = on_fault;
+        http.context = service;
+        struct http_server *server = NULL;
+        status = http_server_start(&http, &server, err);
+        service->http = server;
+    }
+    if (status != STATUS_OK) {
+        service_free(service);
+        return status;
+    }
+    *ret_service = service;
+    return STATUS_OK;
+}
+
+uint16_t service_port(const struct service *service)
+{
+    return http_server_port(service->http);
+}
+
+struct metrics *service_metrics(struct service *service)
+{
+    return service->metrics;
+}
+
+void service_drain(struct service *service)
+{
+    atomic_store(&service->draining, true);
+}
+
+void service_stop(struct service *service, uint32_t grace_ms)
+{
+    if (!service)
+        return;
+    service_drain(service);
+    http_server_stop(service->http, grace_ms);
+    service_free(service);
+}

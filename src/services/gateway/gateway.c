@@ -1,0 +1,9 @@
+#include "services/gateway/gateway.h"
+
+enum status gateway_start(const struct service_options *base, struct service **ret_service,
+                          struct error *err)
+{
+    struct service_options options = *base;
+    options.kind = SERVICE_GATEWAY;
+    return service_start(&options, ret_service, err);
+}

@@ -1,0 +1,335 @@
+/* sql.c: POST /query/sql, GET /queries, DELETE /queries/{query_id}. Rows are written as they come
+ * from the worker; a failure after the first bytes cuts the connection, so that half an answer is
+ * never taken for a whole one. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/uuid.h"
+#include "services/tenant/tenant_int.h"
+
+enum sql_form { SQL_AS_JSON, SQL_AS_LINES, SQL_AS_CSV };
+
+struct run {
+    struct tenant_node *node;
+    struct request *request;
+    struct answer answer;
+    enum sql_form form;
+    char query_id[64];
+    const struct str *names; /* of the columns, in the request's arena */
+    uint32_t names_len;
+    struct source_set set;
+    struct view *views;
+    struct sql_table *tables;
+    uint32_t views_len;
+};
+
+/* --- the table of running queries --- */
+
+static enum status table_enter(struct run *run, struct str text, struct error *err)
+{
+    struct query_table *table = &run->node->queries;
+    struct running_query *free_entry = NULL;
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&table->lock);
+    for (uint32_t i = 0; i < QUERIES_MAX; i++) {
+        struct running_query *entry = &table->entries[i];
+        if (!entry->used)
+            free_entry = entry;
+        else if (strcmp(entry->id, run->query_id) == 0)
+            status = error_set(err, STATUS_CONFLICT, "a query '%s' runs already", run->query_id);
+    }
+    if (status == STATUS_OK && !free_entry)
+        status = error_set(err, STATUS_TOO_MANY_REQUESTS, "%d queries run or wait", QUERIES_MAX);
+    if (status == STATUS_OK) {
+        *free_entry =
+            (struct running_query){.used = true, .started_us = sys_now_us(run->node->sys)};
+        memcpy(free_entry->id, run->query_id, sizeof free_entry->id);
+        snprintf(free_entry->text, sizeof free_entry->text, "%.*s",
+                 text.len < sizeof free_entry->text ? (int)text.len : 199, text.data);
+    }
+    pthread_mutex_unlock(&table->lock);
+    return status;
+}
+
+static void table_leave(struct run *run)
+{
+    struct query_table *table = &run->node->queries;
+    pthread_mutex_lock(&table->lock);
+    for (uint32_t i = 0; i < QUERIES_MAX; i++)
+        if (table->entries[i].used && strcmp(table->entries[i].id, run->query_id) == 0)
+            table->entries[i].used = false;
+    pthread_mutex_unlock(&table->lock);
+}
+
+/* --- rows --- */
+
+static void put_csv_text(struct buf *buf, struct str text)
+{
+    bool quote = text.len == 0;
+    for (size_t i = 0; i < text.len && !quote; i++)
+        quote = text.data[i] == '"' || text.data[i] == ',' || text.data[i] == '\n' ||
+                text.data[i] == '\r';
+    if (!quote) {
+        buf_append_str(buf, text);
+        return;
+    }
+    buf_append_char(buf, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '"')
+            buf_append_char(buf, '"');
+        buf_append_char(buf, text.data[i]);
+    }
+    buf_append_char(buf, '"');
+}
+
+static void put_csv_header(struct run *run)
+{
+    for (uint32_t i = 0; i < run->names_len; i++) {
+        if (i)
+            buf_append_char(&run->answer.buf, ',');
+        put_csv_text(&run->answer.buf, run->names[i]);
+    }
+    buf_append_str(&run->answer.buf, STR("\r\n"));
+}
+
+static enum status put_columns(void *context, const struct str *names, const struct str *types,
+                               uint32_t len, struct error *err)
+{
+    struct run *run = context;
+    struct json_writer *w = &run->answer.w;
+    struct str *copies = arena_array(run->request->arena, len ? len : 1, sizeof *copies);
+    for (uint32_t i = 0; copies && i < len; i++)
+        copies[i] = arena_str(run->request->arena, names[i]);
+    if (!copies)
+        return error_no_memory(err);
+    run->names = copies;
+    run->names_len = len;
+    if (run->form == SQL_AS_CSV)
+        put_csv_header(run);
+    if (run->form == SQL_AS_JSON) {
+        json_begin_object(w);
+        json_kv_bool(w, "success", true);
+        json_kv_strz(w, "query_id", run->query_id);
+        json_keyz(w, "columns");
+        json_begin_array(w);
+        for (uint32_t i = 0; i < len; i++) {
+            json_begin_object(w);
+            json_kv_str(w, "name", names[i]);
+            json_kv_str(w, "type", types[i]);
+            json_end_object(w);
+        }
+        json_end_array(w);
+        json_keyz(w, "rows");
+        json_begin_array(w);
+    }
+    return STATUS_OK;
+}
+
+/* A null is an empty field, an empty text is "". */
+static void put_csv_value(struct buf *buf, const struct column *column, uint32_t row)
+{
+    struct buf text;
+    struct json_writer w;
+    if (column_is_null(column, row))
+        return;
+    if (type_is_bytes(column->type)) {
+        put_csv_text(buf, column_str(column, row));
+        return;
+    }
+    buf_init(&text, 256);
+    json_writer_init(&w, &text);
+    column_write_json(&w, column, row);
+    struct str json = buf_str(&text);
+    if (json.len >= 2 && json.data[0] == '"') /* dates and times */
+        json = str_make(json.data + 1, json.len - 2);
+    buf_append_str(buf, json);
+    buf_release(&text);
+}
+
+static void put_csv_row(struct run *run, const struct batch *batch, uint32_t row)
+{
+    for (uint32_t i = 0; i < batch->columns_len; i++) {
+        if (i)
+            buf_append_char(&run->answer.buf, ',');
+        put_csv_value(&run->answer.buf, &batch->columns[i].column, row);
+    }
+    buf_append_str(&run->answer.buf, STR("\r\n"));
+}
+
+static void put_json_row(struct run *run, const struct batch *batch, uint32_t row)
+{
+    struct json_writer *w = &run->answer.w;
+    json_begin_array(w);
+    for (uint32_t i = 0; i < batch->columns_len; i++)
+        column_write_json(w, &batch->columns[i].column, row);
+    json_end_array(w);
+}
+
+static void put_line(struct run *run, const struct batch *batch, uint32_t row)
+{
+    struct json_writer *w = &run->answer.w;
+    json_writer_init(w, &run->answer.buf);
+    json_begin_object(w);
+    for (uint32_t i = 0; i < batch->columns_len; i++) {
+        json_key(w, run->names[i]);
+        column_write_json(w, &batch->columns[i].column, row);
+    }
+    json_end_object(w);
+    buf_append_char(&run->answer.buf, '\n');
+}
+
+static enum status put_rows(void *context, const struct batch *batch, struct error *err)
+{
+    struct run *run = context;
+    if (batch->columns_len != run->names_len)
+        return error_set(err, STATUS_INTERNAL, "a worker sent rows of another shape");
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        if (run->form == SQL_AS_JSON)
+            put_json_row(run, batch, row);
+        else if (run->form == SQL_AS_LINES)
+            put_line(run, batch, row);
+        else
+            put_csv_row(run, batch, row);
+        TRY(answer_push(&run->answer, false, err));
+    }
+    return STATUS_OK;
+}
+
+static void put_end(struct run *run, const struct sql_stats *stats)
+{
+    struct json_writer *w = &run->answer.w;
+    if (run->form != SQL_AS_JSON)
+        return;
+    json_end_array(w);
+    json_kv_int(w, "row_count", (int64_t)stats->rows);
+    json_kv_bool(w, "truncated", stats->truncated);
+    json_keyz(w, "statistics");
+    json_begin_object(w);
+    json_kv_double(w, "queue_ms", (double)stats->queue_us / 1000);
+    json_kv_double(w, "prepare_ms", (double)stats->prepare_us / 1000);
+    json_kv_double(w, "execute_ms", (double)stats->execute_us / 1000);
+    json_kv_int(w, "files", (int64_t)stats->files);
+    json_end_object(w);
+    json_kv_null(w, "error_message");
+    json_end_object(w);
+}
+
+/* --- the request --- */
+
+static enum status open_views(struct run *run, struct error *err)
+{
+    TRY(source_set_open(run->node, NULL, &run->set, err));
+    uint32_t len = run->set.len ? run->set.len : 1;
+    run->views = arena_array(run->request->arena, len, sizeof *run->views);
+    run->tables = arena_array(run->request->arena, len, sizeof *run->tables);
+    if (!run->views || !run->tables)
+        return error_no_memory(err);
+    for (; run->views_len < run->set.len; run->views_len++) {
+        TRY(view_open(run->set.sources[run->views_len], &run->views[run->views_len], err));
+        run->tables[run->views_len].view = &run->views[run->views_len];
+    }
+    return STATUS_OK;
+}
+
+static enum status name_query(struct run *run, struct error *err)
+{
+    struct str id = request_str(run->request, "query_id");
+    unsigned char random[10];
+    if (!id.data) {
+        sys_random(run->node->sys, random, sizeof random);
+        uuid_format(uuid_v7((uint64_t)(sys_now_us(run->node->sys) / 1000), random), run->query_id);
+        return STATUS_OK;
+    }
+    if (id.len == 0 || id.len >= sizeof run->query_id || memchr(id.data, 0, id.len))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "query_id has 1 to %zu bytes without NUL",
+                         sizeof run->query_id - 1);
+    memcpy(run->query_id, id.data, id.len);
+    return STATUS_OK;
+}
+
+static enum status decode(struct run *run, struct error *err)
+{
+    struct str format = request_str(run->request, "format");
+    struct str dialect = request_str(run->request, "dialect");
+    run->form = str_is(format, "csv")      ? SQL_AS_CSV
+                : str_is(format, "ndjson") ? SQL_AS_LINES
+                                           : SQL_AS_JSON;
+    if (!str_eq_nocase(dialect, STR("duckdb")))
+        return error_set(err, STATUS_NOT_IMPLEMENTED,
+                         "dialect '%.*s' comes with the interpreter: send 'duckdb' for now",
+                         dialect.len < 60 ? (int)dialect.len : 60, dialect.data);
+    return name_query(run, err);
+}
+
+static enum status execute(struct run *run, struct error *err)
+{
+    struct sql_stats stats = {0};
+    struct sql_sink sink = {run, put_columns, put_rows};
+    struct sql_request query = {
+        .query_id = str_of(run->query_id),
+        .query = request_str(run->request, "query"),
+        .parameters = request_json(run->request, "parameters"),
+        .limit = request_has(run->request, "limit") ? request_int(run->request, "limit") : -1,
+        .timeout_us = request_int(run->request, "timeout_ms") * 1000,
+    };
+    TRY(open_views(run, err));
+    query.tables = run->tables;
+    query.tables_len = run->views_len;
+    TRY(table_enter(run, query.query, err));
+    enum status status = sql_query(run->node->sql, &query, &sink, &stats, err);
+    table_leave(run);
+    TRY(status);
+    run->node->rows_returned += stats.rows;
+    put_end(run, &stats);
+    return answer_end(&run->answer, err);
+}
+
+enum status handle_sql(struct request *request)
+{
+    static const char *const types[] = {"application/json", "application/x-ndjson", "text/csv"};
+    struct error *err = &request->error;
+    struct run run = {.node = request->context, .request = request};
+    TRY(decode(&run, err));
+    answer_init(&run.answer, request, str_of(types[run.form]));
+    enum status status = execute(&run, err);
+    for (uint32_t i = 0; i < run.views_len; i++)
+        view_close(&run.views[i]);
+    source_set_close(&run.set);
+    answer_release(&run.answer);
+    return status;
+}
+
+enum status handle_query_list(struct request *request)
+{
+    struct tenant_node *node = request->context;
+    struct query_table *table = &node->queries;
+    struct answer answer;
+    answer_init(&answer, request, STR("application/json"));
+    json_begin_object(&answer.w);
+    json_keyz(&answer.w, "queries");
+    json_begin_array(&answer.w);
+    pthread_mutex_lock(&table->lock);
+    for (uint32_t i = 0; i < QUERIES_MAX; i++) {
+        const struct running_query *entry = &table->entries[i];
+        if (!entry->used)
+            continue;
+        json_begin_object(&answer.w);
+        json_kv_strz(&answer.w, "query_id", entry->id);
+        json_kv_strz(&answer.w, "query", entry->text);
+        write_time(&answer.w, "started", entry->started_us);
+        json_end_object(&answer.w);
+    }
+    pthread_mutex_unlock(&table->lock);
+    json_end_array(&answer.w);
+    json_end_object(&answer.w);
+    enum status status = answer_end(&answer, &request->error);
+    answer_release(&answer);
+    return status;
+}
+
+enum status handle_query_cancel(struct request *request)
+{
+    struct tenant_node *node = request->context;
+    TRY(sql_cancel(node->sql, request_path_param(request, "query_id"), &request->error));
+    return answer_success(request);
+}

@@ -1,0 +1,40 @@
+/* tenant.h: the tenant node: one tenant's storage and queries behind port 8000.
+ *
+ * Threads: start and stop from one thread; everything between runs on the listener's workers. */
+#ifndef QUARRY_SERVICES_TENANT_H
+#define QUARRY_SERVICES_TENANT_H
+
+#include "base/log.h"
+#include "service/service.h"
+#include "sys/sys.h"
+
+struct tenant_node;
+
+struct tenant_node_options {
+    struct sys *sys;
+    const struct log *log;
+    const char *version;
+    const char *tenant_id;
+    const char *tenant_name;
+    const char *data_path;       /* DATA_PATH: the tenant's own folder, made when missing */
+    const char *sql_worker_path; /* quarry-sql-worker */
+    const char *host;
+    uint16_t port;                    /* 0: any free one */
+    uint32_t max_concurrent_searches; /* 0: 10 */
+    uint32_t sql_workers_min;
+    uint32_t sql_workers_max;              /* 0: 2 */
+    uint64_t memtable_bytes;               /* 0: the store's default */
+    int64_t flush_interval_us;             /* 0: the store's default */
+    uint64_t sql_memory_bytes;             /* 0: the pool's default */
+    uint32_t idle_timeout_s;               /* 0: the listener's default */
+    const char *tls_certificate, *tls_key; /* PEM texts; both or none */
+};
+
+/* Opens the store (recovery included) and serves. Strings are borrowed until stop. */
+enum status tenant_node_start(const struct tenant_node_options *options,
+                              struct tenant_node **ret_node, struct error *err);
+uint16_t tenant_node_port(const struct tenant_node *node);
+/* Stops accepting, ends what runs within grace_ms, flushes, closes. NULL is fine. */
+void tenant_node_stop(struct tenant_node *node, uint32_t grace_ms);
+
+#endif

@@ -1,0 +1,148 @@
+/* tenant_int.h: what the handlers of the tenant node share. */
+#ifndef QUARRY_SERVICES_TENANT_INT_H
+#define QUARRY_SERVICES_TENANT_INT_H
+
+#include <pthread.h>
+
+#include "query/exec/exec.h"
+#include "query/sql/sql.h"
+#include "services/tenant/tenant.h"
+#include "storage/store.h"
+
+enum {
+    TENANT_BODY_MAX = 256 << 20,     /* plain bytes of a body after Content-Encoding is undone */
+    TENANT_ANSWER_PIECE = 128 << 10, /* answers larger than this are streamed in such pieces */
+    CURSORS_MAX = 128,
+    QUERIES_MAX = 1024,
+    SEARCH_WAIT_US = 5000000,
+    SEARCH_TIMEOUT_US = 300 * 1000000,
+};
+
+/* --- admission: MAX_CONCURRENT_SEARCHES run, four times as many wait, the rest get 429 --- */
+struct admission {
+    pthread_mutex_t lock;
+    pthread_cond_t freed;
+    uint32_t running, running_max;
+    uint32_t waiting, waiting_max;
+    uint64_t refused;
+};
+void admission_init(struct admission *admission, uint32_t running_max);
+void admission_release(struct admission *admission);
+enum status admission_enter(struct admission *admission, struct error *err);
+void admission_leave(struct admission *admission);
+
+/* --- cursors: searches left open for the next page, see cursor.c --- */
+struct cursor_entry;
+struct cursor_table {
+    pthread_mutex_t lock;
+    struct cursor_entry *entries; /* CURSORS_MAX */
+    struct sys *sys;
+};
+enum { CURSOR_TEXT_MAX = 64 };
+/* An open search with the view and filter it needs, owned together. */
+struct open_search {
+    struct search *search;
+    struct view view;
+    struct filter *filter;
+};
+void open_search_close(struct open_search *open);
+enum status cursor_table_init(struct cursor_table *table, struct sys *sys, struct error *err);
+void cursor_table_release(struct cursor_table *table);
+/* Keeps `open` (taken) for CURSOR_IDLE_US and gives the text that continues it, once. The oldest
+ * unused one is closed when the table is full. */
+void cursor_put(struct cursor_table *table, struct open_search *open, char ret[CURSOR_TEXT_MAX]);
+/* Takes it out of the table; STATUS_NOT_FOUND when it is unknown, used already or too old. */
+enum status cursor_take(struct cursor_table *table, struct str text, struct open_search **ret_open,
+                        struct error *err);
+/* Closes all of a source that goes away, and those idle for too long. */
+void cursor_sweep(struct cursor_table *table);
+
+/* --- queries that run, for GET /queries --- */
+struct running_query {
+    char id[64];
+    char text[200];
+    int64_t started_us; /* 1970 */
+    bool used;
+};
+struct query_table {
+    pthread_mutex_t lock;
+    struct running_query *entries; /* QUERIES_MAX */
+};
+
+struct tenant_node {
+    struct tenant_node_options options;
+    struct sys *sys;
+    const struct log *log;
+    struct store *store;
+    struct sql_pool *sql;
+    struct service *service;
+    struct admission admission;
+    struct cursor_table cursors;
+    struct query_table queries;
+    _Atomic uint64_t rows_scanned, rows_returned;
+};
+
+/* --- bodies and answers --- */
+
+/* The body with its Content-Encoding (gzip, zstd, identity) undone; in the request's arena or body.
+ */
+enum status tenant_body(struct request *request, struct str *ret_text, struct error *err);
+/* "json", "ndjson", "csv", "parquet" from Content-Type; JSON when there is none. */
+enum body_form { FORM_JSON, FORM_NDJSON, FORM_CSV, FORM_PARQUET };
+enum status tenant_body_form(const struct request *request, enum body_form *ret, struct error *err);
+
+/* An answer that is sent at once when small and streamed when large. */
+struct answer {
+    struct request *request;
+    struct buf buf;
+    struct json_writer w;
+    struct str content_type;
+    bool begun;
+};
+void answer_init(struct answer *answer, struct request *request, struct str content_type);
+void answer_release(struct answer *answer);
+/* Sends what has piled up when it is more than a piece (or at all with `now`). */
+enum status answer_push(struct answer *answer, bool now, struct error *err);
+enum status answer_end(struct answer *answer, struct error *err);
+/* {"success":true,"error_message":null} */
+enum status answer_success(struct request *request);
+
+/* --- sources of a request --- */
+struct source_set {
+    struct source **sources;
+    uint32_t len;
+};
+/* The named ones in the order given (no name twice), or all when `ids` is NULL. */
+enum status source_set_open(struct tenant_node *node, yyjson_val *ids, struct source_set *ret,
+                            struct error *err);
+void source_set_close(struct source_set *set);
+
+/* The text "YYYY-MM-DDTHH:MM:SS.ffffffZ" or null. */
+void write_time(struct json_writer *w, const char *key, int64_t us);
+
+/* --- writing: shared by /data/write and /data/load --- */
+struct record_builder;
+/* A builder that starts from the source's present schema. */
+enum status tenant_builder(struct source *source, struct record_builder **ret_builder,
+                           struct error *err);
+/* Finishes the builder (freed in any case) and stores its rows. */
+enum status tenant_store(struct source *source, struct record_builder *builder, struct str write_id,
+                         struct write_result *ret_result, struct error *err);
+
+/* --- handlers --- */
+enum status handle_write(struct request *request);
+enum status handle_load(struct request *request);
+enum status handle_search(struct request *request);
+enum status handle_search_stream(struct request *request);
+enum status handle_aggregate(struct request *request);
+enum status handle_source_add(struct request *request);
+enum status handle_source_remove(struct request *request);
+enum status handle_source_list(struct request *request);
+enum status handle_source_stats(struct request *request);
+enum status handle_source_flush(struct request *request);
+enum status handle_tenant_stats(struct request *request);
+enum status handle_sql(struct request *request);
+enum status handle_query_list(struct request *request);
+enum status handle_query_cancel(struct request *request);
+
+#endif

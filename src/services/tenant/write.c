@@ -1,0 +1,211 @@
+/* write.c: POST /data/write. One body is one batch: stored wholly or not at all, durable when
+ * answered. The JSON form is read in two passes over the text: the first finds the member `records`
+ * (checking the whole text on the way), the second turns the records into columns without a tree.
+ */
+#include <stdlib.h>
+
+#include "base/uuid.h"
+#include "format/records/record_builder.h"
+#include "services/tenant/tenant_int.h"
+
+enum status tenant_builder(struct source *source, struct record_builder **ret_builder,
+                           struct error *err)
+{
+    const struct source_config *config = source_config(source);
+    struct schema *schema = source_schema(source);
+    if (!schema)
+        return error_no_memory(err);
+    struct record_field *fields =
+        calloc(schema->fields_len ? schema->fields_len : 1, sizeof *fields);
+    if (!fields) {
+        schema_unref(schema);
+        return error_no_memory(err);
+    }
+    for (uint32_t i = 0; i < schema->fields_len; i++) {
+        fields[i] =
+            (struct record_field){.name = schema->fields[i].name, .type = schema->fields[i].type};
+        for (uint32_t k = 0; k < config->fields_len && !fields[i].declared; k++)
+            fields[i].declared = str_eq(config->fields[k].name, fields[i].name);
+    }
+    enum status status = record_builder_new(fields, schema->fields_len, ret_builder, err);
+    free(fields);
+    schema_unref(schema);
+    return status;
+}
+
+enum status tenant_store(struct source *source, struct record_builder *builder, struct str write_id,
+                         struct write_result *ret_result, struct error *err)
+{
+    struct batch *batch;
+    enum status status = record_builder_finish(builder, &batch, err);
+    record_builder_free(builder);
+    TRY(status);
+    status = source_write(source, batch, write_id, ret_result, err);
+    batch_unref(batch);
+    return status;
+}
+
+/* Cuts the member `records` out of a JSON body: *ret_records is its value, *ret_rest the object
+ * without it. */
+static enum status split_body(struct request *request, struct str text, struct str *ret_records,
+                              struct str *ret_rest, struct error *err)
+{
+    struct json_scan scan = json_scan_of(text);
+    struct buf rest;
+    struct str raw, value;
+    bool more, escaped;
+    buf_init(&rest, TENANT_BODY_MAX);
+    *ret_records = STR_NONE;
+    enum status status = json_scan_open(&scan, '{', '}', &more, err);
+    while (status == STATUS_OK && more) {
+        status = json_scan_key(&scan, &raw, &escaped, err);
+        if (status == STATUS_OK)
+            status = json_scan_skip(&scan, &value, NULL, err);
+        if (status != STATUS_OK)
+            break;
+        if (str_is(raw, "records") && !ret_records->data) {
+            *ret_records = value;
+        } else {
+            buf_append_char(&rest, rest.len ? ',' : '{');
+            buf_append_char(&rest, '"');
+            buf_append_str(&rest, raw);
+            buf_append_str(&rest, STR("\":"));
+            buf_append_str(&rest, value);
+        }
+        status = json_scan_next(&scan, '}', &more, err);
+    }
+    if (status == STATUS_OK)
+        status = json_scan_end(&scan, err);
+    buf_append_str(&rest, rest.len ? STR("}") : STR("{}"));
+    if (status == STATUS_OK)
+        status = buf_check(&rest, "a body", err);
+    if (status == STATUS_OK) {
+        *ret_rest = arena_str(request->arena, buf_str(&rest));
+        status = ret_rest->data ? STATUS_OK : error_no_memory(err);
+    }
+    buf_release(&rest);
+    return status;
+}
+
+/* A write may repeat the source's partition columns, not choose others. */
+static enum status check_partition_columns(struct request *request, struct source *source,
+                                           struct error *err)
+{
+    yyjson_val *list = request_json(request, "partition_columns"), *item;
+    const struct source_config *config = source_config(source);
+    size_t i, max;
+    bool same = !list || yyjson_arr_size(list) == 0 ||
+                yyjson_arr_size(list) == config->partition_columns_len;
+    yyjson_arr_foreach(list, i, max, item)
+    {
+        same = same && str_eq(json_str_of(item), config->partition_columns[i]);
+    }
+    if (same)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID_ARGUMENT,
+                     "partition_columns of a write must be those of the source '%.*s' or left out",
+                     STR_ARG(config->source_id));
+}
+
+struct write_input {
+    enum body_form form;
+    struct str text; /* the records */
+    struct str write_id;
+    char made_id[UUID_TEXT_LEN + 1];
+};
+
+static enum status read_records(struct record_builder *builder, const struct write_input *in,
+                                struct error *err)
+{
+    struct json_scan scan = json_scan_of(in->text);
+    if (in->form == FORM_NDJSON)
+        return record_builder_ndjson(builder, in->text, err);
+    if (in->form == FORM_CSV)
+        return record_builder_csv(builder, in->text, err);
+    return record_builder_array(builder, &scan, true, err);
+}
+
+static enum status store_records(struct source *source, const struct write_input *in,
+                                 struct write_result *ret, struct error *err)
+{
+    struct record_builder *builder;
+    TRY(tenant_builder(source, &builder, err));
+    enum status status = read_records(builder, in, err);
+    if (status == STATUS_OK && record_builder_rows(builder) == 0)
+        status =
+            error_set(err, STATUS_INVALID_ARGUMENT, "the batch is empty: send at least one record");
+    if (status != STATUS_OK) {
+        record_builder_free(builder);
+        return status;
+    }
+    return tenant_store(source, builder, in->write_id, ret, err);
+}
+
+static enum status decode_write(struct request *request, struct write_input *in, struct error *err)
+{
+    struct str body, rest;
+    TRY(tenant_body_form(request, &in->form, err));
+    if (in->form == FORM_PARQUET)
+        return error_set(err, STATUS_UNSUPPORTED_MEDIA, "Parquet files go to POST /data/load");
+    TRY(tenant_body(request, &body, err));
+    in->text = body;
+    if (in->form == FORM_JSON) {
+        TRY(split_body(request, body, &in->text, &rest, err));
+        TRY(request_decode_json(request, rest, "records"));
+        if (!in->text.data || in->text.data[0] != '[')
+            return error_set(err, STATUS_INVALID_ARGUMENT,
+                             "the field 'records' must be an array of {\"fields\": {...}}");
+    }
+    in->write_id = request_str(request, "write_id");
+    if (!in->write_id.data)
+        in->write_id = request_str(request, "Idempotency-Key");
+    if (in->write_id.data && (in->write_id.len == 0 || in->write_id.len > WRITE_ID_MAX))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "a write id has 1 to %d bytes",
+                         WRITE_ID_MAX);
+    return STATUS_OK;
+}
+
+static enum status answer_write(struct request *request, const struct write_input *in,
+                                const struct write_result *result)
+{
+    struct answer answer;
+    answer_init(&answer, request, STR("application/json"));
+    json_begin_object(&answer.w);
+    json_kv_bool(&answer.w, "success", true);
+    if (in->write_id.data)
+        json_kv_str(&answer.w, "write_id", in->write_id);
+    else
+        json_kv_strz(&answer.w, "write_id", in->made_id);
+    json_kv_null(&answer.w, "error_message");
+    json_kv_int(&answer.w, "rows_written", result->rows);
+    json_kv_bool(&answer.w, "duplicate", result->duplicate);
+    json_end_object(&answer.w);
+    enum status status = answer_end(&answer, &request->error);
+    answer_release(&answer);
+    return status;
+}
+
+static void make_id(struct tenant_node *node, char out[UUID_TEXT_LEN + 1])
+{
+    unsigned char random[10];
+    sys_random(node->sys, random, sizeof random);
+    uuid_format(uuid_v7((uint64_t)(sys_now_us(node->sys) / 1000), random), out);
+}
+
+enum status handle_write(struct request *request)
+{
+    struct tenant_node *node = request->context;
+    struct error *err = &request->error;
+    struct write_input in = {.text = STR_NONE};
+    struct write_result result;
+    struct source *source;
+    TRY(decode_write(request, &in, err));
+    TRY(store_get_source(node->store, request_str(request, "source_id"), &source, err));
+    enum status status = check_partition_columns(request, source, err);
+    if (status == STATUS_OK)
+        status = store_records(source, &in, &result, err);
+    source_unref(source);
+    TRY(status);
+    make_id(node, in.made_id);
+    return answer_write(request, &in, &result);
+}

@@ -1,0 +1,69 @@
+/* memtable.h: the unflushed rows of one source, as a list of immutable chunks in LSN order.
+ *
+ * Appending never needs memory, so that a write that is durable can always be published. Small
+ * chunks are merged eight at a time, so that a row is copied at most log8(65536) times and a
+ * source of one-row writes has some forty chunks. Lists are guarded by the source's lock; chunks
+ * are shared by reference and never change (their lazy parts have their own lock). */
+#ifndef QUARRY_STORAGE_MEMTABLE_H
+#define QUARRY_STORAGE_MEMTABLE_H
+
+#include <pthread.h>
+
+#include "data/batch.h"
+#include "data/value.h"
+#include "sys/sys.h"
+
+enum {
+    CHUNK_MERGE_FAN = 8,
+    CHUNK_MERGE_ROWS_MAX = 65536,
+    CHUNK_INDEX_ROWS_MIN = 2048, /* smaller ones are scanned */
+};
+
+struct chunk_index;
+
+struct chunk {
+    _Atomic uint32_t refs;
+    struct batch *batch;
+    uint64_t first_lsn, last_lsn;
+    uint64_t bytes;
+    struct chunk *prev, *next; /* in the list; guarded by the source's lock */
+
+    struct sys *sys;      /* removes the overlay file */
+    pthread_mutex_t lock; /* the lazy parts */
+    struct chunk_index *indexes;
+    char *overlay_path; /* Parquet file of the same rows for other processes, or NULL */
+};
+
+/* Takes a reference to the batch. NULL when memory is out. */
+struct chunk *chunk_new(struct sys *sys, struct batch *batch, uint64_t first_lsn,
+                        uint64_t last_lsn);
+struct chunk *chunk_ref(struct chunk *chunk);
+void chunk_unref(struct chunk *chunk);
+/* Row numbers, ascending, whose column equals the value (exactly). Builds the index when there is
+ * none. `*ret_used` false: too small, no such column, or no memory for an index: scan. */
+enum status chunk_lookup(struct chunk *chunk, struct str column, const struct value *value,
+                         bool *ret_used, uint32_t **ret_rows, uint32_t *ret_len, struct error *err);
+
+struct memtable {
+    struct chunk *head, *tail;
+    uint32_t chunks;
+    uint64_t rows, bytes, frames;
+    int64_t since_us; /* first append */
+};
+
+/* Takes over the caller's reference; a frame more. */
+void memtable_append(struct memtable *table, struct chunk *chunk);
+/* The tail chunks that are to be merged now, oldest first, referenced; 0 when none. */
+uint32_t memtable_merge_pick(struct memtable *table, struct chunk *ret[CHUNK_MERGE_FAN]);
+/* Makes one chunk of some; NULL when it cannot be (no memory): then they simply stay. */
+struct chunk *chunk_merge(struct chunk *const *from, uint32_t len);
+/* Puts `merged` in place of `from` if they are still the table's tail; takes the reference over and
+ * returns true in that case. */
+bool memtable_merge_swap(struct memtable *table, struct chunk *const *from, uint32_t len,
+                         struct chunk *merged);
+/* Moves all chunks of `from` behind those of `to`. */
+void memtable_move(struct memtable *to, struct memtable *from);
+/* Lets go of all chunks. */
+void memtable_clear(struct memtable *table);
+
+#endif

@@ -1,0 +1,314 @@
+/* recover.c: from what is on disk to a running store. Idempotent: it may be interrupted anywhere.
+ *
+ *   1. sources/: remove trash and tombstoned directories, load the others with their snapshots
+ *   2. remove orphans: files that the snapshot does not name
+ *   3. replay the log: frames of a known incarnation behind its snapshot's LSN are published, their
+ *      write ids remembered; all others are passed over
+ *   4. a fresh log segment (wal_open); segments that nobody needs are removed */
+#include "storage/store_int.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+/* --- 1 --- */
+
+static bool exists(struct sys *sys, const char *dir, const char *name)
+{
+    char path[SYS_PATH_MAX];
+    struct sys_stat stat;
+    return sys_path(path, NULL, "%s/%s", dir, name) == STATUS_OK &&
+           sys_stat(sys, path, &stat, NULL) == STATUS_OK;
+}
+
+/* Removed, being removed, or added only in part. */
+static enum status drop_directory(struct store *store, const char *dir, struct error *err)
+{
+    if (store->options.read_only)
+        return STATUS_OK;
+    return sys_remove_tree(store->sys, dir, err);
+}
+
+/* Names are collected first: the directory changes while we work. */
+struct names {
+    struct arena arena;
+    const char **list;
+    uint32_t len, cap;
+    bool dirs;
+};
+
+static enum status collect_name(void *context, const struct sys_dir_entry *entry, struct error *err)
+{
+    struct names *names = context;
+    if (entry->is_dir != names->dirs)
+        return STATUS_OK;
+    if (names->len == names->cap) {
+        uint32_t cap = names->cap ? names->cap * 2 : 64;
+        const char **grown = realloc(names->list, cap * sizeof *grown);
+        if (!grown)
+            return error_no_memory(err);
+        names->list = grown;
+        names->cap = cap;
+    }
+    const char *copy = arena_str(&names->arena, str_of(entry->name)).data;
+    if (!copy)
+        return error_no_memory(err);
+    names->list[names->len++] = copy;
+    return STATUS_OK;
+}
+
+static enum status list_names(struct sys *sys, const char *dir, bool dirs, struct names *names,
+                              struct error *err)
+{
+    *names = (struct names){.dirs = dirs};
+    arena_init(&names->arena, 0);
+    return sys_list_dir(sys, dir, collect_name, names, err);
+}
+
+static void names_release(struct names *names)
+{
+    free(names->list);
+    arena_release(&names->arena);
+}
+
+static enum status load_directory(struct store *store, const char *name, struct error *err)
+{
+    char dir[SYS_PATH_MAX];
+    struct source *source = NULL;
+    TRY(sys_path(dir, err, "%s/sources/%s", store->path, name));
+    bool trash = str_starts(str_of(name), STR(".trash-"));
+    bool here = exists(store->sys, dir, "source.json");
+    if (trash || (!here && exists(store->sys, dir, "source.json.removed")))
+        return drop_directory(store, dir, err);
+    if (!here && exists(store->sys, dir, "metadata/CURRENT"))
+        return error_set(err, STATUS_CORRUPT, "%s/source.json is missing beside its data", dir);
+    if (!here)
+        return drop_directory(store, dir, err);
+    TRY(source_load(store, dir, &source, err));
+    enum status status = str_is(source->config.source_id, name)
+                             ? store_insert_source(store, source, err)
+                             : error_set(err, STATUS_CORRUPT, "%s/source.json names \"%.*s\"", dir,
+                                         STR_ARG(source->config.source_id));
+    if (status != STATUS_OK)
+        source_unref(source);
+    return status;
+}
+
+static enum status load_sources(struct store *store, struct error *err)
+{
+    char dir[SYS_PATH_MAX];
+    struct names names;
+    TRY(sys_path(dir, err, "%s/sources", store->path));
+    enum status status = list_names(store->sys, dir, true, &names, err);
+    for (uint32_t i = 0; i < names.len && status == STATUS_OK; i++)
+        status = load_directory(store, names.list[i], err);
+    names_release(&names);
+    return status;
+}
+
+/* --- 2 --- */
+
+/* The names that a snapshot wants, as a sorted array of hashes of paths below the source. */
+struct wanted {
+    uint64_t *hashes;
+    uint32_t len;
+};
+
+static uint64_t path_hash(const char *path)
+{
+    return XXH3_64bits(path, strlen(path));
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static enum status want_segment(struct wanted *wanted, const struct segment_meta *meta,
+                                struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    wanted->hashes[wanted->len++] = path_hash(meta->path.data);
+    for (uint32_t i = 0; i < meta->indexes_len; i++) {
+        TRY(sys_path(path, err, "index/%08llu.%d.hash", (unsigned long long)meta->id,
+                     meta->indexes[i].field_id));
+        wanted->hashes[wanted->len++] = path_hash(path);
+    }
+    return STATUS_OK;
+}
+
+static enum status want_all(struct wanted *wanted, const struct snapshot *snapshot,
+                            struct error *err)
+{
+    char path[SYS_PATH_MAX], name[64];
+    size_t count = snapshot->id_files_len + 2;
+    for (uint32_t i = 0; i < snapshot->segments_len; i++)
+        count += 1 + segment_meta(snapshot->segments[i])->indexes_len;
+    wanted->hashes = malloc(count * sizeof *wanted->hashes);
+    if (!wanted->hashes)
+        return error_no_memory(err);
+    wanted->hashes[wanted->len++] = path_hash("metadata/CURRENT");
+    snapshot_name(snapshot->id, name);
+    TRY(sys_path(path, err, "metadata/%s", name));
+    wanted->hashes[wanted->len++] = path_hash(path);
+    for (uint32_t i = 0; i < snapshot->id_files_len; i++) {
+        TRY(sys_path(path, err, "metadata/%s", snapshot->id_files[i].name.data));
+        wanted->hashes[wanted->len++] = path_hash(path);
+    }
+    for (uint32_t i = 0; i < snapshot->segments_len; i++)
+        TRY(want_segment(wanted, segment_meta(snapshot->segments[i]), err));
+    qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
+    return STATUS_OK;
+}
+
+static bool is_wanted(const struct wanted *wanted, const char *path)
+{
+    uint64_t hash = path_hash(path);
+    return bsearch(&hash, wanted->hashes, wanted->len, sizeof hash, by_number) != NULL;
+}
+
+enum { SWEEP_DEPTH_MAX = SOURCE_COLUMNS_LISTED_MAX + 2 };
+
+/* Removes what is not wanted below source/<below>, and the directories that are then empty. */
+static enum status sweep(struct source *source, const struct wanted *wanted, const char *below,
+                         int depth, struct error *err)
+{
+    struct sys *sys = source->store->sys;
+    char dir[SYS_PATH_MAX], path[SYS_PATH_MAX], inner[SYS_PATH_MAX];
+    struct names files, dirs;
+    if (depth > SWEEP_DEPTH_MAX)
+        return STATUS_OK;
+    TRY(sys_path(dir, err, "%s/%s", source->dir, below));
+    enum status status = list_names(sys, dir, false, &files, err);
+    for (uint32_t i = 0; i < files.len && status == STATUS_OK; i++) {
+        status = sys_path(inner, err, "%s/%s", below, files.list[i]);
+        if (status != STATUS_OK || is_wanted(wanted, inner))
+            continue;
+        status = sys_path(path, err, "%s/%s", source->dir, inner);
+        if (status == STATUS_OK)
+            status = sys_unlink(sys, path, err);
+    }
+    names_release(&files);
+    if (status != STATUS_OK)
+        return status;
+    status = list_names(sys, dir, true, &dirs, err);
+    for (uint32_t i = 0; i < dirs.len && status == STATUS_OK; i++) {
+        status = sys_path(inner, err, "%s/%s", below, dirs.list[i]);
+        if (status == STATUS_OK)
+            status = sweep(source, wanted, inner, depth + 1, err);
+        if (status == STATUS_OK && sys_path(path, NULL, "%s/%s", source->dir, inner) == STATUS_OK)
+            (void)sys_rmdir(sys, path, NULL); /* only when empty */
+    }
+    names_release(&dirs);
+    return status;
+}
+
+static enum status remove_orphans(struct source *source, struct error *err)
+{
+    static const char *const places[] = {"data", "index", "metadata"};
+    struct wanted wanted = {0};
+    enum status status = want_all(&wanted, source->snapshot, err);
+    for (size_t i = 0; i < sizeof places / sizeof *places && status == STATUS_OK; i++)
+        status = sweep(source, &wanted, places[i], 0, err);
+    free(wanted.hashes);
+    return status;
+}
+
+/* --- 3 --- */
+
+struct replay {
+    struct store *store;
+    struct source *last; /* frames come in runs of one source */
+};
+
+static struct source *find_incarnation(struct replay *replay, struct uuid incarnation)
+{
+    struct store *store = replay->store;
+    if (replay->last && memcmp(&replay->last->incarnation, &incarnation, sizeof incarnation) == 0)
+        return replay->last;
+    for (uint32_t i = 0; i < store->sources_len; i++) {
+        if (memcmp(&store->sources[i]->incarnation, &incarnation, sizeof incarnation) == 0)
+            return replay->last = store->sources[i];
+    }
+    return NULL;
+}
+
+/* As at the first time: the schema widens when it must. */
+static enum status fit(struct source *source, struct batch *batch, struct error *err)
+{
+    for (;;) {
+        bool changes;
+        struct schema *grown = NULL;
+        TRY(schema_fit(source->schema, batch, &changes, err));
+        if (!changes)
+            return STATUS_OK;
+        TRY(schema_grow(source->schema, batch, source->big_ints, &grown, err));
+        schema_unref(source->schema);
+        source->schema = grown;
+    }
+}
+
+static enum status publish(struct source *source, struct batch *batch,
+                           const struct wal_record *record, struct error *err)
+{
+    TRY(fit(source, batch, err));
+    schema_mark_big_ints(source->schema, batch, source->big_ints);
+    if (record->key.len && !write_ids_find(&source->ids, record->key)) {
+        uint64_t number;
+        TRY(write_ids_add(&source->ids, record->key, record->time_us, &number, err));
+        write_ids_done(&source->ids, number, record->lsn, record->rows);
+    }
+    struct chunk *chunk = chunk_new(source->store->sys, batch, record->lsn, record->lsn);
+    if (!chunk)
+        return error_no_memory(err);
+    store_memory_add(source->store, chunk->bytes);
+    source_publish(source, chunk, record->time_us);
+    source_merge_chunks(source);
+    return STATUS_OK;
+}
+
+static enum status replay_record(void *context, const struct wal_record *record, struct error *err)
+{
+    struct source *source = find_incarnation(context, record->source);
+    struct batch *batch = NULL;
+    if (!source || record->lsn <= source->snapshot->lsn)
+        return STATUS_OK;
+    enum status status = batch_decode(record->payload, &batch, err);
+    if (status == STATUS_OK)
+        status = publish(source, batch, record, err);
+    batch_unref(batch);
+    if (status != STATUS_OK) {
+        error_wrap(err, "%s: the frame at byte %llu cannot be replayed", record->file,
+                   (unsigned long long)record->offset);
+        return status == STATUS_NO_MEMORY ? status : STATUS_CORRUPT;
+    }
+    return STATUS_OK;
+}
+
+/* --- 4 --- */
+
+static enum status open_wal(struct store *store, struct error *err)
+{
+    char dir[SYS_PATH_MAX];
+    struct replay replay = {.store = store};
+    struct wal_options options = {.dir = dir,
+                                  .segment_bytes = store->options.wal_segment_bytes,
+                                  .read_only = store->options.read_only,
+                                  .after_group = store_after_group,
+                                  .after_context = store};
+    TRY(sys_path(dir, err, "%s/wal", store->path));
+    for (uint32_t i = 0; i < store->sources_len; i++) {
+        if (store->sources[i]->snapshot->lsn > options.min_lsn)
+            options.min_lsn = store->sources[i]->snapshot->lsn;
+    }
+    return wal_open(store->sys, &options, replay_record, &replay, &store->wal, err);
+}
+
+enum status store_recover(struct store *store, struct error *err)
+{
+    TRY(load_sources(store, err));
+    for (uint32_t i = 0; i < store->sources_len && !store->options.read_only; i++)
+        TRY(remove_orphans(store->sources[i], err));
+    TRY(open_wal(store, err));
+    return store_release_wal(store, err);
+}

@@ -1,0 +1,336 @@
+/* source.c: a source's life: added, loaded, removed, forgotten.
+ *
+ * Added: directories, then source.json, then the parent is synced. Removed: source.json is renamed
+ * to source.json.removed (the tombstone, synced), then nobody finds it any more; the data goes when
+ * the last reader is done, at the latest at the next start. When the id is added again before that,
+ * the old directory is moved aside, after its files have been mapped for those readers. */
+#include "storage/store_int.h"
+
+#include <stdlib.h>
+
+struct source *source_ref(struct source *source)
+{
+    atomic_fetch_add_explicit(&source->refs, 1, memory_order_relaxed);
+    return source;
+}
+
+const struct source_config *source_config(const struct source *source)
+{
+    return &source->config;
+}
+
+static struct source *source_new(struct store *store, const char *dir)
+{
+    struct source *source = calloc(1, sizeof *source);
+    if (!source)
+        return NULL;
+    atomic_init(&source->refs, 1);
+    source->store = store;
+    source->next_segment_id = 1;
+    source->next_snapshot_id = 1;
+    arena_init(&source->arena, 0);
+    write_ids_init(&source->ids);
+    pthread_mutex_init(&source->lock, NULL);
+    pthread_mutex_init(&source->flush_lock, NULL);
+    pthread_cond_init(&source->changed, NULL);
+    source->dir = str_dup(str_of(dir));
+    if (!source->dir) {
+        source_unref(source);
+        return NULL;
+    }
+    return source;
+}
+
+static void source_free(struct source *source)
+{
+    store_memory_give(source->store, source->active.bytes + source->frozen.bytes);
+    memtable_clear(&source->active);
+    memtable_clear(&source->frozen);
+    write_ids_release(&source->ids);
+    snapshot_unref(source->snapshot);
+    schema_unref(source->schema);
+    pthread_mutex_destroy(&source->lock);
+    pthread_mutex_destroy(&source->flush_lock);
+    pthread_cond_destroy(&source->changed);
+    arena_release(&source->arena);
+    free(source->dir);
+    free(source);
+}
+
+/* Moves a directory of sources/ aside under a name that the next start removes. */
+static enum status move_to_trash(struct store *store, const char *dir, char trash[SYS_PATH_MAX],
+                                 struct error *err)
+{
+    unsigned char random[10];
+    char name[UUID_TEXT_LEN + 1];
+    sys_random(store->sys, random, sizeof random);
+    uuid_format(uuid_v7((uint64_t)sys_now_us(store->sys) / 1000, random), name);
+    TRY(sys_path(trash, err, "%s/sources/.trash-%s", store->path, name));
+    return sys_rename(store->sys, dir, trash, err);
+}
+
+/* The last reader of a removed source is done. */
+static void bury(struct source *source)
+{
+    struct store *store = source->store;
+    char trash[SYS_PATH_MAX];
+    pthread_mutex_lock(&store->lock);
+    struct source **at = &store->graves;
+    while (*at && *at != source)
+        at = &(*at)->next_grave;
+    if (*at)
+        *at = source->next_grave;
+    enum status status = move_to_trash(store, source->dir, trash, NULL);
+    pthread_mutex_unlock(&store->lock);
+    if (status == STATUS_OK)
+        (void)sys_remove_tree(store->sys, trash, NULL); /* the next start removes what stays */
+}
+
+void source_unref(struct source *source)
+{
+    if (!source || atomic_fetch_sub_explicit(&source->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (source->removed)
+        bury(source);
+    source_free(source);
+}
+
+/* --- adding --- */
+
+/* sources/<id> exists although no source has the id: an old life that is still read, or leftovers
+ * of an interrupted call. store->lock is held. */
+static enum status clear_place(struct store *store, const char *dir, struct error *err)
+{
+    char trash[SYS_PATH_MAX];
+    struct sys_stat stat;
+    if (sys_stat(store->sys, dir, &stat, NULL) != STATUS_OK)
+        return STATUS_OK;
+    struct source *grave = store->graves;
+    while (grave && strcmp(grave->dir, dir) != 0)
+        grave = grave->next_grave;
+    for (uint32_t i = 0; grave && i < grave->snapshot->segments_len; i++)
+        segment_pin(grave->snapshot->segments[i]);
+    TRY(move_to_trash(store, dir, trash, err));
+    if (!grave) {
+        (void)sys_remove_tree(store->sys, trash, NULL); /* the next start removes what stays */
+        return STATUS_OK;
+    }
+    char *moved = str_dup(str_of(trash));
+    if (!moved)
+        return error_no_memory(err);
+    free(grave->dir);
+    grave->dir = moved;
+    return STATUS_OK;
+}
+
+static enum status make_directories(struct sys *sys, const char *dir, struct error *err)
+{
+    static const char *const names[] = {"data", "index", "metadata"};
+    char path[SYS_PATH_MAX];
+    TRY(sys_mkdir(sys, dir, err));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        TRY(sys_path(path, err, "%s/%s", dir, names[i]));
+        TRY(sys_mkdir(sys, path, err));
+    }
+    return sys_sync_dir(sys, dir, err);
+}
+
+static enum status write_files(struct source *source, struct error *err)
+{
+    struct sys *sys = source->store->sys;
+    char path[SYS_PATH_MAX];
+    TRY(make_directories(sys, source->dir, err));
+    TRY(sys_path(path, err, "%s/source.json", source->dir));
+    TRY(source_config_write(sys, path, &source->config, source->incarnation, sys_now_us(sys), err));
+    TRY(sys_path(path, err, "%s/sources", source->store->path));
+    return sys_sync_dir(sys, path, err);
+}
+
+static enum status start_empty(struct source *source, struct error *err)
+{
+    source->schema = schema_new(source->config.fields, source->config.fields_len, 0,
+                                (int32_t)source->config.fields_len, err);
+    if (!source->schema)
+        return STATUS_NO_MEMORY;
+    source->snapshot = snapshot_new(source->schema, NULL, 0, err);
+    return source->snapshot ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+/* A new life of an id. */
+static enum status make_source(struct store *store, const struct source_config *config,
+                               const char *dir, struct source **ret, struct error *err)
+{
+    unsigned char random[10];
+    struct source *source = source_new(store, dir);
+    if (!source)
+        return error_no_memory(err);
+    sys_random(store->sys, random, sizeof random);
+    source->incarnation = uuid_v7((uint64_t)sys_now_us(store->sys) / 1000, random);
+    enum status status = source_config_copy(&source->arena, config, &source->config, err);
+    if (status == STATUS_OK)
+        status = start_empty(source, err);
+    if (status != STATUS_OK) {
+        source_unref(source);
+        return status;
+    }
+    *ret = source;
+    return STATUS_OK;
+}
+
+/* store->lock is held. */
+static enum status add_locked(struct store *store, const struct source_config *config,
+                              struct error *err)
+{
+    bool found;
+    char dir[SYS_PATH_MAX];
+    uint32_t at = store_position(store, config->source_id, &found);
+    if (found) {
+        if (source_config_equal(&store->sources[at]->config, config))
+            return STATUS_OK;
+        return error_set(err, STATUS_CONFLICT,
+                         "the source \"%.*s\" exists with another configuration",
+                         STR_ARG(config->source_id));
+    }
+    struct source *source = NULL;
+    TRY(sys_path(dir, err, "%s/sources/%.*s", store->path, STR_ARG(config->source_id)));
+    TRY(clear_place(store, dir, err));
+    TRY(make_source(store, config, dir, &source, err));
+    enum status status = write_files(source, err);
+    if (status == STATUS_OK)
+        status = store_insert_source(store, source, err);
+    if (status != STATUS_OK) {
+        (void)sys_remove_tree(store->sys, dir, NULL); /* the next start removes what stays */
+        source_unref(source);
+    }
+    return status;
+}
+
+enum status store_add_source(struct store *store, const struct source_config *config,
+                             struct error *err)
+{
+    TRY(source_config_check(config, err));
+    if (store->options.read_only)
+        return error_set(err, STATUS_UNAVAILABLE, "the store is open for reading only");
+    pthread_mutex_lock(&store->lock);
+    enum status status = add_locked(store, config, err);
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
+/* --- removing --- */
+
+static enum status place_tombstone(struct source *source, struct error *err)
+{
+    struct sys *sys = source->store->sys;
+    char from[SYS_PATH_MAX], to[SYS_PATH_MAX];
+    TRY(sys_path(from, err, "%s/source.json", source->dir));
+    TRY(sys_path(to, err, "%s/source.json.removed", source->dir));
+    TRY(sys_rename(sys, from, to, err));
+    enum status status = sys_sync_dir(sys, source->dir, err);
+    if (status != STATUS_OK)
+        (void)sys_rename(sys, to, from, NULL); /* as it was, if that is still possible */
+    return status;
+}
+
+/* flush_lock and store->lock are held. */
+static enum status remove_locked(struct source *source, struct error *err)
+{
+    struct store *store = source->store;
+    bool found;
+    uint32_t at = store_position(store, source->config.source_id, &found);
+    if (!found || store->sources[at] != source)
+        return error_set(err, STATUS_UNKNOWN_SOURCE, "there is no source \"%.*s\"",
+                         STR_ARG(source->config.source_id));
+    TRY(place_tombstone(source, err));
+    store->sources_len--;
+    memmove(store->sources + at, store->sources + at + 1,
+            (store->sources_len - at) * sizeof(*store->sources));
+    source->next_grave = store->graves;
+    store->graves = source;
+    pthread_mutex_lock(&source->lock);
+    source->removed = true;
+    pthread_mutex_unlock(&source->lock);
+    return STATUS_OK;
+}
+
+enum status store_remove_source(struct store *store, struct str source_id, struct error *err)
+{
+    struct source *source = NULL;
+    if (store->options.read_only)
+        return error_set(err, STATUS_UNAVAILABLE, "the store is open for reading only");
+    TRY(store_get_source(store, source_id, &source, err));
+    pthread_mutex_lock(&source->flush_lock);
+    pthread_mutex_lock(&store->lock);
+    enum status status = remove_locked(source, err);
+    pthread_mutex_unlock(&store->lock);
+    pthread_mutex_unlock(&source->flush_lock);
+    if (status == STATUS_OK)
+        source_unref(source); /* the list's */
+    source_unref(source);
+    return status;
+}
+
+/* --- loading --- */
+
+static enum status load_snapshot(struct source *source, struct error *err)
+{
+    struct sys *sys = source->store->sys;
+    char path[SYS_PATH_MAX];
+    TRY(snapshot_load(sys, source->dir, &source->snapshot, err));
+    struct snapshot *snapshot = source->snapshot;
+    if (!snapshot)
+        return start_empty(source, err);
+    source->schema = schema_ref(snapshot->schema);
+    source->published_lsn = snapshot->lsn;
+    source->last_updated_us = snapshot->time_us;
+    source->next_segment_id = snapshot->next_segment_id;
+    source->next_snapshot_id = snapshot->id + 1;
+    for (uint32_t i = 0; i < snapshot->id_files_len; i++) {
+        TRY(sys_path(path, err, "%s/metadata/%s", source->dir, snapshot->id_files[i].name.data));
+        TRY(write_id_file_read(sys, path, &source->ids, err));
+    }
+    source->ids.unsaved = source->ids.end;
+    return STATUS_OK;
+}
+
+/* Integer columns with values that a double cannot hold, from the segments' bounds. */
+static void mark_big_ints(struct source *source)
+{
+    const int64_t exact = INT64_C(1) << 53;
+    for (uint32_t i = 0; i < source->snapshot->segments_len; i++) {
+        const struct segment_meta *meta = segment_meta(source->snapshot->segments[i]);
+        for (uint32_t k = 0; k < meta->columns_len; k++) {
+            const struct segment_column *column = &meta->columns[k];
+            bool small =
+                column->has_bounds && column->min.int64 >= -exact && column->max.int64 <= exact;
+            if (column->type != TYPE_INT64 || column->nulls == meta->rows || small)
+                continue;
+            for (uint32_t f = 0; f < source->schema->fields_len; f++) {
+                if (source->schema->fields[f].id == column->field_id)
+                    source->big_ints[f >> 3] |= (uint8_t)(1u << (f & 7));
+            }
+        }
+    }
+}
+
+enum status source_load(struct store *store, const char *dir, struct source **ret_source,
+                        struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    struct source *source = source_new(store, dir);
+    if (!source)
+        return error_no_memory(err);
+    enum status status = sys_path(path, err, "%s/source.json", dir);
+    if (status == STATUS_OK)
+        status = source_config_read(store->sys, path, &source->arena, &source->config,
+                                    &source->incarnation, err);
+    if (status == STATUS_OK)
+        status = load_snapshot(source, err);
+    if (status != STATUS_OK) {
+        source_unref(source);
+        return status;
+    }
+    mark_big_ints(source);
+    *ret_source = source;
+    return STATUS_OK;
+}

@@ -1,0 +1,157 @@
+/* store_int.h: the store's own structures, for the files of this folder.
+ *
+ * Lock order (never the other way round): source.flush_lock, store.lock, source.lock, then the
+ * leaves store.memory_lock and those inside the WAL, chunks and segments. The WAL's writer thread
+ * takes source.lock while publishing, so nobody waits for the WAL under source.lock (wal_submit
+ * does not block). */
+#ifndef QUARRY_STORAGE_STORE_INT_H
+#define QUARRY_STORAGE_STORE_INT_H
+
+#include <pthread.h>
+
+#include "base/uuid.h"
+#include "storage/memtable/memtable.h"
+#include "storage/store.h"
+#include "storage/table/snapshot.h"
+#include "storage/wal/wal.h"
+#include "storage/write_ids.h"
+#include "sys/thread.h"
+
+enum {
+    STORE_MEMTABLE_BYTES = 256 << 20,
+    STORE_MEMORY_WAIT_US = 2000000, /* of a writer for memory, then 429 */
+    STORE_FLUSH_THREADS_MAX = 16,
+    FLUSH_BACKOFF_FIRST_US = 500000,
+    FLUSH_BACKOFF_MAX_US = 30000000,
+};
+#define STORE_FLUSH_AGE_US INT64_C(300000000)
+
+struct store {
+    struct sys *sys;
+    struct store_options options; /* with the defaults filled in */
+    char path[SYS_PATH_MAX];
+    struct sys_file *lock_file;
+    struct wal *wal;
+
+    pthread_mutex_t lock;    /* the list of sources */
+    struct source **sources; /* by id, each referenced */
+    uint32_t sources_len, sources_cap;
+    struct source *graves; /* removed, but somebody still reads; linked by next_grave */
+
+    pthread_mutex_t memory_lock; /* leaf: memory and the flush threads' sleep */
+    pthread_cond_t memory_freed; /* writers wait */
+    pthread_cond_t flush_work;   /* flush threads wait */
+    uint64_t memory_used;        /* memtables and writes under way */
+    uint32_t writers_waiting;    /* for memory */
+    bool stopping;
+    struct thread flush_threads[STORE_FLUSH_THREADS_MAX];
+    uint32_t flush_threads_len;
+
+    struct source *to_merge; /* the WAL thread's: sources that it has just published to */
+
+    _Atomic bool closing;
+    _Atomic uint64_t next_overlay;
+    _Atomic uint64_t writes, rows_written, writes_refused;
+};
+
+struct source {
+    _Atomic uint32_t refs;
+    struct store *store;
+    struct arena arena; /* the configuration */
+    struct source_config config;
+    struct uuid incarnation; /* of this life of the id: frames of an earlier one do not come back */
+    char *dir;               /* changes when the id is added again while old views are open */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a pending write id has an outcome */
+    bool removed;
+    struct source *next_grave; /* store->lock */
+    struct source *next_merge; /* the WAL thread's */
+    bool merge_listed;
+    struct schema *schema;
+    uint8_t big_ints[SCHEMA_FIELDS_MAX / 8]; /* fields with integers that a double cannot hold */
+    struct write_ids ids;
+    struct memtable active; /* takes what is published */
+    struct memtable frozen; /* being flushed, or left by a failed flush */
+    struct snapshot *snapshot;
+    uint64_t published_lsn;
+    int64_t last_updated_us;
+    uint64_t flushes, flush_failures;
+    char flush_error[160];
+    int64_t flush_not_before_us; /* monotonic; after a failure */
+    int64_t flush_backoff_us;
+    bool flushing;
+
+    pthread_mutex_t flush_lock; /* one flush at a time, and the two counters */
+    uint64_t next_segment_id, next_snapshot_id;
+};
+
+/* --- schema.c --- */
+
+/* Does the batch fit? Drops or retypes its columns of nulls, widens its narrower columns when that
+ * is exact. `*ret_changes`: it needs a wider schema (schema_grow). STATUS_SCHEMA names the place.
+ */
+enum status schema_fit(const struct schema *schema, struct batch *batch, bool *ret_changes,
+                       struct error *err);
+/* A new version with the batch's columns added and widened. `big_ints` (bits by field index) says
+ * which integer fields may not become doubles. */
+enum status schema_grow(const struct schema *schema, const struct batch *batch,
+                        const uint8_t *big_ints, struct schema **ret, struct error *err);
+/* Sets the bits of fields for which the batch holds integers beyond 2^53. */
+void schema_mark_big_ints(const struct schema *schema, const struct batch *batch, uint8_t *bits);
+
+/* --- source_config.c --- */
+
+enum status source_config_check(const struct source_config *config, struct error *err);
+/* Deep copy. */
+enum status source_config_copy(struct arena *arena, const struct source_config *from,
+                               struct source_config *to, struct error *err);
+bool source_config_equal(const struct source_config *a, const struct source_config *b);
+/* The file source.json. */
+enum status source_config_write(struct sys *sys, const char *path,
+                                const struct source_config *config, struct uuid incarnation,
+                                int64_t created_us, struct error *err);
+enum status source_config_read(struct sys *sys, const char *path, struct arena *arena,
+                               struct source_config *ret, struct uuid *ret_incarnation,
+                               struct error *err);
+
+/* --- source.c --- */
+
+/* Reads what is on disk of one source. */
+enum status source_load(struct store *store, const char *dir, struct source **ret_source,
+                        struct error *err);
+struct source *source_ref(struct source *source);
+/* Index of the id in store->sources or where it would stand; store->lock is held. */
+uint32_t store_position(const struct store *store, struct str source_id, bool *ret_found);
+enum status store_insert_source(struct store *store, struct source *source, struct error *err);
+
+/* --- write.c --- */
+
+/* Makes a durable write readable; takes the chunk over. source->lock is held. */
+void source_publish(struct source *source, struct chunk *chunk, int64_t now_us);
+/* Merges small chunks of the tail; no lock is held. One thread (the WAL's, or recovery). */
+void source_merge_chunks(struct source *source);
+/* The WAL's hook after a group: merges what the group has published. */
+void store_after_group(void *context);
+/* Waits for room, counts `bytes` in; STATUS_TOO_MANY_REQUESTS. */
+/* For thread_cond_wait_until: waits of threads go by the kernel's clock also in a simulated world.
+ */
+int64_t store_wait_until(int64_t us);
+enum status store_memory_take(struct store *store, uint64_t bytes, struct error *err);
+void store_memory_add(struct store *store, uint64_t bytes);
+void store_memory_give(struct store *store, uint64_t bytes);
+
+/* --- recover.c --- */
+
+enum status store_recover(struct store *store, struct error *err);
+
+/* --- flush.c, flush_thread.c --- */
+
+/* flush.c: writes what is frozen (and what is active) and commits. */
+enum status source_flush_once(struct source *source, struct error *err);
+enum status store_flush_start(struct store *store, struct error *err);
+void store_flush_stop(struct store *store);
+/* Removes the WAL segments that no source needs any more. */
+enum status store_release_wal(struct store *store, struct error *err);
+
+#endif

@@ -1,0 +1,314 @@
+/* segment.c: one immutable Parquet file with its sidecars, opened at first use and then kept
+ * mapped.
+ *
+ * A segment's description (bounds, nulls, indexes) comes from the snapshot; the file itself is not
+ * touched until somebody reads it. Parsed footers are pooled: a point look-up opens no file. A
+ * damaged or missing index is not used and not an error. */
+#include <stdlib.h>
+
+#include "storage/index/hash_index.h"
+#include "storage/store_int.h"
+
+enum { SEGMENT_READERS_KEPT = 8 };
+
+enum index_state { INDEX_UNKNOWN, INDEX_OPEN, INDEX_ABSENT };
+
+struct open_index {
+    enum index_state state;
+    struct hash_index index;
+};
+
+struct segment {
+    _Atomic uint32_t refs;
+    struct sys *sys;
+    struct segment_meta meta;
+    const char *full_path;
+    const char *source_dir;
+    struct arena arena;
+
+    pthread_mutex_t lock; /* what follows */
+    bool mapped;
+    struct sys_map map;
+    struct parquet_reader *idle[SEGMENT_READERS_KEPT];
+    uint32_t idle_len;
+    struct open_index *indexes; /* as meta.indexes */
+};
+
+static enum status copy_value(struct arena *arena, enum type type, struct value *value)
+{
+    if (!type_is_bytes(type))
+        return STATUS_OK;
+    value->bytes = arena_str(arena, value->bytes);
+    return value->bytes.data ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static enum status copy_columns(struct segment *segment, const struct segment_meta *meta)
+{
+    struct segment_column *columns =
+        arena_array(&segment->arena, meta->columns_len + 1u, sizeof *columns);
+    if (!columns)
+        return STATUS_NO_MEMORY;
+    for (uint32_t i = 0; i < meta->columns_len; i++) {
+        columns[i] = meta->columns[i];
+        if (!columns[i].has_bounds)
+            continue;
+        TRY(copy_value(&segment->arena, columns[i].type, &columns[i].min));
+        TRY(copy_value(&segment->arena, columns[i].type, &columns[i].max));
+    }
+    segment->meta.columns = columns;
+    return STATUS_OK;
+}
+
+static enum status copy_rest(struct segment *segment, const char *dir,
+                             const struct segment_meta *meta)
+{
+    struct arena *arena = &segment->arena;
+    segment->meta.path = arena_str(arena, meta->path);
+    segment->source_dir = arena_str(arena, str_of(dir)).data;
+    segment->full_path = arena_printf(arena, "%s/%.*s", dir, STR_ARG(meta->path));
+    segment->meta.partition = arena_array(arena, meta->partition_len + 1u, sizeof(struct str));
+    segment->meta.indexes = arena_array(arena, meta->indexes_len + 1u, sizeof *meta->indexes);
+    segment->indexes = arena_array(arena, meta->indexes_len + 1u, sizeof *segment->indexes);
+    if (!segment->meta.path.data || !segment->source_dir || !segment->full_path ||
+        !segment->meta.partition || !segment->meta.indexes || !segment->indexes)
+        return STATUS_NO_MEMORY;
+    for (uint32_t i = 0; i < meta->partition_len; i++) {
+        if (!meta->partition[i].data)
+            continue;
+        segment->meta.partition[i] = arena_str(arena, meta->partition[i]);
+        if (!segment->meta.partition[i].data)
+            return STATUS_NO_MEMORY;
+    }
+    if (meta->indexes_len)
+        memcpy(segment->meta.indexes, meta->indexes, meta->indexes_len * sizeof *meta->indexes);
+    return copy_columns(segment, meta);
+}
+
+struct segment *segment_new(struct sys *sys, const char *source_dir,
+                            const struct segment_meta *meta, struct error *err)
+{
+    struct segment *segment = calloc(1, sizeof *segment);
+    if (!segment) {
+        error_no_memory(err);
+        return NULL;
+    }
+    atomic_init(&segment->refs, 1);
+    pthread_mutex_init(&segment->lock, NULL);
+    arena_init(&segment->arena, 0);
+    segment->sys = sys;
+    segment->meta = *meta;
+    if (copy_rest(segment, source_dir, meta) != STATUS_OK) {
+        error_no_memory(err);
+        segment_unref(segment);
+        return NULL;
+    }
+    return segment;
+}
+
+struct segment *segment_ref(struct segment *segment)
+{
+    atomic_fetch_add_explicit(&segment->refs, 1, memory_order_relaxed);
+    return segment;
+}
+
+void segment_unref(struct segment *segment)
+{
+    if (!segment || atomic_fetch_sub_explicit(&segment->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < segment->idle_len; i++)
+        parquet_reader_free(segment->idle[i]);
+    if (segment->mapped)
+        sys_unmap(segment->sys, &segment->map);
+    for (uint32_t i = 0; segment->indexes && i < segment->meta.indexes_len; i++) {
+        if (segment->indexes[i].state == INDEX_OPEN)
+            hash_index_close(segment->sys, &segment->indexes[i].index);
+    }
+    pthread_mutex_destroy(&segment->lock);
+    arena_release(&segment->arena);
+    free(segment);
+}
+
+const struct segment_meta *segment_meta(const struct segment *segment)
+{
+    return &segment->meta;
+}
+
+struct segment_info segment_info(const struct segment *segment)
+{
+    return (struct segment_info){.path = segment->full_path,
+                                 .id = segment->meta.id,
+                                 .rows = segment->meta.rows,
+                                 .bytes = segment->meta.bytes,
+                                 .schema_id = segment->meta.schema_id};
+}
+
+int32_t segment_column(const struct segment *segment, int32_t field_id)
+{
+    for (uint32_t i = 0; i < segment->meta.columns_len; i++) {
+        if (segment->meta.columns[i].field_id == field_id)
+            return (int32_t)i;
+    }
+    return -1;
+}
+
+bool segment_bounds(const struct segment *segment, int32_t field_id, struct value *ret_min,
+                    struct value *ret_max, uint64_t *ret_nulls)
+{
+    int32_t at = segment_column(segment, field_id);
+    if (at < 0) {
+        *ret_nulls = segment->meta.rows;
+        return true;
+    }
+    const struct segment_column *column = &segment->meta.columns[at];
+    *ret_nulls = column->nulls;
+    if (column->nulls == segment->meta.rows)
+        return true;
+    if (!column->has_bounds)
+        return false;
+    *ret_min = column->min;
+    *ret_max = column->max;
+    return true;
+}
+
+/* --- the file --- */
+
+/* segment->lock is held. */
+static enum status map_file(struct segment *segment, struct error *err)
+{
+    if (segment->mapped)
+        return STATUS_OK;
+    struct sys_file *file = NULL;
+    TRY(sys_open(segment->sys, segment->full_path, SYS_READ, &file, err));
+    enum status status = sys_map(segment->sys, file, &segment->map, err);
+    sys_close(segment->sys, file);
+    if (status != STATUS_OK)
+        return status;
+    if (segment->map.len != segment->meta.bytes) {
+        sys_unmap(segment->sys, &segment->map);
+        return error_set(err, STATUS_CORRUPT, "%s: %zu bytes where there should be %llu",
+                         segment->full_path, segment->map.len,
+                         (unsigned long long)segment->meta.bytes);
+    }
+    segment->mapped = true;
+    return STATUS_OK;
+}
+
+enum status segment_reader(struct segment *segment, struct parquet_reader **ret_reader,
+                           struct error *err)
+{
+    pthread_mutex_lock(&segment->lock);
+    if (segment->idle_len) {
+        *ret_reader = segment->idle[--segment->idle_len];
+        pthread_mutex_unlock(&segment->lock);
+        return STATUS_OK;
+    }
+    enum status status = map_file(segment, err);
+    struct slice bytes = {segment->map.data, segment->map.len};
+    pthread_mutex_unlock(&segment->lock);
+    if (status != STATUS_OK)
+        return status;
+    status = parquet_reader_open(bytes, ret_reader, err);
+    if (status != STATUS_OK)
+        return error_wrap(err, "%s cannot be read", segment->full_path);
+    if (parquet_reader_rows(*ret_reader) != segment->meta.rows) {
+        parquet_reader_free(*ret_reader);
+        return error_set(err, STATUS_CORRUPT, "%s: not the number of rows that the snapshot says",
+                         segment->full_path);
+    }
+    return STATUS_OK;
+}
+
+void segment_reader_release(struct segment *segment, struct parquet_reader *reader)
+{
+    pthread_mutex_lock(&segment->lock);
+    bool keep = segment->idle_len < SEGMENT_READERS_KEPT;
+    if (keep)
+        segment->idle[segment->idle_len++] = reader;
+    pthread_mutex_unlock(&segment->lock);
+    if (!keep)
+        parquet_reader_free(reader);
+}
+
+/* --- indexes --- */
+
+/* segment->lock is held. NULL when there is none or it cannot be used. */
+static const struct hash_index *open_index(struct segment *segment, uint32_t which)
+{
+    struct open_index *index = &segment->indexes[which];
+    if (index->state == INDEX_UNKNOWN) {
+        char path[SYS_PATH_MAX];
+        int32_t field_id = segment->meta.indexes[which].field_id;
+        enum status status = sys_path(path, NULL, "%s/index/%08llu.%d.hash", segment->source_dir,
+                                      (unsigned long long)segment->meta.id, field_id);
+        if (status == STATUS_OK)
+            status = hash_index_open(segment->sys, path, field_id, segment->meta.rows,
+                                     &index->index, NULL);
+        index->state = status == STATUS_OK ? INDEX_OPEN : INDEX_ABSENT;
+    }
+    return index->state == INDEX_OPEN ? &index->index : NULL;
+}
+
+/* The value in the column's own type; false when no value of that type equals it. */
+static bool narrow(struct value *value, enum type type)
+{
+    if (value->type == type)
+        return true;
+    if (value->type == TYPE_DOUBLE && type == TYPE_INT64) {
+        double real = value->real;
+        if (!(real >= -9007199254740992.0 && real <= 9007199254740992.0) ||
+            (double)(int64_t)real != real)
+            return false;
+        *value = (struct value){.type = TYPE_INT64, .int64 = (int64_t)real};
+        return true;
+    }
+    if (value->type == TYPE_TIMESTAMP && type == TYPE_DATE) {
+        const int64_t day = INT64_C(86400000000);
+        if (value->int64 % day != 0)
+            return false;
+        *value = (struct value){.type = TYPE_DATE, .int64 = value->int64 / day};
+        return true;
+    }
+    return false;
+}
+
+enum status segment_lookup(struct segment *segment, int32_t field_id, const struct value *value,
+                           bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
+                           struct error *err)
+{
+    *ret_used = false;
+    *ret_rows = NULL;
+    *ret_len = 0;
+    uint32_t which = 0;
+    int32_t column = segment_column(segment, field_id);
+    while (which < segment->meta.indexes_len && segment->meta.indexes[which].field_id != field_id)
+        which++;
+    if (column < 0 || which == segment->meta.indexes_len || value->is_null)
+        return STATUS_OK;
+    struct value wanted = *value;
+    bool comparable = wanted.type == segment->meta.columns[column].type ||
+                      type_can_widen(segment->meta.columns[column].type, wanted.type);
+    if (!comparable)
+        return STATUS_OK;
+    pthread_mutex_lock(&segment->lock);
+    const struct hash_index *index = open_index(segment, which);
+    pthread_mutex_unlock(&segment->lock);
+    if (!index)
+        return STATUS_OK;
+    if (narrow(&wanted, segment->meta.columns[column].type)) {
+        enum status status = hash_index_lookup(index, value_hash(&wanted), ret_rows, ret_len, err);
+        if (status == STATUS_CORRUPT)
+            return STATUS_OK; /* slower, never wrong: the caller scans */
+        TRY(status);
+    }
+    *ret_used = true;
+    return STATUS_OK;
+}
+
+void segment_pin(struct segment *segment)
+{
+    pthread_mutex_lock(&segment->lock);
+    (void)map_file(segment, NULL); /* a reader will meet the error again */
+    for (uint32_t i = 0; i < segment->meta.indexes_len; i++)
+        (void)open_index(segment, i);
+    pthread_mutex_unlock(&segment->lock);
+}

@@ -1,0 +1,79 @@
+/* snapshot.c: snapshots in memory. */
+#include "storage/table/snapshot.h"
+
+#include <stdlib.h>
+
+static enum status fill(struct snapshot *snapshot, struct segment **segments, uint32_t len)
+{
+    snapshot->segments = malloc((len ? len : 1) * sizeof *snapshot->segments);
+    if (!snapshot->segments)
+        return STATUS_NO_MEMORY;
+    for (uint32_t i = 0; i < len; i++) {
+        const struct segment_meta *meta = segment_meta(segments[i]);
+        snapshot->segments[i] = segment_ref(segments[i]);
+        snapshot->rows += meta->rows;
+        snapshot->bytes += meta->bytes;
+        for (uint32_t k = 0; k < meta->indexes_len; k++)
+            snapshot->index_entries += meta->indexes[k].entries;
+    }
+    snapshot->segments_len = len;
+    return STATUS_OK;
+}
+
+struct snapshot *snapshot_new(struct schema *schema, struct segment **segments, uint32_t len,
+                              struct error *err)
+{
+    struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+    if (!snapshot) {
+        error_no_memory(err);
+        return NULL;
+    }
+    atomic_init(&snapshot->refs, 1);
+    arena_init(&snapshot->arena, 0);
+    snapshot->schema = schema_ref(schema);
+    if (fill(snapshot, segments, len) != STATUS_OK) {
+        error_no_memory(err);
+        snapshot_unref(snapshot);
+        return NULL;
+    }
+    return snapshot;
+}
+
+enum status snapshot_add_id_file(struct snapshot *snapshot, const struct write_id_file *file,
+                                 struct error *err)
+{
+    if (!snapshot->id_files) {
+        snapshot->id_files =
+            arena_array(&snapshot->arena, WRITE_ID_FILES_MAX + 1, sizeof *snapshot->id_files);
+        if (!snapshot->id_files)
+            return error_no_memory(err);
+    }
+    if (snapshot->id_files_len > WRITE_ID_FILES_MAX)
+        return error_set(err, STATUS_RESOURCE_LIMIT, "a snapshot has at most %d files of write ids",
+                         WRITE_ID_FILES_MAX + 1);
+    struct write_id_file *added = &snapshot->id_files[snapshot->id_files_len];
+    *added = *file;
+    added->name = arena_str(&snapshot->arena, file->name);
+    if (!added->name.data)
+        return error_no_memory(err);
+    snapshot->id_files_len++;
+    return STATUS_OK;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot)
+{
+    atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
+    return snapshot;
+}
+
+void snapshot_unref(struct snapshot *snapshot)
+{
+    if (!snapshot || atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < snapshot->segments_len; i++)
+        segment_unref(snapshot->segments[i]);
+    free(snapshot->segments);
+    schema_unref(snapshot->schema);
+    arena_release(&snapshot->arena);
+    free(snapshot);
+}

@@ -1,0 +1,114 @@
+/* snapshot.h: one committed state of a source: its schema and its segments, immutable in memory and
+ * on disk. metadata/NNNNNNNN.snapshot.json holds it whole; metadata/CURRENT names the valid one and
+ * is replaced by rename: that is the commit. (Issue 3 puts Iceberg manifests behind this
+ * interface.)
+ *
+ * Every JSON file of the store is sealed: {"crc32c":"hhhhhhhh","content":...}, the checksum over
+ * the bytes of the content. */
+#ifndef QUARRY_STORAGE_SNAPSHOT_H
+#define QUARRY_STORAGE_SNAPSHOT_H
+
+#include "base/json.h"
+#include "storage/store.h"
+#include "storage/write_ids.h"
+
+enum {
+    SNAPSHOT_BYTES_MAX = 1 << 30,
+    SNAPSHOT_SEGMENTS_MAX = 1000000,
+    WRITE_ID_FILES_MAX = 64, /* then they are folded into one */
+};
+
+/* What the snapshot says of one column of a segment, in file order. */
+struct segment_column {
+    int32_t field_id;
+    enum type type;
+    uint64_t nulls;
+    bool has_bounds;
+    struct value min, max; /* bytes in the snapshot's or segment's arena */
+};
+
+struct segment_index {
+    int32_t field_id;
+    uint64_t entries, bytes;
+};
+
+/* The stored description; the struct segment of store.h wraps it. */
+struct segment_meta {
+    uint64_t id, rows, bytes;
+    int32_t schema_id;
+    struct str path; /* below the source's directory: data/col=value/00000001.parquet, NUL-ended */
+    struct str *partition; /* one text for each partition column; data NULL: null */
+    uint32_t partition_len;
+    struct segment_column *columns;
+    uint32_t columns_len;
+    struct segment_index *indexes;
+    uint32_t indexes_len;
+};
+
+/* A stored set of write ids: metadata/<name>. */
+struct write_id_file {
+    struct str name; /* NUL-ended */
+    uint64_t entries;
+    int64_t until_us; /* time of its youngest entry */
+};
+
+struct snapshot {
+    _Atomic uint32_t refs;
+    uint64_t id;  /* 0: nothing was ever committed */
+    uint64_t lsn; /* all writes up to here are in the segments, none behind it */
+    int64_t time_us;
+    uint64_t next_segment_id;
+    uint64_t rows, bytes, index_entries;
+    struct schema *schema;
+    struct segment **segments; /* by id; referenced */
+    uint32_t segments_len;
+    struct write_id_file *id_files;
+    uint32_t id_files_len;
+    struct arena arena; /* names of the write id files */
+};
+
+/* schema.c: a version of a source's columns; the fields are copied. NULL when memory is out. */
+struct schema *schema_new(const struct field *fields, uint32_t len, int32_t id,
+                          int32_t last_field_id, struct error *err);
+
+/* Takes over nothing: references segments and schema, copies names. */
+struct snapshot *snapshot_new(struct schema *schema, struct segment **segments, uint32_t len,
+                              struct error *err);
+enum status snapshot_add_id_file(struct snapshot *snapshot, const struct write_id_file *file,
+                                 struct error *err);
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot);
+
+/* Writes and syncs the snapshot's file, then swaps CURRENT. Until the swap `*ret_maybe` stays
+ * false: a failure has changed nothing. With `*ret_maybe` true a failure leaves it open which of
+ * the two is current: the files of both must stay. */
+enum status snapshot_commit(struct sys *sys, const char *dir, const struct source_config *config,
+                            const struct snapshot *snapshot, bool *ret_maybe, struct error *err);
+/* The current one; `*ret` NULL when none was ever committed. Checks every reference. */
+enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **ret,
+                          struct error *err);
+/* "NNNNNNNN.snapshot.json" */
+void snapshot_name(uint64_t id, char out[64]);
+
+/* write_id_file.c: the sidecar of write ids. */
+enum status write_id_file_write(struct sys *sys, const char *path, const struct write_id *entries,
+                                uint32_t len, struct error *err);
+enum status write_id_file_read(struct sys *sys, const char *path, struct write_ids *into,
+                               struct error *err);
+
+/* sealed.c: checked JSON files. `content` is the JSON text of the content. */
+enum status sealed_write(struct sys *sys, const char *path, struct str content, struct error *err);
+/* The parsed content; the document is the caller's. STATUS_CORRUPT names the file. */
+enum status sealed_read(struct sys *sys, const char *path, yyjson_doc **ret_doc,
+                        yyjson_val **ret_content, struct error *err);
+
+/* segment.c: copies the description; files are opened at first use. */
+struct segment *segment_new(struct sys *sys, const char *source_dir,
+                            const struct segment_meta *meta, struct error *err);
+struct segment *segment_ref(struct segment *segment);
+void segment_unref(struct segment *segment);
+const struct segment_meta *segment_meta(const struct segment *segment);
+/* Maps file and indexes now, so that they can be read after the directory is gone. */
+void segment_pin(struct segment *segment);
+
+#endif

@@ -1,0 +1,490 @@
+/* snapshot_json.c: snapshots on disk (form in docs/formats.md), and the commit.
+ *
+ * Reading trusts nothing: every member is checked for presence, kind and range; STATUS_CORRUPT
+ * names the file. The checksum has caught damage before; this catches our own mistakes. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "storage/table/snapshot.h"
+
+void snapshot_name(uint64_t id, char out[64])
+{
+    snprintf(out, 64, "%08" PRIu64 ".snapshot.json", id);
+}
+
+/* --- writing --- */
+
+static void write_value(struct json_writer *w, const struct value *value)
+{
+    switch (value->type) {
+    case TYPE_BOOL:
+        json_bool(w, value->boolean);
+        break;
+    case TYPE_DOUBLE:
+        json_double(w, value->real);
+        break;
+    case TYPE_STRING:
+    case TYPE_JSON:
+        json_string(w, value->bytes);
+        break;
+    default:
+        json_int(w, value->int64);
+    }
+}
+
+/* [field id, type, nulls] or [field id, type, nulls, min, max] */
+static void write_column(struct json_writer *w, const struct segment_column *column)
+{
+    json_begin_array(w);
+    json_int(w, column->field_id);
+    json_stringz(w, type_name(column->type));
+    json_uint(w, column->nulls);
+    if (column->has_bounds) {
+        write_value(w, &column->min);
+        write_value(w, &column->max);
+    }
+    json_end_array(w);
+}
+
+static void write_segment(struct json_writer *w, const struct segment_meta *meta)
+{
+    json_begin_object(w);
+    json_kv_int(w, "id", (int64_t)meta->id);
+    json_kv_str(w, "path", meta->path);
+    json_kv_int(w, "rows", (int64_t)meta->rows);
+    json_kv_int(w, "bytes", (int64_t)meta->bytes);
+    json_kv_int(w, "schema_id", meta->schema_id);
+    json_keyz(w, "partition");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < meta->partition_len; i++)
+        json_string(w, meta->partition[i]);
+    json_end_array(w);
+    json_keyz(w, "columns");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < meta->columns_len; i++)
+        write_column(w, &meta->columns[i]);
+    json_end_array(w);
+    json_keyz(w, "indexes");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < meta->indexes_len; i++) {
+        json_begin_array(w);
+        json_int(w, meta->indexes[i].field_id);
+        json_uint(w, meta->indexes[i].entries);
+        json_uint(w, meta->indexes[i].bytes);
+        json_end_array(w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static void write_schema(struct json_writer *w, const struct schema *schema)
+{
+    json_begin_object(w);
+    json_kv_int(w, "id", schema->id);
+    json_kv_int(w, "last_field_id", schema->last_field_id);
+    json_keyz(w, "fields");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < schema->fields_len; i++) {
+        json_begin_object(w);
+        json_kv_int(w, "id", schema->fields[i].id);
+        json_kv_str(w, "name", schema->fields[i].name);
+        json_kv_strz(w, "type", type_name(schema->fields[i].type));
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static void write_snapshot(struct json_writer *w, const struct source_config *config,
+                           const struct snapshot *snapshot)
+{
+    json_begin_object(w);
+    json_kv_strz(w, "format", "quarry-snapshot");
+    json_kv_int(w, "version", 1);
+    json_kv_str(w, "source_id", config->source_id);
+    json_kv_int(w, "snapshot_id", (int64_t)snapshot->id);
+    json_kv_int(w, "time_us", snapshot->time_us);
+    json_kv_int(w, "lsn", (int64_t)snapshot->lsn);
+    json_kv_int(w, "next_segment_id", (int64_t)snapshot->next_segment_id);
+    json_keyz(w, "schema");
+    write_schema(w, snapshot->schema);
+    json_keyz(w, "write_ids");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < snapshot->id_files_len; i++) {
+        json_begin_object(w);
+        json_kv_str(w, "file", snapshot->id_files[i].name);
+        json_kv_int(w, "entries", (int64_t)snapshot->id_files[i].entries);
+        json_kv_int(w, "until_us", snapshot->id_files[i].until_us);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_keyz(w, "segments");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < snapshot->segments_len; i++)
+        write_segment(w, segment_meta(snapshot->segments[i]));
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static enum status swap_current(struct sys *sys, const char *dir, const char *name,
+                                struct error *err)
+{
+    char path[SYS_PATH_MAX], text[128];
+    TRY(sys_path(path, err, "%s/metadata/CURRENT", dir));
+    snprintf(text, sizeof text, "{\"snapshot\":\"%s\"}", name); /* our own name: digits */
+    return sealed_write(sys, path, str_of(text), err);
+}
+
+enum status snapshot_commit(struct sys *sys, const char *dir, const struct source_config *config,
+                            const struct snapshot *snapshot, bool *ret_maybe, struct error *err)
+{
+    char path[SYS_PATH_MAX], name[64];
+    struct buf buf;
+    struct json_writer writer;
+    *ret_maybe = false;
+    snapshot_name(snapshot->id, name);
+    TRY(sys_path(path, err, "%s/metadata/%s", dir, name));
+    buf_init(&buf, SNAPSHOT_BYTES_MAX);
+    json_writer_init(&writer, &buf);
+    write_snapshot(&writer, config, snapshot);
+    enum status status = buf_check(&buf, "a snapshot", err);
+    if (status == STATUS_OK)
+        status = sealed_write(sys, path, buf_str(&buf), err);
+    buf_release(&buf);
+    if (status != STATUS_OK)
+        return status;
+    *ret_maybe = true;
+    return swap_current(sys, dir, name, err);
+}
+
+/* --- reading --- */
+
+struct reading {
+    struct sys *sys;
+    const char *dir;
+    const char *path; /* of the snapshot */
+    struct arena arena;
+    struct error *err;
+};
+
+static enum status bad(struct reading *r, const char *what)
+{
+    return error_set(r->err, STATUS_CORRUPT, "%s: %s is missing or wrong", r->path, what);
+}
+
+static enum status get_uint(struct reading *r, yyjson_val *value, const char *what, uint64_t *ret)
+{
+    if (!yyjson_is_uint(value) || yyjson_get_uint(value) > INT64_MAX)
+        return bad(r, what);
+    *ret = yyjson_get_uint(value);
+    return STATUS_OK;
+}
+
+static enum status get_id(struct reading *r, yyjson_val *value, const char *what, int32_t *ret)
+{
+    uint64_t number;
+    TRY(get_uint(r, value, what, &number));
+    if (number > INT32_MAX)
+        return bad(r, what);
+    *ret = (int32_t)number;
+    return STATUS_OK;
+}
+
+static enum status get_type(struct reading *r, yyjson_val *value, enum type *ret)
+{
+    return yyjson_is_str(value) && type_parse(json_str_of(value), ret) ? STATUS_OK
+                                                                       : bad(r, "a type");
+}
+
+static enum status read_value(struct reading *r, yyjson_val *json, enum type type,
+                              struct value *ret)
+{
+    *ret = (struct value){.type = type};
+    switch (type) {
+    case TYPE_BOOL:
+        if (!yyjson_is_bool(json))
+            return bad(r, "a bound");
+        ret->boolean = yyjson_get_bool(json);
+        return STATUS_OK;
+    case TYPE_DOUBLE:
+        if (!yyjson_is_num(json))
+            return bad(r, "a bound");
+        ret->real = yyjson_get_num(json);
+        return STATUS_OK;
+    case TYPE_STRING:
+    case TYPE_JSON:
+        if (!yyjson_is_str(json))
+            return bad(r, "a bound");
+        ret->bytes = json_str_of(json);
+        return STATUS_OK;
+    default:
+        if (!yyjson_is_int(json) || (yyjson_is_uint(json) && yyjson_get_uint(json) > INT64_MAX))
+            return bad(r, "a bound");
+        ret->int64 = yyjson_get_sint(json);
+        return STATUS_OK;
+    }
+}
+
+static enum status read_column(struct reading *r, yyjson_val *json, struct segment_column *ret)
+{
+    size_t len = yyjson_arr_size(json);
+    if (len != 3 && len != 5)
+        return bad(r, "a segment's column");
+    TRY(get_id(r, yyjson_arr_get(json, 0), "a field id", &ret->field_id));
+    TRY(get_type(r, yyjson_arr_get(json, 1), &ret->type));
+    TRY(get_uint(r, yyjson_arr_get(json, 2), "a null count", &ret->nulls));
+    ret->has_bounds = len == 5;
+    if (!ret->has_bounds)
+        return STATUS_OK;
+    TRY(read_value(r, yyjson_arr_get(json, 3), ret->type, &ret->min));
+    return read_value(r, yyjson_arr_get(json, 4), ret->type, &ret->max);
+}
+
+static enum status read_columns(struct reading *r, yyjson_val *json, struct segment_meta *meta)
+{
+    size_t index, max;
+    yyjson_val *item;
+    if (!yyjson_is_arr(json) || yyjson_arr_size(json) > SCHEMA_FIELDS_MAX + 1)
+        return bad(r, "a segment's columns");
+    meta->columns = arena_array(&r->arena, yyjson_arr_size(json) + 1, sizeof *meta->columns);
+    if (!meta->columns)
+        return error_no_memory(r->err);
+    yyjson_arr_foreach(json, index, max, item)
+        TRY(read_column(r, item, &meta->columns[meta->columns_len++]));
+    return STATUS_OK;
+}
+
+static enum status read_indexes(struct reading *r, yyjson_val *json, struct segment_meta *meta)
+{
+    size_t index, max;
+    yyjson_val *item;
+    if (!yyjson_is_arr(json) || yyjson_arr_size(json) > SOURCE_COLUMNS_LISTED_MAX)
+        return bad(r, "a segment's indexes");
+    meta->indexes = arena_array(&r->arena, yyjson_arr_size(json) + 1, sizeof *meta->indexes);
+    if (!meta->indexes)
+        return error_no_memory(r->err);
+    yyjson_arr_foreach(json, index, max, item)
+    {
+        struct segment_index *at = &meta->indexes[meta->indexes_len++];
+        TRY(get_id(r, yyjson_arr_get(item, 0), "an index's field id", &at->field_id));
+        TRY(get_uint(r, yyjson_arr_get(item, 1), "an index's entries", &at->entries));
+        TRY(get_uint(r, yyjson_arr_get(item, 2), "an index's bytes", &at->bytes));
+    }
+    return STATUS_OK;
+}
+
+static enum status read_partition(struct reading *r, yyjson_val *json, struct segment_meta *meta)
+{
+    size_t index, max;
+    yyjson_val *item;
+    if (!yyjson_is_arr(json) || yyjson_arr_size(json) > SOURCE_COLUMNS_LISTED_MAX)
+        return bad(r, "a segment's partition");
+    meta->partition = arena_array(&r->arena, yyjson_arr_size(json) + 1, sizeof *meta->partition);
+    if (!meta->partition)
+        return error_no_memory(r->err);
+    yyjson_arr_foreach(json, index, max, item)
+    {
+        if (!yyjson_is_str(item) && !yyjson_is_null(item))
+            return bad(r, "a partition value");
+        meta->partition[meta->partition_len++] = yyjson_is_str(item) ? json_str_of(item) : STR_NONE;
+    }
+    return STATUS_OK;
+}
+
+/* The path is ours: below data/, without "..". */
+static enum status read_path(struct reading *r, yyjson_val *json, struct str *ret)
+{
+    *ret = json_str_of(json);
+    if (!yyjson_is_str(json) || !str_starts(*ret, STR("data/")) || memchr(ret->data, 0, ret->len) ||
+        strstr(ret->data, "/../"))
+        return bad(r, "a segment's path");
+    return STATUS_OK;
+}
+
+static enum status check_file(struct reading *r, const struct segment_meta *meta)
+{
+    char path[SYS_PATH_MAX];
+    struct sys_stat stat;
+    TRY(sys_path(path, r->err, "%s/%.*s", r->dir, STR_ARG(meta->path)));
+    enum status status = sys_stat(r->sys, path, &stat, r->err);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(r->err, STATUS_CORRUPT, "%s: the file is missing", path);
+    if (status == STATUS_OK && stat.size != meta->bytes)
+        return error_set(r->err, STATUS_CORRUPT,
+                         "%s: %" PRIu64 " bytes where there should be %" PRIu64, path, stat.size,
+                         meta->bytes);
+    return status;
+}
+
+static enum status read_segment(struct reading *r, yyjson_val *json, struct segment **ret)
+{
+    struct segment_meta meta = {0};
+    TRY(get_uint(r, json_get(json, "id"), "a segment's id", &meta.id));
+    TRY(read_path(r, json_get(json, "path"), &meta.path));
+    TRY(get_uint(r, json_get(json, "rows"), "a segment's rows", &meta.rows));
+    TRY(get_uint(r, json_get(json, "bytes"), "a segment's bytes", &meta.bytes));
+    TRY(get_id(r, json_get(json, "schema_id"), "a segment's schema", &meta.schema_id));
+    TRY(read_partition(r, json_get(json, "partition"), &meta));
+    TRY(read_columns(r, json_get(json, "columns"), &meta));
+    TRY(read_indexes(r, json_get(json, "indexes"), &meta));
+    TRY(check_file(r, &meta));
+    *ret = segment_new(r->sys, r->dir, &meta, r->err);
+    return *ret ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static enum status read_fields(struct reading *r, yyjson_val *json, struct field **ret,
+                               uint32_t *ret_len)
+{
+    size_t index, max;
+    yyjson_val *item;
+    if (!yyjson_is_arr(json) || yyjson_arr_size(json) > SCHEMA_FIELDS_MAX)
+        return bad(r, "the schema's fields");
+    *ret = arena_array(&r->arena, yyjson_arr_size(json) + 1, sizeof **ret);
+    if (!*ret)
+        return error_no_memory(r->err);
+    yyjson_arr_foreach(json, index, max, item)
+    {
+        struct field *field = &(*ret)[(*ret_len)++];
+        TRY(get_id(r, json_get(item, "id"), "a field id", &field->id));
+        TRY(get_type(r, json_get(item, "type"), &field->type));
+        if (!yyjson_is_str(json_get(item, "name")))
+            return bad(r, "a field's name");
+        field->name = json_str_of(json_get(item, "name"));
+    }
+    return STATUS_OK;
+}
+
+static enum status read_schema(struct reading *r, yyjson_val *json, struct schema **ret)
+{
+    int32_t id, last_field_id;
+    struct field *fields = NULL;
+    uint32_t len = 0;
+    TRY(get_id(r, json_get(json, "id"), "the schema's id", &id));
+    TRY(get_id(r, json_get(json, "last_field_id"), "the last field id", &last_field_id));
+    TRY(read_fields(r, json_get(json, "fields"), &fields, &len));
+    *ret = schema_new(fields, len, id, last_field_id, r->err);
+    return *ret ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static enum status read_id_files(struct reading *r, yyjson_val *json, struct snapshot *into)
+{
+    size_t index, max;
+    yyjson_val *item;
+    if (!yyjson_is_arr(json))
+        return bad(r, "the list of write ids");
+    yyjson_arr_foreach(json, index, max, item)
+    {
+        struct write_id_file file = {.name = json_str_of(json_get(item, "file"))};
+        uint64_t until;
+        if (!file.name.data || memchr(file.name.data, '/', file.name.len))
+            return bad(r, "a file of write ids");
+        TRY(get_uint(r, json_get(item, "entries"), "a count of write ids", &file.entries));
+        TRY(get_uint(r, json_get(item, "until_us"), "a time of write ids", &until));
+        file.until_us = (int64_t)until;
+        TRY(snapshot_add_id_file(into, &file, r->err));
+    }
+    return STATUS_OK;
+}
+
+static enum status read_head(struct reading *r, yyjson_val *root, struct snapshot *into)
+{
+    uint64_t time;
+    TRY(get_uint(r, json_get(root, "snapshot_id"), "snapshot_id", &into->id));
+    TRY(get_uint(r, json_get(root, "lsn"), "lsn", &into->lsn));
+    TRY(get_uint(r, json_get(root, "time_us"), "time_us", &time));
+    TRY(get_uint(r, json_get(root, "next_segment_id"), "next_segment_id", &into->next_segment_id));
+    into->time_us = (int64_t)time;
+    return read_id_files(r, json_get(root, "write_ids"), into);
+}
+
+static enum status read_segments(struct reading *r, yyjson_val *json, struct segment **segments,
+                                 uint32_t *len)
+{
+    size_t index, max;
+    yyjson_val *item;
+    yyjson_arr_foreach(json, index, max, item)
+    {
+        TRY(read_segment(r, item, &segments[*len]));
+        ++*len;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_snapshot(struct reading *r, yyjson_val *root, struct snapshot **ret)
+{
+    yyjson_val *list = json_get(root, "segments");
+    struct schema *schema = NULL;
+    struct segment **segments = NULL;
+    uint32_t len = 0;
+    if (!yyjson_is_str(json_get(root, "format")) ||
+        !str_is(json_str_of(json_get(root, "format")), "quarry-snapshot") ||
+        yyjson_get_uint(json_get(root, "version")) != 1)
+        return bad(r, "the format's name or version");
+    if (!yyjson_is_arr(list) || yyjson_arr_size(list) > SNAPSHOT_SEGMENTS_MAX)
+        return bad(r, "the list of segments");
+    segments = calloc(yyjson_arr_size(list) + 1, sizeof(*segments));
+    if (!segments)
+        return error_no_memory(r->err);
+    enum status status = read_schema(r, json_get(root, "schema"), &schema);
+    if (status == STATUS_OK)
+        status = read_segments(r, list, segments, &len);
+    if (status == STATUS_OK) {
+        *ret = snapshot_new(schema, segments, len, r->err);
+        status = *ret ? read_head(r, root, *ret) : STATUS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < len; i++)
+        segment_unref(segments[i]);
+    free(segments);
+    schema_unref(schema);
+    if (status != STATUS_OK) {
+        snapshot_unref(*ret);
+        *ret = NULL;
+    }
+    return status;
+}
+
+/* The file that CURRENT names; STATUS_NOT_FOUND when there is no CURRENT. */
+static enum status current_path(struct sys *sys, const char *dir, char out[SYS_PATH_MAX],
+                                struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    yyjson_doc *doc = NULL;
+    yyjson_val *root = NULL;
+    TRY(sys_path(path, err, "%s/metadata/CURRENT", dir));
+    TRY(sealed_read(sys, path, &doc, &root, err));
+    struct str name = json_str_of(json_get(root, "snapshot"));
+    enum status status = name.data && !memchr(name.data, '/', name.len)
+                             ? sys_path(out, err, "%s/metadata/%.*s", dir, STR_ARG(name))
+                             : error_set(err, STATUS_CORRUPT, "%s names no snapshot", path);
+    yyjson_doc_free(doc);
+    return status;
+}
+
+enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **ret,
+                          struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    yyjson_doc *doc = NULL;
+    yyjson_val *root = NULL;
+    struct error local = ERROR_INIT;
+    *ret = NULL;
+    enum status status = current_path(sys, dir, path, &local);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    if (status == STATUS_OK) {
+        status = sealed_read(sys, path, &doc, &root, &local);
+        if (status == STATUS_NOT_FOUND)
+            status = error_set(&local, STATUS_CORRUPT, "%s: the current snapshot is missing", path);
+    }
+    if (status == STATUS_OK) {
+        struct reading r = {.sys = sys, .dir = dir, .path = path, .err = &local};
+        arena_init(&r.arena, 0);
+        status = read_snapshot(&r, root, ret);
+        arena_release(&r.arena);
+        yyjson_doc_free(doc);
+    }
+    if (status != STATUS_OK && err)
+        *err = local;
+    return status;
+}

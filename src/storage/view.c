@@ -1,0 +1,192 @@
+/* view.c: pinned states. A view takes references under the source's lock and nothing else, so it
+ * waits for no disk and blocks no writer. */
+#include "storage/store_int.h"
+
+#include <stdlib.h>
+
+struct view_int {
+    struct snapshot *snapshot;
+    uint32_t chunks_len;
+    struct chunk **chunks; /* parallel to view->chunks; all in one allocation */
+};
+
+static void take_chunks(struct view *view, const struct memtable *table)
+{
+    for (struct chunk *at = table->head; at; at = at->next) {
+        view->impl->chunks[view->chunks_len] = chunk_ref(at);
+        view->chunks[view->chunks_len++] = at->batch;
+        view->rows += at->batch->rows;
+    }
+}
+
+static struct view_int *view_int_new(uint32_t chunks)
+{
+    struct view_int *impl = calloc(1, sizeof *impl);
+    if (!impl)
+        return NULL;
+    impl->chunks_len = chunks;
+    impl->chunks = malloc((2 * (size_t)chunks + 1) * sizeof(void *));
+    if (impl->chunks)
+        return impl;
+    free(impl);
+    return NULL;
+}
+
+/* source->lock is held. */
+static enum status open_locked(struct source *source, struct view *view)
+{
+    view->impl = view_int_new(source->frozen.chunks + source->active.chunks);
+    if (!view->impl)
+        return STATUS_NO_MEMORY;
+    view->chunks = (struct batch **)(void *)(view->impl->chunks + view->impl->chunks_len);
+    view->impl->snapshot = snapshot_ref(source->snapshot);
+    view->schema = schema_ref(source->schema);
+    view->lsn = source->published_lsn;
+    view->snapshot_id = source->snapshot->id;
+    view->segments = source->snapshot->segments;
+    view->segments_len = source->snapshot->segments_len;
+    view->rows = source->snapshot->rows;
+    take_chunks(view, &source->frozen);
+    take_chunks(view, &source->active);
+    return STATUS_OK;
+}
+
+enum status view_open(struct source *source, struct view *ret_view, struct error *err)
+{
+    *ret_view = (struct view){0};
+    pthread_mutex_lock(&source->lock);
+    enum status status = open_locked(source, ret_view);
+    pthread_mutex_unlock(&source->lock);
+    if (status != STATUS_OK)
+        return error_no_memory(err);
+    ret_view->source = source_ref(source);
+    return STATUS_OK;
+}
+
+void view_close(struct view *view)
+{
+    if (!view->impl)
+        return;
+    for (uint32_t i = 0; i < view->chunks_len; i++)
+        chunk_unref(view->impl->chunks[i]);
+    free(view->impl->chunks);
+    snapshot_unref(view->impl->snapshot);
+    free(view->impl);
+    schema_unref(view->schema);
+    source_unref(view->source);
+    *view = (struct view){0};
+}
+
+static bool is_index_column(const struct source_config *config, struct str column)
+{
+    for (uint32_t i = 0; i < config->index_columns_len; i++) {
+        if (str_eq(config->index_columns[i], column))
+            return true;
+    }
+    return false;
+}
+
+enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str column,
+                              const struct value *value, bool *ret_used, uint32_t **ret_rows,
+                              uint32_t *ret_len, struct error *err)
+{
+    *ret_used = false;
+    *ret_rows = NULL;
+    *ret_len = 0;
+    if (!is_index_column(&view->source->config, column))
+        return STATUS_OK;
+    return chunk_lookup(view->impl->chunks[chunk], column, value, ret_used, ret_rows, ret_len, err);
+}
+
+/* --- overlay files --- */
+
+struct overlay {
+    struct sys *sys;
+    struct sys_file *file;
+    uint64_t offset;
+};
+
+static enum status overlay_sink(void *context, struct slice bytes, struct error *err)
+{
+    struct overlay *overlay = context;
+    TRY(sys_pwrite(overlay->sys, overlay->file, bytes.data, bytes.len, overlay->offset, err));
+    overlay->offset += bytes.len;
+    return STATUS_OK;
+}
+
+static enum status write_parquet(const struct view *view, const struct batch *batch,
+                                 struct overlay *overlay, struct error *err)
+{
+    struct parquet_write_options options = {.codec = PARQUET_NONE, .created_by = STR("Quarry")};
+    struct parquet_writer *writer = NULL;
+    uint32_t len = 0;
+    struct field *fields = malloc((batch->columns_len + 1u) * sizeof *fields);
+    if (!fields)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < batch->columns_len; i++) {
+        int32_t at = schema_find(view->schema, batch->columns[i].name);
+        if (at < 0)
+            continue;
+        fields[len] = view->schema->fields[at];
+        fields[len++].type = batch->columns[i].column.type;
+    }
+    if (len == 0) /* rows without values still count */
+        fields[len++] = (struct field){STR("_"), TYPE_BOOL, INT32_MAX};
+    enum status status =
+        parquet_writer_open(fields, len, &options, overlay_sink, overlay, &writer, err);
+    if (status == STATUS_OK)
+        status = parquet_writer_append(writer, batch, NULL, batch->rows, err);
+    if (status == STATUS_OK)
+        status = parquet_writer_finish(writer, NULL, err);
+    parquet_writer_free(writer);
+    free(fields);
+    return status;
+}
+
+/* chunk->lock is held. */
+static enum status write_overlay(const struct view *view, struct chunk *chunk, struct error *err)
+{
+    struct store *store = view->source->store;
+    char path[SYS_PATH_MAX];
+    struct overlay overlay = {.sys = store->sys};
+    TRY(sys_path(path, err, "%s/run/%08llu.parquet", store->path,
+                 (unsigned long long)atomic_fetch_add(&store->next_overlay, 1)));
+    char *copy = str_dup(str_of(path));
+    if (!copy)
+        return error_no_memory(err);
+    enum status status =
+        sys_open(store->sys, path, SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, &overlay.file, err);
+    if (status == STATUS_OK) {
+        status = write_parquet(view, chunk->batch, &overlay, err);
+        sys_close(store->sys, overlay.file);
+        if (status != STATUS_OK)
+            (void)sys_unlink(store->sys, path, NULL); /* run/ is emptied at start */
+    }
+    if (status == STATUS_OK)
+        chunk->overlay_path = copy;
+    else
+        free(copy);
+    return status;
+}
+
+enum status view_overlay_files(struct view *view, const char ***ret_paths, uint32_t *ret_len,
+                               struct error *err)
+{
+    const char **paths = malloc((view->chunks_len + 1u) * sizeof *paths);
+    if (!paths)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < view->chunks_len; i++) {
+        struct chunk *chunk = view->impl->chunks[i];
+        pthread_mutex_lock(&chunk->lock);
+        enum status status = chunk->overlay_path ? STATUS_OK : write_overlay(view, chunk, err);
+        paths[i] = chunk->overlay_path;
+        pthread_mutex_unlock(&chunk->lock);
+        if (status != STATUS_OK) {
+            free(paths);
+            return status;
+        }
+    }
+    *ret_paths = paths;
+    *ret_len = view->chunks_len;
+    return STATUS_OK;
+}

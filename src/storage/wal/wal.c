@@ -1,0 +1,379 @@
+/* wal.c: the queue, the writer thread and group commit (contract in wal.h, bytes in wal_int.h).
+ *
+ * One round of the writer:
+ *   1. take all queued frames, at most WAL_GROUP_BYTES_MAX
+ *   2. the longest run of them that fits into the segment (a fresh one when there is none) gets its
+ *      LSNs; frames of asynchronous sources are published now
+ *   3. write the run: small frames gathered into one buffer, large payloads straight from their own
+ *   4. one sync; then publish in LSN order; then wake the waiters
+ * On failure of 3 or 4 the run's LSNs are used up, `void_from` stays at its first, the segment is
+ * left; a fresh one is tried at once, before the refusal is told, so that after most failures the
+ * outcome of a refused write is certain. Memory is never asked for between a sync and a publish. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "storage/wal/wal_int.h"
+
+enum { WAL_GATHER_BYTES = 1 << 20 };
+
+static uint64_t frame_bytes(const struct wal_frame *frame)
+{
+    return wal_frame_size(WAL_FRAME_BYTES + frame->key_len + frame->payload.len);
+}
+
+/* --- writing one run --- */
+
+struct gather {
+    struct wal *wal;
+    uint64_t offset; /* in the file, of the buffer's start */
+    size_t len;
+};
+
+static enum status gather_flush(struct gather *g, struct error *err)
+{
+    if (g->len)
+        TRY(sys_pwrite(g->wal->sys, g->wal->file, g->wal->gather, g->len, g->offset, err));
+    g->offset += g->len;
+    g->len = 0;
+    return STATUS_OK;
+}
+
+static enum status gather_add(struct gather *g, const void *data, size_t len, struct error *err)
+{
+    if (len == 0)
+        return STATUS_OK;
+    if (g->len + len > WAL_GATHER_BYTES)
+        TRY(gather_flush(g, err));
+    if (len > WAL_GATHER_BYTES / 2) {
+        TRY(gather_flush(g, err));
+        TRY(sys_pwrite(g->wal->sys, g->wal->file, data, len, g->offset, err));
+        g->offset += len;
+        return STATUS_OK;
+    }
+    memcpy(g->wal->gather + g->len, data, len);
+    g->len += len;
+    return STATUS_OK;
+}
+
+static enum status gather_frame(struct gather *g, struct wal_frame *frame, struct error *err)
+{
+    static const uint8_t zeros[8];
+    uint8_t header[WAL_FRAME_BYTES];
+    wal_frame_encode(frame, g->wal->durable_lsn, g->wal->salt, header);
+    size_t length = WAL_FRAME_BYTES + frame->key_len + frame->payload.len;
+    TRY(gather_add(g, header, sizeof header, err));
+    TRY(gather_add(g, frame->key, frame->key_len, err));
+    TRY(gather_add(g, frame->payload.data, frame->payload.len, err));
+    return gather_add(g, zeros, wal_frame_size(length) - length, err);
+}
+
+static enum status write_run(struct wal *wal, struct wal_frame *first, struct wal_frame *end,
+                             struct error *err)
+{
+    struct gather g = {.wal = wal, .offset = wal->offset};
+    for (struct wal_frame *frame = first; frame != end; frame = frame->next)
+        TRY(gather_frame(&g, frame, err));
+    TRY(gather_flush(&g, err));
+    int64_t start = sys_mono_us(wal->sys);
+    TRY(sys_sync(wal->sys, wal->file, err));
+    int64_t took = sys_mono_us(wal->sys) - start;
+    pthread_mutex_lock(&wal->lock);
+    wal->syncs++;
+    wal->sync_us_total += took > 0 ? (uint64_t)took : 0;
+    pthread_mutex_unlock(&wal->lock);
+    wal->offset = g.offset;
+    return STATUS_OK;
+}
+
+/* --- telling the outcome --- */
+
+static void publish(struct wal_frame *frame, enum status status)
+{
+    if (frame->published)
+        return;
+    frame->published = true;
+    frame->status = status;
+    frame->publish(frame, status);
+}
+
+static void refuse_text(struct wal_frame *frame, enum status status, const struct error *why)
+{
+    frame->error = *why;
+    frame->error.status = status;
+    error_wrap(&frame->error, status == STATUS_STORAGE_FULL ? "the disk is full, nothing was stored"
+                                                            : "the log could not be written");
+}
+
+/* Publishes (or refuses) [first, end) in order, then wakes the waiters and lets go. */
+static void settle(struct wal *wal, struct wal_frame *first, struct wal_frame *end,
+                   enum status status, const struct error *why)
+{
+    uint64_t freed = 0, last = 0;
+    for (struct wal_frame *frame = first; frame != end; frame = frame->next) {
+        if (status != STATUS_OK && !frame->published)
+            refuse_text(frame, status, why);
+        publish(frame, status);
+        last = frame->lsn;
+    }
+    pthread_mutex_lock(&wal->lock);
+    if (last > wal->completed_lsn)
+        wal->completed_lsn = last;
+    struct wal_frame *next;
+    for (struct wal_frame *frame = first; frame != end; frame = next) {
+        next = frame->next;
+        freed += frame->reserved;
+        frame->reserved = 0;
+        frame->done = true;
+        if (frame->waiter)
+            pthread_cond_signal(frame->waiter);
+    }
+    wal->queued_bytes -= freed;
+    pthread_cond_broadcast(&wal->space);
+    pthread_mutex_unlock(&wal->lock);
+    for (struct wal_frame *frame = first; frame != end; frame = next) {
+        next = frame->next;
+        wal_frame_unref(wal, frame);
+    }
+}
+
+/* Asynchronous frames are acknowledged before they are written. */
+static void publish_async(struct wal *wal, struct wal_frame *first, struct wal_frame *end)
+{
+    for (struct wal_frame *frame = first; frame != end; frame = frame->next) {
+        if (!frame->async)
+            continue;
+        publish(frame, STATUS_OK);
+        pthread_mutex_lock(&wal->lock);
+        frame->done = true;
+        if (frame->waiter)
+            pthread_cond_signal(frame->waiter);
+        pthread_mutex_unlock(&wal->lock);
+    }
+}
+
+static enum status refusal(enum status status)
+{
+    return status == STATUS_STORAGE_FULL ? STATUS_STORAGE_FULL : STATUS_UNAVAILABLE;
+}
+
+/* Writes the longest run from `first` on that fits the segment; returns what follows it. */
+static struct wal_frame *commit_run(struct wal *wal, struct wal_frame *first)
+{
+    struct error err = ERROR_INIT;
+    enum status status = STATUS_OK;
+    if (!wal->file || wal->offset + frame_bytes(first) > wal->capacity)
+        status = wal_rotate(wal, frame_bytes(first), &err);
+    if (status != STATUS_OK) {
+        settle(wal, first, NULL, refusal(status), &err);
+        return NULL;
+    }
+    uint64_t first_lsn = wal->next_lsn, end_offset = wal->offset;
+    struct wal_frame *end = first;
+    while (end && end_offset + frame_bytes(end) <= wal->capacity) {
+        end_offset += frame_bytes(end);
+        end->lsn = wal->next_lsn++;
+        end = end->next;
+    }
+    publish_async(wal, first, end);
+    status = write_run(wal, first, end, &err);
+    if (status == STATUS_OK) {
+        wal->durable_lsn = wal->next_lsn - 1;
+        wal->void_from = wal->next_lsn;
+    } else {
+        wal->void_from = first_lsn;
+        (void)wal_rotate(wal, 0, NULL); /* tried again before the next frame otherwise */
+    }
+    settle(wal, first, end, status == STATUS_OK ? status : refusal(status), &err);
+    return end;
+}
+
+static struct wal_frame *take_group(struct wal *wal)
+{
+    struct wal_frame *group = wal->head, *last = group;
+    if (!group)
+        return NULL;
+    uint64_t bytes = frame_bytes(last);
+    while (last->next && bytes + frame_bytes(last->next) <= WAL_GROUP_BYTES_MAX) {
+        last = last->next;
+        bytes += frame_bytes(last);
+    }
+    wal->head = last->next;
+    if (!wal->head)
+        wal->tail = NULL;
+    last->next = NULL;
+    return group;
+}
+
+static void *writer_main(void *context)
+{
+    struct wal *wal = context;
+    pthread_mutex_lock(&wal->lock);
+    for (;;) {
+        while (!wal->head && !wal->stopping)
+            pthread_cond_wait(&wal->work, &wal->lock);
+        struct wal_frame *group = take_group(wal);
+        if (!group)
+            break;
+        pthread_mutex_unlock(&wal->lock);
+        while (group)
+            group = commit_run(wal, group);
+        if (wal->after_group)
+            wal->after_group(wal->after_context);
+        pthread_mutex_lock(&wal->lock);
+    }
+    pthread_mutex_unlock(&wal->lock);
+    return NULL;
+}
+
+/* --- producers --- */
+
+enum status wal_frame_new(struct wal *wal, size_t size, struct wal_frame **ret_frame,
+                          struct error *err)
+{
+    if (wal->read_only)
+        return error_set(err, STATUS_UNAVAILABLE, "the store is open for reading only");
+    if (size > WAL_PAYLOAD_MAX)
+        return error_set(err, STATUS_TOO_LARGE, "a batch of %zu bytes; at most %d are taken", size,
+                         WAL_PAYLOAD_MAX);
+    struct wal_frame *frame = calloc(1, sizeof *frame);
+    if (!frame)
+        return error_no_memory(err);
+    atomic_init(&frame->refs, 1);
+    buf_init(&frame->payload, WAL_PAYLOAD_MAX);
+    frame->reserved = size + WAL_FRAME_BYTES;
+    pthread_mutex_lock(&wal->lock);
+    while (wal->queued_bytes && wal->queued_bytes + frame->reserved > WAL_QUEUE_BYTES_MAX)
+        pthread_cond_wait(&wal->space, &wal->lock);
+    wal->queued_bytes += frame->reserved;
+    pthread_mutex_unlock(&wal->lock);
+    *ret_frame = frame;
+    return STATUS_OK;
+}
+
+void wal_frame_unref(struct wal *wal, struct wal_frame *frame)
+{
+    if (!frame || atomic_fetch_sub(&frame->refs, 1) != 1)
+        return;
+    if (frame->reserved) { /* never submitted */
+        pthread_mutex_lock(&wal->lock);
+        wal->queued_bytes -= frame->reserved;
+        pthread_cond_broadcast(&wal->space);
+        pthread_mutex_unlock(&wal->lock);
+    }
+    buf_release(&frame->payload);
+    free(frame);
+}
+
+void wal_submit(struct wal *wal, struct wal_frame *frame)
+{
+    assert(frame->publish && frame->key_len <= WAL_KEY_MAX);
+    atomic_fetch_add(&frame->refs, 1);
+    frame->next = NULL;
+    pthread_mutex_lock(&wal->lock);
+    if (wal->tail)
+        wal->tail->next = frame;
+    else
+        wal->head = frame;
+    wal->tail = frame;
+    pthread_cond_signal(&wal->work);
+    pthread_mutex_unlock(&wal->lock);
+}
+
+enum status wal_wait(struct wal *wal, struct wal_frame *frame, struct error *err)
+{
+    pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+    pthread_mutex_lock(&wal->lock);
+    frame->waiter = &cond;
+    while (!frame->done)
+        pthread_cond_wait(&cond, &wal->lock);
+    frame->waiter = NULL;
+    pthread_mutex_unlock(&wal->lock);
+    pthread_cond_destroy(&cond);
+    if (frame->status != STATUS_OK && err)
+        *err = frame->error;
+    return frame->status;
+}
+
+/* --- lifetime, statistics --- */
+
+static enum status start(struct wal *wal, struct error *err)
+{
+    wal->gather = malloc(WAL_GATHER_BYTES);
+    if (!wal->gather)
+        return error_no_memory(err);
+    TRY(wal_rotate(wal, 0, err));
+    return thread_start(&wal->thread, "wal", 0, writer_main, wal, err);
+}
+
+enum status wal_open(struct sys *sys, const struct wal_options *options, wal_replay_fn replay,
+                     void *context, struct wal **ret_wal, struct error *err)
+{
+    struct wal *wal = calloc(1, sizeof *wal);
+    if (!wal)
+        return error_no_memory(err);
+    wal->sys = sys;
+    wal->read_only = options->read_only;
+    wal->after_group = options->after_group;
+    wal->after_context = options->after_context;
+    wal->segment_bytes = options->segment_bytes ? options->segment_bytes : WAL_SEGMENT_BYTES;
+    pthread_mutex_init(&wal->lock, NULL);
+    pthread_mutex_init(&wal->release_lock, NULL);
+    pthread_cond_init(&wal->work, NULL);
+    pthread_cond_init(&wal->space, NULL);
+    enum status status = sys_path(wal->dir, err, "%s", options->dir);
+    if (status == STATUS_OK)
+        status = wal_recover(wal, options->min_lsn, replay, context, err);
+    if (status == STATUS_OK && !wal->read_only)
+        status = start(wal, err);
+    if (status != STATUS_OK) {
+        wal_close(wal);
+        return status;
+    }
+    *ret_wal = wal;
+    return STATUS_OK;
+}
+
+void wal_close(struct wal *wal)
+{
+    if (!wal)
+        return;
+    pthread_mutex_lock(&wal->lock);
+    wal->stopping = true;
+    pthread_cond_signal(&wal->work);
+    pthread_mutex_unlock(&wal->lock);
+    thread_join(&wal->thread);
+    sys_close(wal->sys, wal->file);
+    pthread_cond_destroy(&wal->work);
+    pthread_cond_destroy(&wal->space);
+    pthread_mutex_destroy(&wal->release_lock);
+    pthread_mutex_destroy(&wal->lock);
+    free(wal->segments);
+    free(wal->gather);
+    free(wal);
+}
+
+uint64_t wal_completed_lsn(struct wal *wal)
+{
+    pthread_mutex_lock(&wal->lock);
+    uint64_t lsn = wal->completed_lsn;
+    pthread_mutex_unlock(&wal->lock);
+    return lsn;
+}
+
+void wal_get_stats(struct wal *wal, struct wal_stats *ret_stats)
+{
+    *ret_stats = (struct wal_stats){0};
+    pthread_mutex_lock(&wal->lock);
+    ret_stats->files = wal->segments_len;
+    for (uint32_t i = 0; i < wal->segments_len; i++)
+        ret_stats->bytes += wal->segments[i].bytes;
+    ret_stats->lsn = wal->completed_lsn;
+    ret_stats->syncs = wal->syncs;
+    ret_stats->sync_us_total = wal->sync_us_total;
+    if (wal->segments_len)
+        snprintf(ret_stats->current, sizeof ret_stats->current, "%016" PRIx64 ".wal",
+                 wal->segments[wal->segments_len - 1].first_lsn);
+    pthread_mutex_unlock(&wal->lock);
+}

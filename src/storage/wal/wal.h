@@ -1,0 +1,121 @@
+/* wal.h: the write-ahead log of one store: acknowledged means on disk.
+ *
+ *     wal_open(..., replay, ...)        reads what is there, hands every live frame to `replay` in
+ *                                       LSN order, then starts a fresh segment and the writer
+ * thread frame = wal_frame_new(wal, ...)   waits for room in the queue (bounded in bytes)
+ *     ... encode into frame->payload ...
+ *     wal_submit(wal, frame)            never blocks: may be called under the caller's locks
+ *     wal_wait(wal, frame, &err)        until durable and published, or refused
+ *     wal_frame_unref(wal, frame)
+ *
+ * Group commit: one thread takes all queued frames, writes them with as few calls as possible,
+ * syncs once, then calls each frame's `publish` in LSN order, then wakes the waiters.
+ *
+ * A failed write or sync is final for the segment: its frames are refused, the segment is left, and
+ * nothing is acknowledged until a fresh segment, whose header says from which LSN on its
+ * predecessor is void, has been synced.
+ *
+ * Threads: all calls from any thread, except open and close. `publish` runs on the writer thread
+ * without any lock of the WAL held. */
+#ifndef QUARRY_STORAGE_WAL_H
+#define QUARRY_STORAGE_WAL_H
+
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "base/uuid.h"
+#include "sys/sys.h"
+
+enum wal_kind {
+#define X(name, number, meaning) WAL_##name = number,
+#include "storage/wal/wal_kinds.def"
+#undef X
+};
+
+enum {
+    WAL_SEGMENT_BYTES = 64 << 20,   /* preallocated; larger only for one larger frame */
+    WAL_PAYLOAD_MAX = 1 << 30,      /* bytes of one frame's payload */
+    WAL_QUEUE_BYTES_MAX = 64 << 20, /* producers wait beyond; one larger frame is let in alone */
+    WAL_GROUP_BYTES_MAX = 16 << 20, /* frames of one sync */
+    WAL_KEY_MAX = 200,              /* write_id bytes */
+};
+
+/* One write on its way. Made by wal_frame_new; the caller fills it until wal_submit. */
+struct wal_frame {
+    _Atomic uint32_t refs;
+    enum wal_kind kind;
+    bool async; /* published (and acknowledged) before it is written */
+    struct uuid source;
+    char key[WAL_KEY_MAX]; /* write id */
+    uint16_t key_len;
+    uint32_t rows;
+    int64_t time_us;
+    struct buf payload;
+    /* Called once, in LSN order: with STATUS_OK and the LSN set, or with why it was refused. May
+     * not fail, may not block on disk. */
+    void (*publish)(struct wal_frame *frame, enum status status);
+    void *context;
+
+    /* The WAL's own: */
+    uint64_t lsn;
+    struct wal_frame *next;
+    size_t reserved;
+    bool published, done;
+    void *waiter; /* condition variable of wal_wait */
+    enum status status;
+    struct error error;
+};
+
+/* A frame as read back; everything is borrowed. */
+struct wal_record {
+    uint64_t lsn;
+    enum wal_kind kind;
+    struct uuid source;
+    struct str key;
+    uint32_t rows;
+    int64_t time_us;
+    struct slice payload;
+    const char *file;
+    uint64_t offset;
+};
+typedef enum status (*wal_replay_fn)(void *context, const struct wal_record *record,
+                                     struct error *err);
+
+struct wal_options {
+    const char *dir;        /* exists */
+    uint64_t segment_bytes; /* 0: WAL_SEGMENT_BYTES */
+    uint64_t min_lsn;       /* new frames come after this one whatever the log says */
+    bool read_only;         /* replay only; wal_frame_new fails */
+    /* Called on the writer thread when the waiters of a group have been woken; NULL: not. */
+    void (*after_group)(void *context);
+    void *after_context;
+};
+
+struct wal;
+
+/* STATUS_CORRUPT with file and offset when an acknowledged frame does not read back. A torn tail
+ * (never acknowledged) is passed over. Idempotent. */
+enum status wal_open(struct sys *sys, const struct wal_options *options, wal_replay_fn replay,
+                     void *context, struct wal **ret_wal, struct error *err);
+/* Writes what is queued, joins the thread. No other call may be under way. NULL is fine. */
+void wal_close(struct wal *wal);
+
+/* Blocks while the queue is full. `size` is the expected payload size. STATUS_NO_MEMORY. */
+enum status wal_frame_new(struct wal *wal, size_t size, struct wal_frame **ret_frame,
+                          struct error *err);
+void wal_frame_unref(struct wal *wal, struct wal_frame *frame);
+void wal_submit(struct wal *wal, struct wal_frame *frame);
+enum status wal_wait(struct wal *wal, struct wal_frame *frame, struct error *err);
+
+/* All frames up to and including this LSN have been published (or refused). */
+uint64_t wal_completed_lsn(struct wal *wal);
+/* Frames below `lsn` are no longer needed: removes the segments that hold nothing else. */
+enum status wal_release_below(struct wal *wal, uint64_t lsn, struct error *err);
+
+struct wal_stats {
+    uint64_t files, bytes, lsn, syncs, sync_us_total;
+    char current[64];
+};
+void wal_get_stats(struct wal *wal, struct wal_stats *ret_stats);
+
+#endif

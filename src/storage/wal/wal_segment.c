@@ -1,0 +1,141 @@
+/* wal_segment.c: making and removing segment files.
+ *
+ * A segment is made under a temporary name, gets its blocks and its header, is synced, renamed and
+ * the directory synced: a file named *.wal always has a whole header. Removal goes from the oldest
+ * on, each step synced, so that what a crash leaves is always an unbroken tail of the log. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "storage/wal/wal_int.h"
+
+enum status wal_segment_path(const struct wal *wal, uint64_t first_lsn, char out[SYS_PATH_MAX],
+                             struct error *err)
+{
+    return sys_path(out, err, "%s/%016" PRIx64 ".wal", wal->dir, first_lsn);
+}
+
+enum status wal_segments_push(struct wal *wal, struct wal_segment segment, struct error *err)
+{
+    if (wal->segments_len == wal->segments_cap) {
+        uint32_t cap = wal->segments_cap ? wal->segments_cap * 2 : 16;
+        if (cap > 2 * WAL_SEGMENTS_MAX)
+            return error_set(err, STATUS_RESOURCE_LIMIT, "more than %d WAL segments",
+                             WAL_SEGMENTS_MAX);
+        struct wal_segment *grown = realloc(wal->segments, cap * sizeof *grown);
+        if (!grown)
+            return error_no_memory(err);
+        wal->segments = grown;
+        wal->segments_cap = cap;
+    }
+    wal->segments[wal->segments_len++] = segment;
+    return STATUS_OK;
+}
+
+static enum status write_header(struct wal *wal, struct sys_file *file, uint64_t size,
+                                struct error *err)
+{
+    struct wal_header header = {.first_lsn = wal->next_lsn,
+                                .void_from = wal->void_from,
+                                .created_us = sys_now_us(wal->sys)};
+    uint8_t bytes[WAL_HEADER_BYTES];
+    sys_random(wal->sys, &header.salt, sizeof header.salt);
+    wal_header_encode(&header, bytes);
+    TRY(sys_allocate(wal->sys, file, size, err));
+    TRY(sys_pwrite(wal->sys, file, bytes, sizeof bytes, 0, err));
+    TRY(sys_sync(wal->sys, file, err));
+    wal->salt = header.salt;
+    return STATUS_OK;
+}
+
+static enum status make_segment(struct wal *wal, uint64_t size, struct sys_file **ret_file,
+                                struct error *err)
+{
+    char path[SYS_PATH_MAX], temp[SYS_PATH_MAX];
+    TRY(wal_segment_path(wal, wal->next_lsn, path, err));
+    TRY(sys_path(temp, err, "%s/next.tmp", wal->dir));
+    struct sys_file *file = NULL;
+    TRY(sys_open(wal->sys, temp, SYS_READ | SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, &file, err));
+    enum status status = write_header(wal, file, size, err);
+    if (status == STATUS_OK)
+        status = sys_rename(wal->sys, temp, path, err);
+    if (status == STATUS_OK)
+        status = sys_sync_dir(wal->sys, wal->dir, err);
+    if (status != STATUS_OK) {
+        sys_close(wal->sys, file);
+        (void)sys_unlink(wal->sys, temp, NULL); /* a leftover is overwritten or removed at start */
+        return status;
+    }
+    *ret_file = file;
+    return STATUS_OK;
+}
+
+enum status wal_rotate(struct wal *wal, uint64_t need, struct error *err)
+{
+    uint64_t size = wal->segment_bytes;
+    if (size < need + WAL_HEADER_BYTES)
+        size = need + WAL_HEADER_BYTES;
+    sys_close(wal->sys, wal->file);
+    wal->file = NULL;
+    struct wal_segment segment = {wal->next_lsn, wal->void_from, size};
+    pthread_mutex_lock(&wal->lock);
+    /* A segment that ended before its first frame is replaced by one of the same name. */
+    bool same =
+        wal->segments_len && wal->segments[wal->segments_len - 1].first_lsn == wal->next_lsn;
+    enum status status = same ? STATUS_OK : wal_segments_push(wal, segment, err);
+    pthread_mutex_unlock(&wal->lock);
+    if (status != STATUS_OK)
+        return status;
+    status = make_segment(wal, size, &wal->file, err);
+    pthread_mutex_lock(&wal->lock);
+    if (status == STATUS_OK)
+        wal->segments[wal->segments_len - 1] = segment;
+    else if (!same)
+        wal->segments_len--;
+    pthread_mutex_unlock(&wal->lock);
+    if (status != STATUS_OK)
+        return status;
+    wal->offset = WAL_HEADER_BYTES;
+    wal->capacity = size;
+    wal->void_from = wal->next_lsn;
+    return STATUS_OK;
+}
+
+/* Removes the oldest segment when all its live frames are below `lsn`. It stays in the list until
+ * it is gone for sure: a hole in the log would look like damage. */
+static enum status release_oldest(struct wal *wal, uint64_t lsn, bool *ret_more, struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    pthread_mutex_lock(&wal->lock);
+    *ret_more = wal->segments_len > 1 && wal->segments[1].void_from <= lsn;
+    uint64_t first = *ret_more ? wal->segments[0].first_lsn : 0;
+    pthread_mutex_unlock(&wal->lock);
+    if (!*ret_more)
+        return STATUS_OK;
+    TRY(wal_segment_path(wal, first, path, err));
+    struct error local = ERROR_INIT;
+    enum status status = sys_unlink(wal->sys, path, &local);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+        if (err)
+            *err = local;
+        return status;
+    }
+    TRY(sys_sync_dir(wal->sys, wal->dir, err));
+    pthread_mutex_lock(&wal->lock);
+    wal->segments_len--;
+    memmove(wal->segments, wal->segments + 1, wal->segments_len * sizeof *wal->segments);
+    pthread_mutex_unlock(&wal->lock);
+    return STATUS_OK;
+}
+
+enum status wal_release_below(struct wal *wal, uint64_t lsn, struct error *err)
+{
+    if (wal->read_only)
+        return STATUS_OK;
+    enum status status = STATUS_OK;
+    bool more = true;
+    pthread_mutex_lock(&wal->release_lock);
+    while (more && status == STATUS_OK)
+        status = release_oldest(wal, lsn, &more, err);
+    pthread_mutex_unlock(&wal->release_lock);
+    return status;
+}

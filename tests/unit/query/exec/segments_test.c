@@ -1,0 +1,343 @@
+/* segments_test.c: the same random rows through a real store: as segments with indexes, as segments
+ * without, and as unflushed chunks. All three must give what the plain judge gives. */
+#include "sys/sys.h"
+#include "unit/query/exec/random_model.h"
+
+enum { BATCHES = 6 };
+
+struct stored {
+    char path[64];
+    struct store *store;
+    struct source *plain, *indexed;
+    struct view views[3]; /* plain, indexed, hand-built chunks */
+    yyjson_doc *docs[BATCHES];
+};
+
+static void ok(enum status status, const struct error *err)
+{
+    if (status != STATUS_OK)
+        fail_msg("%s: %s %s", status_info(status)->code, err->message, err->cause);
+}
+
+static struct source *add_source(struct store *store, const char *id, const struct schema *schema,
+                                 const struct str *indexes, uint32_t indexes_len)
+{
+    struct error err = ERROR_INIT;
+    struct source *source;
+    struct source_config config = {.source_id = str_of(id),
+                                   .name = str_of(id),
+                                   .connection_string = STR(""),
+                                   .data_path = STR(""),
+                                   .fields = schema->fields,
+                                   .fields_len = schema->fields_len,
+                                   .index_columns = indexes,
+                                   .index_columns_len = indexes_len,
+                                   .codec = PARQUET_SNAPPY,
+                                   .max_file_size_mb = 256,
+                                   .wal_enabled = true};
+    ok(store_add_source(store, &config, &err), &err);
+    ok(store_get_source(store, config.source_id, &source, &err), &err);
+    return source;
+}
+
+static void write_rows(struct source *source, const char *columns, const char *rows)
+{
+    struct error err = ERROR_INIT;
+    struct write_result result;
+    struct batch *batch = build_batch(columns, rows);
+    ok(source_write(source, batch, STR_NONE, &result, &err), &err);
+    batch_unref(batch);
+}
+
+static void stored_init(struct stored *stored, uint32_t rows_max)
+{
+    struct error err = ERROR_INIT;
+    struct schema *schema = build_schema(MODEL_SCHEMA);
+    struct str indexes[] = {STR("i"), STR("s"), STR("x"), STR("t"), STR("d")};
+    struct store_options options = {.path = stored->path};
+    snprintf(stored->path, sizeof stored->path, "/tmp/quarry-segments-XXXXXX");
+    assert_non_null(mkdtemp(stored->path));
+    ok(store_open(sys_posix(), &options, &stored->store, &err), &err);
+    stored->plain = add_source(stored->store, "plain", schema, NULL, 0);
+    stored->indexed = add_source(stored->store, "indexed", schema, indexes, 5);
+    stored->views[2] = build_view(MODEL_SCHEMA);
+    uint32_t first = 0;
+    for (int b = 0; b < BATCHES; b++) {
+        bool narrow = model_random(3) == 0;
+        const char *columns = narrow ? MODEL_NARROW : MODEL_SCHEMA;
+        uint32_t rows = 1 + model_random(rows_max);
+        char *text = model_rows(first, rows, narrow);
+        first += rows;
+        ok(json_parse(str_of(text), &stored->docs[b], &err), &err);
+        write_rows(stored->plain, columns, text);
+        write_rows(stored->indexed, columns, text);
+        add_chunk(&stored->views[2], columns, text);
+        free(text);
+        if (b != 1 && b != BATCHES - 1) {
+            ok(source_flush(stored->plain, &err), &err);
+            ok(source_flush(stored->indexed, &err), &err);
+        }
+    }
+    ok(view_open(stored->plain, &stored->views[0], &err), &err);
+    ok(view_open(stored->indexed, &stored->views[1], &err), &err);
+    assert_int_equal(stored->views[0].rows, first);
+    assert_true(stored->views[0].segments_len > 0 && stored->views[0].chunks_len > 0);
+    free_schema(schema);
+}
+
+static void stored_release(struct stored *stored)
+{
+    view_close(&stored->views[0]);
+    view_close(&stored->views[1]);
+    free_view(&stored->views[2]);
+    source_unref(stored->plain);
+    source_unref(stored->indexed);
+    store_close(stored->store, false);
+    for (int b = 0; b < BATCHES; b++)
+        yyjson_doc_free(stored->docs[b]);
+    struct error err = ERROR_INIT;
+    ok(sys_remove_tree(sys_posix(), stored->path, &err), &err);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const int64_t *x = a;
+    const int64_t *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static char *ids_text(int64_t *ids, size_t n)
+{
+    struct buf buf;
+    buf_init(&buf, 1 << 26);
+    qsort(ids, n, sizeof *ids, compare_ids);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&buf, "%s%lld", i ? "," : "", (long long)ids[i]);
+    buf_append_char(&buf, 0);
+    assert_false(buf_failed(&buf));
+    return buf_take(&buf, NULL);
+}
+
+/* Storage may order the rows of a segment, so both sides are sorted. */
+static char *sorted(const char *text)
+{
+    int64_t *ids = malloc((strlen(text) + 1) * sizeof *ids);
+    size_t n = 0;
+    struct str rest = str_of(text), part;
+    assert_non_null(ids);
+    while (text[0] && str_split(&rest, ',', &part))
+        assert_true(str_to_int64(part, &ids[n++]));
+    char *result = ids_text(ids, n);
+    free(ids);
+    return result;
+}
+
+static char *judged(struct stored *stored, const char *filter_text)
+{
+    struct error err = ERROR_INIT;
+    yyjson_doc *filter;
+    int64_t *ids = malloc(1000000 * sizeof *ids);
+    size_t n = 0, i, max;
+    yyjson_val *row;
+    assert_non_null(ids);
+    ok(json_parse(str_of(filter_text), &filter, &err), &err);
+    for (int b = 0; b < BATCHES; b++)
+        yyjson_arr_foreach(yyjson_doc_get_root(stored->docs[b]), i, max, row)
+        {
+            if (judge_row(row, yyjson_doc_get_root(filter)))
+                ids[n++] = yyjson_get_sint(yyjson_arr_get(row, 0));
+        }
+    yyjson_doc_free(filter);
+    char *result = ids_text(ids, n);
+    free(ids);
+    return result;
+}
+
+/* Whole rows of the matches as JSON, sorted by id through the ids themselves being in the rows. */
+static uint64_t rows_hash(struct view *view, const struct filter *filter)
+{
+    struct error err = ERROR_INIT;
+    struct search_options options = {.filter = filter, .limit = -1};
+    struct search *search;
+    uint64_t hash = 0;
+    ok(search_open(view, &options, &no_limits, &search, &err), &err);
+    for (;;) {
+        struct batch *batch;
+        ok(search_next(search, &batch, &err), &err);
+        if (!batch)
+            break;
+        for (uint32_t r = 0; r < batch->rows; r++) {
+            struct buf buf;
+            struct json_writer w;
+            buf_init(&buf, 1 << 20);
+            json_writer_init(&w, &buf);
+            json_begin_object(&w);
+            for (uint32_t c = 0; c < batch->columns_len; c++) {
+                json_key(&w, batch->columns[c].name);
+                column_write_json(&w, &batch->columns[c].column, r);
+            }
+            json_end_object(&w);
+            hash += str_hash(buf_str(&buf));
+            buf_release(&buf);
+        }
+        batch_unref(batch);
+    }
+    search_close(search);
+    return hash;
+}
+
+static char *aggregated(struct view *view, const struct filter *filter, const char *key)
+{
+    struct error err = ERROR_INIT;
+    struct str keys[2] = {str_of(key), STR("b")};
+    uint32_t keys_len = !key ? 0 : str_is(keys[0], "j") ? 2 : 1;
+    struct aggregate_spec specs[] = {
+        {.kind = AGG_COUNT, .alias = STR("n")},
+        {.kind = AGG_COUNT, .column = STR("s"), .alias = STR("cs")},
+        {.kind = AGG_SUM, .column = STR("i"), .alias = STR("si")},
+        {.kind = AGG_MIN, .column = STR("s"), .alias = STR("ls")},
+        {.kind = AGG_MAX, .column = STR("x"), .alias = STR("hx")},
+        {.kind = AGG_MIN, .column = STR("t"), .alias = STR("lt")},
+        {.kind = AGG_COUNT_DISTINCT, .column = STR("s"), .alias = STR("ds")},
+        {.kind = AGG_COUNT_DISTINCT, .column = STR("x"), .alias = STR("dx")},
+        {.kind = AGG_PERCENTILE, .column = STR("x"), .percentile = 0.3, .alias = STR("p")},
+    };
+    struct aggregate *agg;
+    struct buf buf;
+    struct json_writer w;
+    buf_init(&buf, 1 << 24);
+    json_writer_init(&w, &buf);
+    ok(aggregate_new(specs, 9, keys, keys_len, &agg, &err), &err);
+    ok(aggregate_add_view(agg, view, filter, &no_limits, NULL, &err), &err);
+    ok(aggregate_write_groups(agg, &w, &err), &err);
+    buf_append_char(&buf, 0);
+    aggregate_free(agg);
+    return buf_take(&buf, NULL);
+}
+
+static void check_view(struct stored *stored, int v, const char *text, const char *wanted)
+{
+    struct error err = ERROR_INIT;
+    struct filter *filter = parse_filter(text);
+    struct view *view = &stored->views[v];
+    char *ids = matching_ids(view, filter, &err);
+    if (!ids)
+        fail_msg("view %d: %s: %s", v, text, err.message);
+    char *got = sorted(ids);
+    if (strcmp(got, wanted) != 0)
+        fail_msg("view %d: %s gives %.300s, wanted %.300s", v, text, got, wanted);
+    if (rows_hash(view, filter) != rows_hash(&stored->views[2], filter))
+        fail_msg("view %d: %s: the rows differ", v, text);
+    static const char *const keys[] = {NULL, "s", "x", "t", "j"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        char *a = aggregated(view, filter, keys[k]);
+        char *b = aggregated(&stored->views[2], filter, keys[k]);
+        if (strcmp(a, b) != 0)
+            fail_msg("view %d: %s by %s: %.500s, wanted %.500s", v, text, keys[k], a, b);
+        free(a);
+        free(b);
+    }
+    free(ids);
+    free(got);
+    filter_free(filter);
+}
+
+static void differential(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct stored stored;
+        model_state = seed * 0xD1342543DE82EF95u;
+        stored_init(&stored, seed == 4 ? 20000 : 300);
+        char *all = judged(&stored, "{}");
+        check_view(&stored, 0, "{}", all);
+        check_view(&stored, 1, "{}", all);
+        free(all);
+        for (int i = 0; i < (seed == 4 ? 12 : 100); i++) {
+            char *text = model_filter();
+            char *wanted = judged(&stored, text);
+            check_view(&stored, 0, text, wanted);
+            check_view(&stored, 1, text, wanted);
+            free(text);
+            free(wanted);
+        }
+        stored_release(&stored);
+    }
+}
+
+/* An equality on an indexed column goes through the index and reads little. */
+static void index_is_used(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    struct stored stored;
+    model_state = 77;
+    stored_init(&stored, 20000);
+    struct filter *filter = parse_filter("{\"id\":5}");
+    struct search_options options = {.filter = filter, .limit = -1};
+    struct search *search;
+    struct batch *batch;
+    ok(search_open(&stored.views[1], &options, &no_limits, &search, &err), &err);
+    ok(search_next(search, &batch, &err), &err);
+    assert_int_equal(batch->rows, 1);
+    batch_unref(batch);
+    ok(search_next(search, &batch, &err), &err);
+    assert_null(batch);
+    /* ids ascend, so the bounds leave one segment at the most */
+    const struct exec_stats *stats = search_stats(search);
+    assert_true(stats->segments_pruned + 1 >= stats->segments);
+    assert_false(stats->index_used);
+    search_close(search);
+    filter_free(filter);
+    filter = parse_filter("{\"s\":\"abc\",\"i\":{\"in\":[42,-7,12345]}}");
+    options.filter = filter;
+    ok(search_open(&stored.views[1], &options, &no_limits, &search, &err), &err);
+    do {
+        ok(search_next(search, &batch, &err), &err);
+        batch_unref(batch);
+    } while (batch);
+    stats = search_stats(search);
+    assert_true(stats->index_used);
+    assert_int_equal(stats->segments_by_index, stats->segments);
+    assert_int_equal(stats->segments_scanned, 0);
+    assert_true(stats->rows_scanned < stored.views[1].rows / 4);
+    search_close(search);
+    filter_free(filter);
+    stored_release(&stored);
+}
+
+/* count, min and max without a filter are known without reading. */
+static void metadata_answers(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    struct stored stored;
+    struct exec_stats stats = {0};
+    struct aggregate *agg;
+    struct aggregate_spec specs[] = {{.kind = AGG_COUNT},
+                                     {.kind = AGG_COUNT, .column = STR("x")},
+                                     {.kind = AGG_MIN, .column = STR("i")},
+                                     {.kind = AGG_MAX, .column = STR("s")}};
+    model_state = 99;
+    stored_init(&stored, 500);
+    ok(aggregate_new(specs, 4, NULL, 0, &agg, &err), &err);
+    ok(aggregate_add_view(agg, &stored.views[0], NULL, &no_limits, &stats, &err), &err);
+    assert_int_equal(stats.segments, stored.views[0].segments_len);
+    assert_int_equal(stats.segments_scanned, 0);
+    uint64_t unflushed = 0;
+    for (uint32_t c = 0; c < stored.views[0].chunks_len; c++)
+        unflushed += stored.views[0].chunks[c]->rows;
+    assert_int_equal(stats.rows_scanned, unflushed);
+    aggregate_free(agg);
+    stored_release(&stored);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(differential),
+        cmocka_unit_test(index_is_used),
+        cmocka_unit_test(metadata_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
