@@ -16,14 +16,17 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 256, RECORD_MAX = 512, HEAD_MAX = 512, ANSWER_MAX = 64 * 1024 };
+#include "record.h"
+
+enum { CLIENTS_MAX = 256, HEAD_MAX = 512, ANSWER_MAX = 64 * 1024 };
 enum { BODIES = 16, LATENCIES_MAX = 1 << 20 };
 
 struct client {
     pthread_t thread;
     int number, socket;
     char *bodies[BODIES];
-    size_t body_len[BODIES];
+    size_t body_len[BODIES]; /* with its head */
+    size_t json_len;         /* of a body, without */
     double *latencies;
     size_t acks;
     int failed;
@@ -39,22 +42,6 @@ static double now(void)
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static int make_record(char *text, unsigned long id)
-{
-    static const char *const events[] = {"view", "click", "search", "order", "refund"};
-    static const char *const countries[] = {"DE", "FR", "PL", "US", "JP", "BR", "IN"};
-    unsigned long mixed = id * 2654435761ul % 1000003ul;
-    return snprintf(text, RECORD_MAX,
-                    "{\"id\":%lu,\"time\":\"2026-%02lu-%02luT%02lu:%02lu:%02lu.%06lu\","
-                    "\"user\":\"user-%06lu\",\"event\":\"%s\",\"page\":\"/shop/item/%lu\","
-                    "\"country\":\"%s\",\"device\":\"mobile-%lu\",\"amount\":%lu.%02lu,"
-                    "\"quantity\":%lu,\"paid\":%s,\"session\":\"%016lx%08lx\"}\n",
-                    id, mixed % 12 + 1, mixed % 28 + 1, mixed % 24, mixed % 60, mixed % 59, mixed,
-                    mixed % 100000, events[mixed % 5], mixed % 50000, countries[mixed % 7],
-                    mixed % 9, mixed % 500, mixed % 100, mixed % 7 + 1,
-                    mixed % 3 ? "true" : "false", mixed * 48271ul * 48271ul, mixed);
 }
 
 static void make_bodies(struct client *client)
@@ -75,6 +62,7 @@ static void make_bodies(struct client *client)
         memmove(text + head_len, text + HEAD_MAX, len - HEAD_MAX);
         memcpy(text, head, (size_t)head_len);
         client->bodies[i] = text;
+        client->json_len = len - HEAD_MAX;
         client->body_len[i] = len - HEAD_MAX + (size_t)head_len;
     }
 }
@@ -176,7 +164,7 @@ static int report(struct client *clients, int count, double seconds, double cpu)
     int failed = 0;
     for (int i = 0; i < count; i++) {
         acks += clients[i].acks;
-        bytes += (double)clients[i].acks * (double)clients[i].body_len[0];
+        bytes += (double)clients[i].acks * (double)clients[i].json_len;
         failed |= clients[i].failed;
         if (clients[i].failed)
             fprintf(stderr, "ingest: %.300s\n", clients[i].answer);

@@ -93,6 +93,8 @@ build_tools() {
     mkdir -p "$tools"
     gcc -std=c17 -D_GNU_SOURCE -O2 -o "$tools/ingest" bench/ingest.c -lpthread ||
         die "cannot compile bench/ingest.c"
+    gcc -std=c17 -D_GNU_SOURCE -O2 -o "$tools/sqlite" bench/sqlite.c -lsqlite3 ||
+        die "cannot compile bench/sqlite.c"
     [ -f $duckdb/libduckdb.so ] || return 0
     gcc -std=c17 -D_GNU_SOURCE -O2 -Inode_modules/duckdb/src/duckdb/src/include \
         -o "$tools/duck" bench/duck.c -L$duckdb -lduckdb -Wl,-rpath,"$PWD/$duckdb" ||
@@ -111,6 +113,11 @@ load_files() {
     compgen -G "$input/*-Contents-*" >/dev/null || die "no Contents index on this machine"
     stop_server
     start_server "$work/files"
+    loaded=1
+    if [ -f "$work/files.loaded" ]; then
+        note "the files in $work are used again"
+        return
+    fi
     "$quarry" sources add files --column path:string --column directory:string \
         --column name:string --column extension:string --column section:string \
         --column package:string --column architecture:string \
@@ -120,35 +127,50 @@ load_files() {
     "$quarry" sources flush files >/dev/null || die "cannot flush"
     note "load: $(jq -s 'map(.rows_sent) | add' "$work/load.json") rows in" \
         "$(jq -s 'map(.seconds) | add | . * 100 | floor / 100' "$work/load.json") s with the command" \
-        "line on the same 2 processors"
-    loaded=1
+        "line on the same processors"
+    touch "$work/files.loaded"
+}
+
+# One row of the ingest table: <who> <clients> <line of JSON>
+ingest_row() {
+    jq -r --arg who "$1" --arg clients "$2" '[$who, .batch, $clients, .rows_per_s, .mb_per_s,
+        .acks_per_s, .p50_ms, .p99_ms, (.server_cpu_us_per_row // .cpu_us_per_row)] | @tsv' <<<"$3" |
+        awk '{ printf "%-8s %8d %8d %12d %10.1f %12d %9.2f %9.2f %12.2f\n", $1, $2, $3, $4, $5, $6, $7, $8, $9 }'
 }
 
 ingest() {
-    local batch clients line
+    local batch clients line rows sqlite_rows
     echo
-    echo "ingest: NDJSON, 11 fields, about 220 bytes, durable; $seconds s a case, fresh server each"
-    printf '%8s %8s %12s %10s %12s %9s %9s %12s\n' batch clients rows/s MB/s acks/s p50_ms p99_ms cpu_us/row
+    echo "ingest: records of 11 fields and about 220 bytes from JSON, durable before acknowledged; $seconds s a case"
+    echo "quarry: NDJSON over HTTP, fresh server each; sqlite: in its process, no HTTP, one writer, WAL, synchronous=FULL"
+    printf '%-8s %8s %8s %12s %10s %12s %9s %9s %12s\n' who batch clients rows/s MB/s acks/s p50_ms \
+        p99_ms cpu_us/row
     for batch in 1 100 1000 10000; do
+        rm -f "$work"/sqlite.db*
+        line=$("$tools/sqlite" "$work/sqlite.db" $batch "$seconds") || die "sqlite failed"
+        rm -f "$work"/sqlite.db*
+        ingest_row sqlite 1 "$line"
+        sqlite_rows=$(jq -r .rows_per_s <<<"$line")
         for clients in 1 8; do
             start_server "$work/ingest"
             "$quarry" sources add events >/dev/null || die "cannot add the source"
             # shellcheck disable=SC2046
             line=$("$tools/ingest" 127.0.0.1 "$port" events $clients $batch "$seconds" \
                 $(family "$server")) || note "the run below ended with an error"
-            jq -r '[.batch, .clients, .rows_per_s, .mb_per_s, .acks_per_s, .p50_ms, .p99_ms,
-                .server_cpu_us_per_row] | @tsv' <<<"$line" |
-                awk '{ printf "%8d %8d %12d %10.1f %12d %9.2f %9.2f %12.2f\n", $1, $2, $3, $4, $5, $6, $7, $8 }'
+            ingest_row quarry $clients "$line"
+            rows=$(jq -r .rows_per_s <<<"$line")
             stop_server
             rm -rf "$work/ingest"
         done
+        awk -v b=$batch -v q="$rows" -v s="$sqlite_rows" \
+            'BEGIN { printf "  quarry with 8 clients / sqlite, batch %d: %.2f\n", b, q / s }'
     done
 }
 
 point() {
     local line threads before after clients
     load_files
-    shuf -n 20000 --random-source=<(yes) "$input"/*-Contents-all "$input"/*-Contents-amd64 2>/dev/null |
+    cat "$input"/*-Contents-* | shuf -n 20000 --random-source=<(yes) |
         awk '!/["\\]/ && NF == 2 { print "/" $1 }' >"$work/paths"
     echo
     echo "point: POST /data/search, filter path = one of $(wc -l <"$work/paths") random paths, limit 10, $seconds s"
@@ -183,10 +205,10 @@ ask() {
 
 # first and best of 5: <path> <body>
 ask_times() {
-    local first best i took
+    local first best _ took
     first=$(ask "$1" "$2")
     best=$first
-    for i in 1 2 3 4; do
+    for _ in 1 2 3 4; do
         took=$(ask "$1" "$2")
         best=$(printf '%s\n%s\n' "$best" "$took" | sort -n | head -1)
     done

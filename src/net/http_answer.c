@@ -56,6 +56,8 @@ static void give_answer(struct http_request *r, int status, struct MHD_Response 
         r->answer_status = status;
         r->response = response;
         r->streaming = streaming;
+        r->moved = 0;
+        r->waited_ms = 0;
         r->discard = true;
         http_request_resume(r);
         response = NULL;
@@ -111,8 +113,8 @@ enum status http_begin(struct http_request *r, int status, struct str content_ty
                                                      http_io_read_answer, r, NULL);
     if (!response)
         return error_no_memory(err);
-    /* MHD would end an answer to HEAD with a last chunk, which the client would take for the start of
-     * the next answer. */
+    /* MHD would end an answer to HEAD with a last chunk, which the client would take for the start
+     * of the next answer. */
     if (r->head.method == HTTP_HEAD)
         MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     add_headers(r, response, content_type);
@@ -138,13 +140,15 @@ static enum status write_stream(struct http_request *r, struct str bytes, struct
     while (bytes.len) {
         /* Woken when half of the ring is free, so that the two threads do not swap for each piece
          */
-        while (ring_free(&r->out) == 0 && !cannot_write(r))
-            http_request_wait(r);
-        if (cannot_write(r))
-            return error_set(err, STATUS_CANCELLED, "the client is gone");
+        bool in_time = true;
+        while (ring_free(&r->out) == 0 && !cannot_write(r) && in_time)
+            in_time = http_request_wait(r, r->server->options.idle_timeout_s);
+        if (cannot_write(r) || !in_time)
+            return error_set(err, STATUS_CANCELLED, "the client is gone or does not read");
         size_t n = ring_put(&r->out, bytes.data, bytes.len);
         bytes.data += n;
         bytes.len -= n;
+        r->moved += n;
         http_request_resume(r);
     }
     return STATUS_OK;

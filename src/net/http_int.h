@@ -40,6 +40,11 @@ enum {
 /* Bodies being gathered in memory, all requests together; beyond: 503. */
 #define HTTP_BUFFERED_MAX ((uint64_t)1 << 30)
 
+/* A worker waits for a client's bytes, or for it to take them, no longer than the time out plus
+ * what the bytes moved so far take at this rate; else a few dribbling clients would hold all
+ * workers. */
+enum { HTTP_RATE_MIN_PER_MS = 4 };
+
 /* Values of http_connection.deadline_ms besides a time. */
 #define HTTP_NO_DEADLINE 0
 #define HTTP_CUT         (-1) /* the sweeper has ended it: nothing may be sent any more */
@@ -50,7 +55,7 @@ struct http_connection {
     struct http_connection *prev, *next;
     int fd;
     bool tls;
-    bool linger; /* answered before all was read: close softly (I/O thread) */
+    bool linger;   /* answered before all was read: close softly (I/O thread) */
     bool poisoned; /* nothing more is taken from it (I/O thread) */
     struct http_request *request;
     _Atomic int64_t deadline_ms; /* monotonic; by then the client must have sent its request */
@@ -66,6 +71,7 @@ struct http_request {
     char client[HTTP_CLIENT_TEXT_MAX];
     struct error *head_fault; /* I/O thread only */
     bool head_taken;          /* I/O thread only */
+    size_t target_len;        /* of the line's middle, as sent */
     bool streamed;            /* the body goes through `in`; fixed when the head is taken */
     uint64_t body_max;
     uint64_t body_seen; /* I/O thread only */
@@ -93,9 +99,11 @@ struct http_request {
     bool too_large;
     bool timed_out; /* the reason why it is over */
     bool waiting;   /* the worker waits for `changed` */
+    uint64_t moved; /* bytes of the streamed body, then of the streamed answer */
+    int64_t waited_ms;
     struct ring in, out;
     enum http_answer answer;
-    bool streaming;    /* the answer goes through `out` */
+    bool streaming; /* the answer goes through `out` */
     bool out_ended, out_aborted;
     int answer_status;
     struct MHD_Response *response; /* I/O thread's once answer is set */
@@ -156,8 +164,9 @@ struct http_request *http_request_new(struct http_server *server, struct http_co
 void http_request_drop(struct http_request *request);
 /* Under the mutex: lets the I/O thread call again for this request. */
 void http_request_resume(struct http_request *request);
-/* Under the mutex: waits for `changed`. */
-void http_request_wait(struct http_request *request);
+/* Under the mutex: waits for `changed`. False when the client has used up its time (see
+ * HTTP_RATE_MIN_PER_MS): then its socket has been shut down. */
+bool http_request_wait(struct http_request *request, uint32_t timeout_s);
 void http_request_wake(struct http_request *request);
 
 /* http_answer.c */
@@ -175,6 +184,10 @@ enum MHD_Result http_io_call(void *cls, struct MHD_Connection *connection, const
                              size_t *size, void **context);
 void http_io_completed(void *cls, struct MHD_Connection *connection, void **context,
                        enum MHD_RequestTerminationCode code);
+/* http_io_head.c: checks and copies the head; calls on_head. */
+enum status http_io_check_head(struct http_request *request, struct MHD_Connection *connection,
+                               const char *url, const char *method, const char *version,
+                               struct error *err);
 /* Gives bytes of a streamed answer to MHD. */
 ssize_t http_io_read_answer(void *cls, uint64_t position, char *data, size_t cap);
 

@@ -23,6 +23,7 @@ void *http_io_uri(void *cls, const char *uri, struct MHD_Connection *connection)
     if (!r)
         return NULL;
     r->connection = connection;
+    r->target_len = uri ? strlen(uri) : 0;
     struct error fault = ERROR_INIT;
     if (http_head_set_target(&r->head, &r->arena, str_of(uri ? uri : ""), &fault) != STATUS_OK) {
         r->head_fault = ARENA_NEW(&r->arena, struct error);
@@ -67,92 +68,9 @@ static enum MHD_Result send_fault(struct http_request *r, struct MHD_Connection 
     return result;
 }
 
-/* --- the head --- */
+/* --- moving on --- */
 
-struct gather {
-    struct http_request *request;
-    const char *block; /* MHD's copy of the head, its separators overwritten by NULs */
-    const char *copy;  /* ours */
-    size_t size;
-    const char *expected; /* where the next header must start */
-    bool broken;
-};
-
-/* MHD finds ends of names and values by NULs, so a NUL that was sent cuts a value short unseen.
- * Then, as with folded lines and bare line feeds, the next header is not where it has to be. */
-static enum MHD_Result gather_header(void *cls, enum MHD_ValueKind kind, const char *name,
-                                     const char *value)
-{
-    (void)kind;
-    struct gather *g = cls;
-    struct http_head *head = &g->request->head;
-    if (!value || name != g->expected || value < name || value >= g->block + g->size ||
-        head->header_count == HTTP_HEADERS_MAX) {
-        g->broken = true;
-        return MHD_NO;
-    }
-    head->headers[head->header_count++] = (struct http_pair){str_of(g->copy + (name - g->block)),
-                                                             str_of(g->copy + (value - g->block))};
-    g->expected = value + strlen(value) + 2;
-    return MHD_YES;
-}
-
-static enum status copy_head(struct http_request *r, struct MHD_Connection *connection,
-                             const char *method, const char *version, struct error *err)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    size_t size = info ? info->header_size : 0;
-    if (size > HTTP_HEADER_BYTES_MAX)
-        return error_set(err, STATUS_HEADERS_TOO_LARGE, "the headers have more than %d bytes",
-                         HTTP_HEADER_BYTES_MAX);
-    int count = MHD_get_connection_values(connection, MHD_HEADER_KIND, NULL, NULL);
-    if (count > HTTP_HEADERS_MAX)
-        return error_set(err, STATUS_HEADERS_TOO_LARGE, "there are more than %d headers",
-                         HTTP_HEADERS_MAX);
-    char *copy = arena_alloc(&r->arena, size + 1);
-    r->head.headers = arena_array(&r->arena, (size_t)count, sizeof *r->head.headers);
-    if (!copy || !r->head.headers)
-        return error_no_memory(err);
-    memcpy(copy, method, size);
-    http_head_set_method(&r->head, str_of(copy));
-    struct gather g = {r, method, copy, size, version + strlen(version) + 2, false};
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, gather_header, &g);
-    if (g.broken || g.expected + 2 != method + size)
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "a header line is folded, holds a NUL or does not end with CR LF");
-    return STATUS_OK;
-}
-
-static enum status check_head(struct http_request *r, struct MHD_Connection *connection,
-                              const char *method, const char *version, struct error *err)
-{
-    if (r->head_fault) {
-        if (err)
-            *err = *r->head_fault;
-        return r->head_fault->status;
-    }
-    if (!r->head.target.data)
-        return error_no_memory(err);
-    TRY(copy_head(r, connection, method, version, err));
-    TRY(http_head_check_headers(&r->head, err));
-    if (!strcmp(version, "HTTP/1.1") && !http_head_header(&r->head, "Host").data)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "HTTP/1.1 needs a Host header");
-    if (r->head.chunked && strcmp(version, "HTTP/1.1") != 0)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "Transfer-Encoding needs HTTP/1.1");
-    bool buffer = true;
-    if (r->server->options.on_head)
-        r->server->options.on_head(r->server->options.context, r, &r->body_max, &buffer);
-    r->streamed = !buffer;
-    if (r->head.content_length > r->body_max)
-        return error_set(err, STATUS_TOO_LARGE, "the body has %llu bytes, the limit is %llu",
-                         (unsigned long long)r->head.content_length,
-                         (unsigned long long)r->body_max);
-    return STATUS_OK;
-}
-
-/* --- moving on; under the request's mutex --- */
-
+/* Under the mutex. */
 static void suspend(struct http_request *r)
 {
     r->suspended = true;
@@ -186,22 +104,7 @@ static enum MHD_Result refuse_request(struct http_request *r, struct MHD_Connect
     return send_fault(r, connection, &fault, r->streamed && r->head.has_body);
 }
 
-/* Gives the request to the workers: suspended first, for a worker may answer at once. `queued`
- * tells the caller to put it into the queue after unlocking. */
-static enum MHD_Result dispatch(struct http_request *r, struct MHD_Connection *connection)
-{
-    if (r->refused)
-        return refuse_request(r, connection);
-    if (r->body_fault != STATUS_OK)
-        return refuse_body(r, connection);
-    if (!end_deadline(connection))
-        return MHD_NO;
-    r->queued = true;
-    suspend(r);
-    return MHD_YES;
-}
-
-/* Without the mutex. A request that does not fit comes back to dispatch. */
+/* A request that does not fit is refused when it comes back. */
 static void enqueue(struct http_request *r)
 {
     struct http_server *server = r->server;
@@ -220,25 +123,54 @@ static void enqueue(struct http_request *r)
     pthread_mutex_unlock(&r->mutex);
 }
 
-static enum MHD_Result advance(struct http_request *r, struct MHD_Connection *connection)
+enum step { STEP_NONE, STEP_QUEUE, STEP_REFUSE, STEP_ANSWER };
+
+/* Under the mutex: what to do after unlocking (MHD takes locks of its own there). */
+static enum step next_step(struct http_request *r)
 {
     if (r->answer != HTTP_ANSWER_NONE)
-        return send_answer(r, connection);
-    if (!r->queued)
-        return dispatch(r, connection);
+        return STEP_ANSWER;
+    if (!r->queued) {
+        if (r->refused || r->body_fault != STATUS_OK)
+            return STEP_REFUSE;
+        r->queued = true;
+        suspend(r); /* first, for a worker may answer at once */
+        return STEP_QUEUE;
+    }
     if (r->body_open && !r->body_reading) {
         r->body_reading = true; /* MHD goes on to "100 Continue" and the body */
-        return MHD_YES;
+        return STEP_NONE;
     }
     if (r->body_reading) {
         r->body_ended = true;
         http_request_wake(r);
     }
     suspend(r);
+    return STEP_NONE;
+}
+
+static enum MHD_Result advance(struct http_request *r, struct MHD_Connection *connection)
+{
+    if (!r->queued && !end_deadline(connection)) /* only the I/O thread changes `queued` */
+        return MHD_NO;
+    pthread_mutex_lock(&r->mutex);
+    enum step step = next_step(r);
+    pthread_mutex_unlock(&r->mutex);
+    switch (step) {
+    case STEP_QUEUE:
+        enqueue(r);
+        break;
+    case STEP_REFUSE:
+        return r->refused ? refuse_request(r, connection) : refuse_body(r, connection);
+    case STEP_ANSWER:
+        return send_answer(r, connection);
+    case STEP_NONE:
+        break;
+    }
     return MHD_YES;
 }
 
-/* --- the body --- */
+/* --- the body; under the mutex --- */
 
 static enum status grow_body(struct http_request *r, size_t need)
 {
@@ -328,29 +260,25 @@ enum MHD_Result http_io_call(void *cls, struct MHD_Connection *connection, const
                              const char *method, const char *version, const char *data,
                              size_t *size, void **context)
 {
-    (void)url;
     struct http_request *r = *context;
     if (!r)
         return MHD_NO;
     if (!r->head_taken) {
         struct error fault = ERROR_INIT;
         r->head_taken = true;
-        if (check_head(r, connection, method, version, &fault) != STATUS_OK)
+        if (http_io_check_head(r, connection, url, method, version, &fault) != STATUS_OK)
             return send_fault(r, connection, &fault, true);
         if (!r->streamed || !r->head.has_body)
             return MHD_YES;
     }
     size_t before = *size;
+    if (before == 0)
+        return advance(r, connection);
     pthread_mutex_lock(&r->mutex);
-    bool queued_before = r->queued;
-    enum MHD_Result result = before ? take_body(r, data, size) : advance(r, connection);
-    bool put = r->queued && !queued_before;
+    enum MHD_Result result = take_body(r, data, size);
     pthread_mutex_unlock(&r->mutex);
-    if (put)
-        enqueue(r);
-    if (before)
-        atomic_fetch_add_explicit(&((struct http_server *)cls)->bytes_in, before - *size,
-                                  memory_order_relaxed);
+    atomic_fetch_add_explicit(&((struct http_server *)cls)->bytes_in, before - *size,
+                              memory_order_relaxed);
     return result;
 }
 
@@ -419,7 +347,7 @@ void http_io_completed(void *cls, struct MHD_Connection *connection, void **cont
     pthread_mutex_lock(&r->mutex);
     atomic_fetch_sub(&server->buffered, r->body_cap);
     r->connection = NULL;
-    r->timed_out = code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
+    r->timed_out |= code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
     bool queued = r->queued;
     http_request_wake(r);
     pthread_mutex_unlock(&r->mutex);

@@ -21,7 +21,7 @@ struct http_request *http_request_new(struct http_server *server, struct http_co
     r->body_max = server->options.body_max;
     memcpy(r->client, c->client, sizeof r->client);
     pthread_mutex_init(&r->mutex, NULL);
-    pthread_cond_init(&r->changed, NULL);
+    thread_cond_init(&r->changed);
     ring_init(&r->in, HTTP_RING_BYTES);
     ring_init(&r->out, HTTP_RING_BYTES);
     return r;
@@ -55,11 +55,21 @@ void http_request_resume(struct http_request *r)
     MHD_resume_connection(r->connection);
 }
 
-void http_request_wait(struct http_request *r)
+bool http_request_wait(struct http_request *r, uint32_t timeout_s)
 {
+    int64_t before = http_now_ms();
+    int64_t limit = timeout_s * 1000ll + (int64_t)(r->moved / HTTP_RATE_MIN_PER_MS);
     r->waiting = true;
-    pthread_cond_wait(&r->changed, &r->mutex);
+    bool woken =
+        thread_cond_wait_until(&r->changed, &r->mutex, (before + limit - r->waited_ms) * 1000);
     r->waiting = false;
+    r->waited_ms += http_now_ms() - before;
+    if (woken)
+        return true;
+    r->timed_out = true;
+    if (r->connection)
+        shutdown(r->fd, SHUT_RDWR);
+    return false;
 }
 
 void http_request_wake(struct http_request *r)
@@ -174,11 +184,13 @@ static enum status read_stream(struct http_request *r, void *data, size_t cap, s
         http_request_resume(r);
     }
     while (r->in.len == 0 && !r->body_ended && !over(r))
-        http_request_wait(r);
+        if (!http_request_wait(r, r->server->options.request_timeout_s))
+            return reading_over(r, err);
     /* What arrived whole is given out even if the client has gone since. */
     if (over(r) && !(r->body_ended && !r->too_large))
         return reading_over(r, err);
     *ret_len = ring_get(&r->in, data, cap);
+    r->moved += *ret_len;
     if (!r->body_ended && ring_free(&r->in) >= HTTP_RING_BYTES / 2)
         http_request_resume(r);
     return STATUS_OK;
@@ -190,6 +202,8 @@ enum status http_read(struct http_request *r, void *data, size_t cap, size_t *re
     *ret_len = 0;
     if (!r->streamed || !r->head.has_body || cap == 0)
         return STATUS_OK; /* a buffered body is http_request_body's */
+    if (r->answer != HTTP_ANSWER_NONE)
+        return error_set(err, STATUS_INTERNAL, "the body cannot be read once the answer is begun");
     pthread_mutex_lock(&r->mutex);
     enum status status = read_stream(r, data, cap, ret_len, err);
     pthread_mutex_unlock(&r->mutex);

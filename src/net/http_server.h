@@ -95,7 +95,8 @@ bool http_request_gone(const struct http_request *request);         /* the clien
 /* The whole body when it was buffered. */
 struct str http_request_body(const struct http_request *request);
 /* Next bytes of a streamed body, blocking; *ret_len 0 at its end. STATUS_TOO_LARGE past body_max,
- * STATUS_CANCELLED when the client is gone, STATUS_REQUEST_TIMEOUT when it stalls. */
+ * STATUS_CANCELLED when the client is gone, STATUS_REQUEST_TIMEOUT when it stalls. Only before the
+ * answer: responding or beginning says that the rest of the body is not wanted. */
 enum status http_read(struct http_request *request, void *data, size_t cap, size_t *ret_len,
                       struct error *err);
 

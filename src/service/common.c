@@ -84,7 +84,7 @@ static double resident_bytes(void)
     unsigned long pages = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "re");
     if (file) {
-        if (fscanf(file, "%lu %lu", &pages, &resident) != 2) // NOLINT: kernel-made text
+        if (fscanf(file, "%lu %lu", &pages, &resident) != 2)
             resident = 0;
         fclose(file);
     }
@@ -97,7 +97,7 @@ static double open_files(void)
     double n = -3; /* ".", ".." and the directory itself */
     if (!dir)
         return 0;
-    while (readdir(dir)) // NOLINT(concurrency-mt-unsafe): a stream of our own
+    while (readdir(dir))
         n++;
     closedir(dir);
     return n;

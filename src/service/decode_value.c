@@ -197,8 +197,8 @@ enum status decode_json_value(const struct op_field *field, yyjson_val *json, co
     return field->type == FIELD_STRING ? check_choice(field, where, ret->text, err) : STATUS_OK;
 }
 
-enum status decode_text_value(const struct op_field *field, struct str text, struct field_value *ret,
-                              struct error *err)
+enum status decode_text_value(const struct op_field *field, struct str text,
+                              struct field_value *ret, struct error *err)
 {
     bool good = utf8_is_valid(text.data, text.len);
     *ret = (struct field_value){.present = true, .text = text};

@@ -24,17 +24,21 @@ static const struct service_info services[SERVICE_COUNT] = {
 #define NOTHING
 
 #define REQ(in, field_name, kind, text)                                                            \
-    {.name = (field_name), .where = IN_##in, .type = FIELD_##kind, .required = true, .help = (text)},
+    {.name = (field_name),                                                                         \
+     .where = IN_##in,                                                                             \
+     .type = FIELD_##kind,                                                                         \
+     .required = true,                                                                             \
+     .help = (text)},
 #define OPT(in, field_name, kind, value, text)                                                     \
     {.name = (field_name),                                                                         \
      .where = IN_##in,                                                                             \
-     .type = FIELD_##kind,                                                                          \
+     .type = FIELD_##kind,                                                                         \
      .fallback = (value),                                                                          \
      .help = (text)},
 #define NUM(in, field_name, kind, value, low, high, text)                                          \
     {.name = (field_name),                                                                         \
      .where = IN_##in,                                                                             \
-     .type = FIELD_##kind,                                                                          \
+     .type = FIELD_##kind,                                                                         \
      .fallback = (value),                                                                          \
      .ranged = true,                                                                               \
      .min = (low),                                                                                 \
@@ -43,21 +47,21 @@ static const struct service_info services[SERVICE_COUNT] = {
 #define ENUM(in, field_name, value, words, text)                                                   \
     {.name = (field_name),                                                                         \
      .where = IN_##in,                                                                             \
-     .type = FIELD_STRING,                                                                          \
+     .type = FIELD_STRING,                                                                         \
      .fallback = (value),                                                                          \
      .choices = (words),                                                                           \
      .help = (text)},
 #define CHOICE(in, field_name, words, text)                                                        \
     {.name = (field_name),                                                                         \
      .where = IN_##in,                                                                             \
-     .type = FIELD_STRING,                                                                          \
+     .type = FIELD_STRING,                                                                         \
      .required = true,                                                                             \
      .choices = (words),                                                                           \
      .help = (text)},
 #define LIST(in, field_name, of, must, text)                                                       \
     {.name = (field_name),                                                                         \
      .where = IN_##in,                                                                             \
-     .type = FIELD_LIST,                                                                            \
+     .type = FIELD_LIST,                                                                           \
      .required = (must),                                                                           \
      .shape = &shape_##of,                                                                         \
      .help = (text)},

@@ -27,24 +27,6 @@ static size_t index_of(const struct operation *operation)
     return (size_t)(operation - operation_at(0));
 }
 
-/* The net layer hands out a decoded path; the router wants the one of the wire. */
-static struct str wire_path(const struct http_request *http, struct arena *arena)
-{
-    struct str path = http_request_path(http);
-    if (!path.len || !memchr(path.data, '%', path.len))
-        return path;
-    char *out = arena_alloc(arena, path.len * 3);
-    size_t n = 0;
-    for (size_t i = 0; out && i < path.len; i++) {
-        out[n++] = path.data[i];
-        if (path.data[i] == '%') {
-            out[n++] = '2';
-            out[n++] = '5';
-        }
-    }
-    return out ? str_make(out, n) : STR_NONE;
-}
-
 /* --- 1. head --- */
 
 static void on_head(void *context, struct http_request *http, uint64_t *body_max, bool *buffer_body)
@@ -53,7 +35,7 @@ static void on_head(void *context, struct http_request *http, uint64_t *body_max
     struct arena *arena = http_request_arena(http);
     struct route route;
     *buffer_body = false; /* what cannot be served is answered without waiting for its body */
-    if (router_find(service->router, http_request_method(http), wire_path(http, arena), arena,
+    if (router_find(service->router, http_request_method(http), http_request_target(http), arena,
                     &route, NULL) != STATUS_OK ||
         !service->handlers[index_of(route.operation)])
         return;
@@ -132,7 +114,7 @@ static void serve(struct request *request, struct route *route)
 {
     enum http_method method = http_request_method(request->http);
     enum status status =
-        router_find(request->service->router, method, wire_path(request->http, request->arena),
+        router_find(request->service->router, method, http_request_target(request->http),
                     request->arena, route, &request->error);
     request->route = route;
     request->operation = route->operation;

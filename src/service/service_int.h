@@ -25,8 +25,8 @@ enum status decode_request(struct request *request);
 /* Type, range and choices of one value; `where` is its full name ("aggregations[1].type"). */
 enum status decode_json_value(const struct op_field *field, yyjson_val *json, const char *where,
                               struct field_value *ret, struct error *err);
-enum status decode_text_value(const struct op_field *field, struct str text, struct field_value *ret,
-                              struct error *err);
+enum status decode_text_value(const struct op_field *field, struct str text,
+                              struct field_value *ret, struct error *err);
 /* The value that an absent field has. */
 struct field_value decode_default(const struct op_field *field);
 enum status decode_missing(const struct op_field *field, const char *where, struct error *err);

@@ -252,9 +252,9 @@ enum setting_source settings_source(const struct settings *settings, enum settin
 
 static bool is_later(const char *a, const char *b)
 {
-    int a_major = atoi(a), b_major = atoi(b); // NOLINT: constants of our own
+    int a_major = atoi(a), b_major = atoi(b);
     const char *a_dot = strchr(a, '.'), *b_dot = strchr(b, '.');
-    int a_minor = a_dot ? atoi(a_dot + 1) : 0, b_minor = b_dot ? atoi(b_dot + 1) : 0; // NOLINT
+    int a_minor = a_dot ? atoi(a_dot + 1) : 0, b_minor = b_dot ? atoi(b_dot + 1) : 0;
     return a_major != b_major ? a_major > b_major : a_minor > b_minor;
 }
 

@@ -21,11 +21,16 @@ static bool exists(struct sys *sys, const char *dir, const char *name)
 }
 
 /* Removed, being removed, or added only in part. */
-static enum status drop_directory(struct store *store, const char *dir, struct error *err)
+static enum status drop_directory(struct store *store, const char *dir, bool is_trash,
+                                  struct error *err)
 {
+    char trash[SYS_PATH_MAX];
     if (store->options.read_only)
         return STATUS_OK;
-    return sys_remove_tree(store->sys, dir, err);
+    if (is_trash)
+        return sys_remove_tree(store->sys, dir, err);
+    TRY(store_move_to_trash(store, dir, trash, err));
+    return sys_remove_tree(store->sys, trash, err);
 }
 
 /* Names are collected first: the directory changes while we work. */
@@ -78,11 +83,11 @@ static enum status load_directory(struct store *store, const char *name, struct 
     bool trash = str_starts(str_of(name), STR(".trash-"));
     bool here = exists(store->sys, dir, "source.json");
     if (trash || (!here && exists(store->sys, dir, "source.json.removed")))
-        return drop_directory(store, dir, err);
+        return drop_directory(store, dir, trash, err);
     if (!here && exists(store->sys, dir, "metadata/CURRENT"))
         return error_set(err, STATUS_CORRUPT, "%s/source.json is missing beside its data", dir);
     if (!here)
-        return drop_directory(store, dir, err);
+        return drop_directory(store, dir, trash, err);
     TRY(source_load(store, dir, &source, err));
     enum status status = str_is(source->config.source_id, name)
                              ? store_insert_source(store, source, err)

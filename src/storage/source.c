@@ -57,16 +57,18 @@ static void source_free(struct source *source)
     free(source);
 }
 
-/* Moves a directory of sources/ aside under a name that the next start removes. */
-static enum status move_to_trash(struct store *store, const char *dir, char trash[SYS_PATH_MAX],
-                                 struct error *err)
+enum status store_move_to_trash(struct store *store, const char *dir, char trash[SYS_PATH_MAX],
+                                struct error *err)
 {
+    char parent[SYS_PATH_MAX];
     unsigned char random[10];
     char name[UUID_TEXT_LEN + 1];
     sys_random(store->sys, random, sizeof random);
     uuid_format(uuid_v7((uint64_t)sys_now_us(store->sys) / 1000, random), name);
     TRY(sys_path(trash, err, "%s/sources/.trash-%s", store->path, name));
-    return sys_rename(store->sys, dir, trash, err);
+    TRY(sys_path(parent, err, "%s/sources", store->path));
+    TRY(sys_rename(store->sys, dir, trash, err));
+    return sys_sync_dir(store->sys, parent, err);
 }
 
 /* The last reader of a removed source is done. */
@@ -80,7 +82,7 @@ static void bury(struct source *source)
         at = &(*at)->next_grave;
     if (*at)
         *at = source->next_grave;
-    enum status status = move_to_trash(store, source->dir, trash, NULL);
+    enum status status = store_move_to_trash(store, source->dir, trash, NULL);
     pthread_mutex_unlock(&store->lock);
     if (status == STATUS_OK)
         (void)sys_remove_tree(store->sys, trash, NULL); /* the next start removes what stays */
@@ -110,7 +112,7 @@ static enum status clear_place(struct store *store, const char *dir, struct erro
         grave = grave->next_grave;
     for (uint32_t i = 0; grave && i < grave->snapshot->segments_len; i++)
         segment_pin(grave->snapshot->segments[i]);
-    TRY(move_to_trash(store, dir, trash, err));
+    TRY(store_move_to_trash(store, dir, trash, err));
     if (!grave) {
         (void)sys_remove_tree(store->sys, trash, NULL); /* the next start removes what stays */
         return STATUS_OK;
@@ -182,7 +184,7 @@ static enum status add_locked(struct store *store, const struct source_config *c
                               struct error *err)
 {
     bool found;
-    char dir[SYS_PATH_MAX];
+    char dir[SYS_PATH_MAX], trash[SYS_PATH_MAX];
     uint32_t at = store_position(store, config->source_id, &found);
     if (found) {
         if (source_config_equal(&store->sources[at]->config, config))
@@ -199,7 +201,8 @@ static enum status add_locked(struct store *store, const struct source_config *c
     if (status == STATUS_OK)
         status = store_insert_source(store, source, err);
     if (status != STATUS_OK) {
-        (void)sys_remove_tree(store->sys, dir, NULL); /* the next start removes what stays */
+        if (store_move_to_trash(store, dir, trash, NULL) == STATUS_OK)
+            (void)sys_remove_tree(store->sys, trash, NULL); /* the next start removes what stays */
         source_unref(source);
     }
     return status;

@@ -30,11 +30,42 @@ static enum status lock_directory(struct store *store, struct error *err)
     return status;
 }
 
+/* Makes the directory and syncs its name, and those above it: one that an earlier start has made
+ * may not be on disk yet. Directories that are not ours may refuse to be synced. */
+static enum status make_path(struct sys *sys, const char *path, struct error *err)
+{
+    char part[SYS_PATH_MAX], parent[SYS_PATH_MAX] = ".";
+    TRY(sys_path(part, err, "%s", path));
+    for (char *at = part + 1; part[0]; at++) {
+        if (*at && *at != '/')
+            continue;
+        char end = *at;
+        *at = 0;
+        struct error local = ERROR_INIT;
+        enum status status = sys_mkdir(sys, part, &local);
+        bool made = status == STATUS_OK;
+        if (part[0] == '/' && !strchr(part + 1, '/'))
+            TRY(sys_path(parent, err, "/"));
+        enum status synced =
+            made || status == STATUS_CONFLICT ? sys_sync_dir(sys, parent, &local) : STATUS_OK;
+        if (made && synced != STATUS_OK) {
+            if (err)
+                *err = local;
+            return synced;
+        }
+        TRY(sys_path(parent, err, "%s", part));
+        if (!end)
+            break;
+        *at = end;
+    }
+    return sys_mkdirs(sys, path, err);
+}
+
 static enum status make_directories(struct store *store, struct error *err)
 {
     static const char *const names[] = {"sources", "wal", "run"};
     char path[SYS_PATH_MAX];
-    TRY(sys_mkdirs(store->sys, store->path, err));
+    TRY(make_path(store->sys, store->path, err));
     TRY(lock_directory(store, err));
     TRY(sys_path(path, err, "%s/run", store->path));
     TRY(sys_remove_tree(store->sys, path, err));

@@ -121,6 +121,10 @@ enum status source_config_read(struct sys *sys, const char *path, struct arena *
 enum status source_load(struct store *store, const char *dir, struct source **ret_source,
                         struct error *err);
 struct source *source_ref(struct source *source);
+/* Moves a directory of sources/ aside, durably, under a name that the next start removes. Only then
+ * may its files be removed: a half-removed source must not come back under its id. */
+enum status store_move_to_trash(struct store *store, const char *dir, char trash[SYS_PATH_MAX],
+                                struct error *err);
 /* Index of the id in store->sources or where it would stand; store->lock is held. */
 uint32_t store_position(const struct store *store, struct str source_id, bool *ret_found);
 enum status store_insert_source(struct store *store, struct source *source, struct error *err);

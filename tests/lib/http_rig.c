@@ -66,22 +66,16 @@ static void answer_count(struct http_rig *rig, struct http_request *r)
                                      (unsigned long long)sum)));
 }
 
-static void answer_stream_echo(struct http_rig *rig, struct http_request *r)
+/* Begins its answer before it reads: reading is refused then. */
+static void answer_read_late(struct http_rig *rig, struct http_request *r)
 {
-    char data[5000];
+    char data[10];
     size_t n;
-    enum status status = http_begin(r, 200, TEXT, NULL);
-    while (status == STATUS_OK) {
-        status = http_read(r, data, sizeof data, &n, NULL);
-        if (status != STATUS_OK || n == 0)
-            break;
-        status = http_write(r, str_make(data, n), NULL);
-    }
+    http_begin(r, 200, TEXT, NULL);
+    enum status status = http_read(r, data, sizeof data, &n, NULL);
+    http_write(r, STR("late"), NULL);
+    http_end(r);
     leave(rig, status);
-    if (status == STATUS_OK)
-        http_end(r);
-    else
-        http_abort(r);
 }
 
 static void answer_down(struct http_rig *rig, struct http_request *r)
@@ -140,8 +134,8 @@ static void on_request(void *context, struct http_request *r)
         enter(rig);
         await_gate(rig);
         answer_count(rig, r);
-    } else if (str_is(path, "/stream-echo")) {
-        answer_stream_echo(rig, r);
+    } else if (str_is(path, "/read-late")) {
+        answer_read_late(rig, r);
     } else if (str_is(path, "/refuse")) {
         http_respond(r, 401, TEXT, STR("no"));
     } else if (str_is(path, "/down")) {
@@ -170,7 +164,7 @@ static void on_request(void *context, struct http_request *r)
 static void on_head(void *context, struct http_request *r, uint64_t *body_max, bool *buffer_body)
 {
     (void)context;
-    static const char *const streamed[] = {"/count", "/stream-echo", "/refuse", "/gated"};
+    static const char *const streamed[] = {"/count", "/read-late", "/refuse", "/gated"};
     for (size_t i = 0; i < sizeof streamed / sizeof *streamed; i++)
         if (str_is(http_request_path(r), streamed[i]))
             *buffer_body = false;

@@ -1,6 +1,6 @@
 /* http_rig.h: a server with a handler made for tests, and a client that sends raw bytes.
  *
- * Routes: /hello; /echo (buffered); /count, /stream-echo, /refuse, /gated (streamed);
+ * Routes: /hello; /echo (buffered); /count, /read-late, /refuse, /gated (streamed);
  * /down?n=bytes; /block (until the gate opens); /gone (until the client has gone); /info; /none;
  * /abort; /set?v= */
 #ifndef QUARRY_TESTS_LIB_HTTP_RIG_H

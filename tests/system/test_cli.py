@@ -411,7 +411,7 @@ def test_search_conditions(cli, people, where, names):
 
 def test_search_options(cli, people):
     out = cli("search", people, "--filters", '{"age":{"gt":20}}', "--where", "age lt 100",
-              "--select", "name", "--limit", "1")
+              "--select", "name", "--limit", "1", "--cursor", "*")
     assert out.splitlines()[0].strip() == "name"
     assert "(1 rows from people, more exist)" in out
     cursor = out.split("--cursor ")[1].split()[0]

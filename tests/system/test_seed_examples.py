@@ -217,7 +217,11 @@ def test_health(server, service):
 
 def test_health_of_all(server):
     answer = server.client("monitoring").get("/health/all").ok().json
-    text = str(answer)
-    for service in ("gateway", "operation", "optimizer", "catalog", "monitoring", "interpreter",
-                    "tenant"):
-        assert service in text, answer
+    assert set(answer["services"]) == {"auth-gateway", "operation-node", "cbo-engine",
+                                       "metadata-catalog", "monitoring", "query-interpreter",
+                                       "tenant-node"}
+    assert {service["port"] for service in answer["services"].values()} == \
+        set(server.ports.values())
+    for service in answer["services"].values():
+        assert service["healthy"] is True and service["http_status"] == 200
+        assert service["latency_ms"] > 0

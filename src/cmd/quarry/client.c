@@ -1,11 +1,16 @@
-/* client.c: see client.h. Over libcurl's easy interface, connections kept alive. */
+/* client.c: see client.h. Over net/http_client.h. */
 #include "cmd/quarry/client.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 
+#include "net/http_client.h"
+#include "sys/sys.h"
+
+enum { TIMEOUT_USUAL_S = 600, FIELDS_MAX = 4 };
+
 struct client {
-    CURL *curl;
+    struct http_client *http;
+    struct http_reply reply;
     char *url;
 };
 
@@ -25,11 +30,18 @@ enum status client_open(const char *url, struct client **ret_client, struct erro
     struct client *client = calloc(1, sizeof *client);
     if (!client)
         return error_no_memory(err);
-    client->curl = curl_easy_init();
+    http_reply_init(&client->reply, REPLY_BYTES_MAX);
     client->url = strdup(url);
-    if (!client->curl || !client->url) {
+    if (!client->url) {
         client_close(client);
         return error_no_memory(err);
+    }
+    /* A slow query sends nothing for long: the call's own timeout ends it. */
+    const struct http_client_options options = {.stall_timeout_s = 24 * 3600};
+    enum status status = http_client_new(&options, &client->http, err);
+    if (status != STATUS_OK) {
+        client_close(client);
+        return status;
     }
     size_t len = strlen(client->url);
     while (len && client->url[len - 1] == '/')
@@ -42,106 +54,72 @@ void client_close(struct client *client)
 {
     if (!client)
         return;
-    if (client->curl)
-        curl_easy_cleanup(client->curl);
+    http_client_free(client->http);
+    http_reply_release(&client->reply);
     free(client->url);
     free(client);
 }
 
-static size_t on_body(char *data, size_t size, size_t count, void *context)
+static void add_field(struct http_call *call, struct http_field *fields, const char *name,
+                      const char *value)
 {
-    struct reply *reply = context;
-    return buf_append(&reply->body, data, size * count) ? size * count : 0;
+    if (value)
+        fields[call->field_count++] = (struct http_field){str_of(name), str_of(value)};
 }
 
-static size_t on_header(char *data, size_t size, size_t count, void *context)
+/* The answer's body is handed over, not copied. */
+static void take_reply(struct client *client, struct reply *reply)
 {
-    struct reply *reply = context;
-    struct str line = str_make(data, size * count);
-    static const struct str name = {"retry-after:", 12};
+    struct buf body = reply->body;
     int64_t seconds;
-    if (line.len > name.len && str_eq_nocase(str_make(line.data, name.len), name) &&
-        str_to_int64(str_trim(str_make(line.data + name.len, line.len - name.len)), &seconds) &&
-        seconds >= 0 && seconds < 3600)
-        reply->retry_after_s = (int)seconds;
-    return line.len;
+    reply->status = client->reply.status;
+    reply->body = client->reply.body;
+    client->reply.body = body;
+    struct str retry_after = http_reply_header(&client->reply, "Retry-After");
+    bool sane =
+        retry_after.data && str_to_int64(retry_after, &seconds) && seconds >= 0 && seconds < 3600;
+    reply->retry_after_s = sane ? (int)seconds : 0;
 }
 
-static bool add_header(struct curl_slist **list, const char *name, const char *value)
+static enum status perform(struct client *client, const struct call *call, const char *url,
+                           struct reply *reply, struct error *err)
 {
-    char line[512];
-    if (!value)
-        return true;
-    (void)snprintf(line, sizeof line, "%s: %s", name, value);
-    struct curl_slist *longer = curl_slist_append(*list, line);
-    if (longer)
-        *list = longer;
-    return longer != NULL;
-}
-
-static bool add_headers(struct curl_slist **list, const struct call *call)
-{
-    return add_header(list, "Accept", call->accept ? call->accept : "application/json") &&
-           add_header(list, "Content-Type", call->content_type) &&
-           add_header(list, "Content-Encoding", call->encoding) &&
-           add_header(list, "Idempotency-Key", call->idempotency_key) &&
-           (curl_slist_append(*list, "Expect:") != NULL);
-}
-
-static void set_options(CURL *curl, const struct call *call, struct reply *reply, char *failure)
-{
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, failure);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, call->timeout_s ? call->timeout_s : 600L);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, reply);
-    if (call->content_type) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body.data ? call->body.data : "");
-    }
-}
-
-static enum status perform(struct client *client, const struct call *call,
-                           struct curl_slist *headers, const char *url, struct reply *reply,
-                           struct error *err)
-{
-    char failure[CURL_ERROR_SIZE] = "";
-    long status = 0;
-    curl_easy_reset(client->curl); /* keeps the connection */
-    set_options(client->curl, call, reply, failure);
-    curl_easy_setopt(client->curl, CURLOPT_URL, url);
-    curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
-    buf_clear(&reply->body);
+    struct http_field fields[FIELDS_MAX];
+    struct http_call http = {
+        .method = call->method,
+        .url = url,
+        .fields = fields,
+        .timeout_ms = (int)(call->timeout_s ? call->timeout_s : TIMEOUT_USUAL_S) * 1000,
+    };
+    add_field(&http, fields, "Accept", call->accept ? call->accept : "application/json");
+    add_field(&http, fields, "Content-Type", call->content_type);
+    add_field(&http, fields, "Content-Encoding", call->encoding);
+    add_field(&http, fields, "Idempotency-Key", call->idempotency_key);
+    if (call->content_type)
+        http.body = call->body.data ? call->body : STR("");
+    reply->status = 0;
     reply->retry_after_s = 0;
-    CURLcode code = curl_easy_perform(client->curl);
-    if (code != CURLE_OK)
-        return error_set(err, STATUS_UNAVAILABLE, "no answer from %s: %s", client->url,
-                         failure[0] ? failure : curl_easy_strerror(code));
-    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(client->curl, CURLINFO_TOTAL_TIME, &reply->seconds);
-    reply->status = (int)status;
-    return STATUS_OK;
+    int64_t begun = sys_mono_us(sys_posix());
+    enum status status = http_client_call(client->http, &http, &client->reply, err);
+    reply->seconds = (double)(sys_mono_us(sys_posix()) - begun) / 1e6;
+    if (status == STATUS_OK)
+        take_reply(client, reply);
+    return status;
 }
 
 enum status client_send(struct client *client, const struct call *call, struct reply *reply,
                         struct error *err)
 {
     struct buf url;
-    struct curl_slist *headers = NULL;
-    enum status status;
     buf_init(&url, 64 * 1024);
     buf_append_str(&url, str_of(client->url));
     buf_append_str(&url, str_of(call->path));
     buf_append_char(&url, 0);
-    if (buf_failed(&url) || !add_headers(&headers, call))
-        status = error_set(err, STATUS_RESOURCE_LIMIT, "the request line is too long");
-    else
-        status = perform(client, call, headers, url.data, reply, err);
-    curl_slist_free_all(headers);
+    enum status status = buf_check(&url, "the request line", err);
+    if (status == STATUS_OK)
+        status = perform(client, call, url.data, reply, err);
+    if (status == STATUS_UNAVAILABLE)
+        (void)error_wrap(err, "no answer from %s", client->url);
     buf_release(&url);
     return status;
 }
@@ -230,7 +208,8 @@ int client_once(struct cli *cli, const struct call *call, struct reply *reply)
     client_close(client);
     if (status != STATUS_OK) {
         cli_complain_error(&err);
-        return EXIT_UNREACHABLE;
+        return status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT ? EXIT_UNREACHABLE
+                                                                        : EXIT_USAGE;
     }
     if (reply_good(reply))
         return EXIT_DONE;

@@ -30,8 +30,6 @@ struct input {
     char raw[RAW_BYTES];
 };
 
-extern char **environ;
-
 static bool has_suffix(const char *path, const char *suffix)
 {
     return str_ends(str_of(path), str_of(suffix));

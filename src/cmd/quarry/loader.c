@@ -110,8 +110,10 @@ static bool stopped(struct loader *l)
 
 static bool wants_retry(enum status status, const struct reply *reply)
 {
-    return status != STATUS_OK || reply->status == 429 || reply->status == 503 ||
-           reply->status == 507 || reply->status == 408;
+    if (status != STATUS_OK)
+        return status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT;
+    return reply->status == 429 || reply->status == 503 || reply->status == 507 ||
+           reply->status == 408;
 }
 
 /* Sends until it is answered for good, or LOADER_RETRY_S have passed. */

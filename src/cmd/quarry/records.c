@@ -178,7 +178,7 @@ static enum status grow_window(struct record_source *source, struct error *err)
 {
     struct buf *window = &source->window;
     size_t left = window->len - source->window_at, got;
-    if (source->window_at) {
+    if (source->window_at && window->data) {
         memmove(window->data, window->data + source->window_at, left);
         window->len = left;
         source->window_at = 0;

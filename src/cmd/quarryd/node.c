@@ -55,15 +55,26 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .port = (uint16_t)settings_int(settings, SETTING_REST_PORT),
         .max_concurrent_searches =
             (uint32_t)settings_int(settings, SETTING_MAX_CONCURRENT_SEARCHES),
+        .search_queue_max = (uint32_t)settings_int(settings, SETTING_SEARCH_QUEUE_MAX),
+        .search_timeout_us = settings_int(settings, SETTING_SEARCH_TIMEOUT_SECONDS) * 1000000,
         .sql_workers_min = (uint32_t)settings_int(settings, SETTING_MIN_WORKERS),
         .sql_workers_max = (uint32_t)settings_int(settings, SETTING_MAX_WORKERS),
-        .memtable_bytes = (uint64_t)settings_int(settings, SETTING_MEMTABLE_MB) << 20,
-        .flush_interval_us = settings_int(settings, SETTING_FLUSH_AGE_SECONDS) * 1000000,
+        .sql_queue_max = (uint32_t)settings_int(settings, SETTING_SQL_QUEUE_MAX),
+        .sql_threads = (uint32_t)settings_int(settings, SETTING_SQL_THREADS),
         .sql_memory_bytes = (uint64_t)settings_int(settings, SETTING_SQL_MEMORY_MB) << 20,
+        .memtable_bytes = (uint64_t)settings_int(settings, SETTING_MEMTABLE_MB) << 20,
+        .flush_age_us = settings_int(settings, SETTING_FLUSH_AGE_SECONDS) * 1000000,
+        .flush_threads = (uint32_t)settings_int(settings, SETTING_FLUSH_THREADS),
+        .http_workers = (uint32_t)settings_int(settings, SETTING_TENANT_HTTP_WORKERS),
+        .connections_max = (uint32_t)settings_int(settings, SETTING_HTTP_CONNECTIONS_MAX),
         .idle_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_IDLE_TIMEOUT_SECONDS),
+        .request_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_REQUEST_TIMEOUT_SECONDS),
     };
     enum status status = tenant_node_start(&node, ret_node, err);
+    /* Of the conflicts only the lock's goes away by itself; a port that is taken does not. */
     for (int i = 0; status == STATUS_CONFLICT && i < LOCK_RETRIES; i++) {
+        if (err && !str_starts(str_of(err->message), str_of(node.data_path)))
+            break;
         sys_sleep_us(sys, LOCK_RETRY_US);
         status = tenant_node_start(&node, ret_node, err);
     }

@@ -9,7 +9,7 @@
 
 void notify_manager(const char *state)
 {
-    const char *path = getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe): nobody sets it
+    const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t len = path ? strlen(path) : 0;
     if (len < 2 || len >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@'))

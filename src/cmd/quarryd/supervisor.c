@@ -128,7 +128,7 @@ static void read_channel(struct supervisor *s)
     s->line_len += (size_t)n;
     s->line[s->line_len] = 0;
     if (s->status.state == NODE_STARTING && memchr(s->line, '\n', s->line_len) &&
-        sscanf(s->line, "READY %u", &port) == 1) // NOLINT: our own words
+        sscanf(s->line, "READY %u", &port) == 1)
         on_ready(s, (uint16_t)port);
 }
 

@@ -14,12 +14,15 @@ struct run {
     int32_t *key_columns; /* of each key */
     uint32_t *groups;     /* of each selected row; SCAN_SLICE_ROWS */
     uint32_t *codes;
-    /* Groups of the entries of the key's present dictionary; UINT32_MAX: not asked yet. The last
-     * one is that of null. */
-    const struct column *map_dictionary;
+    /* Groups of all combinations of the keys' present dictionary entries (null is one more entry of
+     * each); UINT32_MAX: not asked yet. */
+    const struct column *dictionaries[AGGREGATE_KEYS_MAX];
     uint32_t *map;
     uint32_t map_cap;
+    uint64_t map_serial; /* row group that the map is about */
 };
+
+enum { MAP_MAX = 1 << 20 };
 
 static enum status wants_numbers(const struct agg_state *state, enum type type, struct error *err)
 {
@@ -68,56 +71,93 @@ static enum status put_group(struct aggregate *agg, uint32_t *ret, struct error 
     return fresh ? agg_grow(agg, err) : STATUS_OK;
 }
 
-static enum status group_of_entry(struct run *run, const struct column *dictionary, uint32_t entry,
-                                  uint32_t *ret, struct error *err)
+static enum status group_of_entries(struct run *run, uint32_t cell, uint32_t *ret,
+                                    struct error *err)
 {
-    buf_clear(&run->agg->scratch);
-    if (entry < dictionary->rows)
-        key_encode(&run->agg->scratch, dictionary, entry);
-    else
-        key_encode(&run->agg->scratch, NULL, 0);
-    return put_group(run->agg, ret, err);
+    struct aggregate *agg = run->agg;
+    buf_clear(&agg->scratch);
+    for (uint32_t k = 0; k < agg->keys_len; k++) {
+        const struct column *dictionary = run->dictionaries[k];
+        uint32_t entry = cell % (dictionary->rows + 1);
+        cell /= dictionary->rows + 1;
+        key_encode(&agg->scratch, entry < dictionary->rows ? dictionary : NULL, entry);
+    }
+    return put_group(agg, ret, err);
 }
 
-static enum status prepare_map(struct run *run, const struct column *dictionary, struct error *err)
+/* A key's dictionary serves when it makes the same keys as the column's values: numbers of either
+ * type do, a date and its midnight do not. */
+static bool makes_keys(const struct column *dictionary, enum type type)
 {
-    if (run->map_dictionary == dictionary)
-        return STATUS_OK;
-    uint32_t need = dictionary->rows + 1;
-    if (need > run->map_cap) {
-        uint32_t *map = realloc(run->map, need * sizeof *map);
-        if (!map)
-            return error_no_memory(err);
-        run->map = map;
-        run->map_cap = need;
+    return dictionary->type == type || (dictionary->type == TYPE_INT64 && type == TYPE_DOUBLE);
+}
+
+/* Finds the dictionaries of all keys and makes the map fit. *ret false: codes will not do. */
+static enum status prepare_map(struct run *run, bool *ret, struct error *err)
+{
+    uint64_t cells = 1;
+    bool same = run->map != NULL;
+    *ret = false;
+    for (uint32_t k = 0; k < run->agg->keys_len; k++) {
+        const struct column *dictionary = NULL;
+        if (run->key_columns[k] < 0 || !run->scan.segment || run->scan.by_rows)
+            return STATUS_OK;
+        uint32_t field = (uint32_t)run->key_columns[k];
+        TRY(scan_dictionary(&run->scan, field, &dictionary, err));
+        if (!dictionary || !makes_keys(dictionary, run->scan.view->schema->fields[field].type))
+            return STATUS_OK;
+        cells *= (uint64_t)dictionary->rows + 1;
+        if (cells > MAP_MAX)
+            return STATUS_OK;
+        same &= run->dictionaries[k] == dictionary;
+        run->dictionaries[k] = dictionary;
     }
-    memset(run->map, 0xFF, need * sizeof *run->map);
-    run->map_dictionary = dictionary;
+    *ret = true;
+    if (same && run->map_serial == run->scan.group_serial)
+        return STATUS_OK;
+    run->map_serial = run->scan.group_serial;
+    if (cells > run->map_cap) {
+        free(run->map);
+        run->map_cap = 0;
+        run->map = malloc(cells * sizeof *run->map);
+        if (!run->map)
+            return error_no_memory(err);
+        run->map_cap = (uint32_t)cells;
+    }
+    memset(run->map, 0xFF, cells * sizeof *run->map);
     return STATUS_OK;
 }
 
-static enum status group_codes(struct run *run, const struct column *dictionary, struct error *err)
+/* Cells of the map for the selected rows, into run->groups. */
+static enum status number_cells(struct run *run, struct error *err)
 {
-    TRY(prepare_map(run, dictionary, err));
+    uint32_t stride = 1;
+    for (uint32_t k = 0; k < run->agg->keys_len; k++) {
+        const struct column *dictionary;
+        TRY(scan_codes(&run->scan, (uint32_t)run->key_columns[k], &dictionary, run->codes, err));
+        uint32_t n = dictionary->rows;
+        for (uint32_t i = 0; i < run->scan.selected; i++) {
+            uint32_t entry = run->codes[i] < n ? run->codes[i] : n;
+            run->groups[i] = (k ? run->groups[i] : 0) + entry * stride;
+        }
+        stride *= n + 1;
+    }
+    return STATUS_OK;
+}
+
+static enum status group_codes(struct run *run, struct error *err)
+{
+    TRY(number_cells(run, err));
     for (uint32_t i = 0; i < run->scan.selected; i++) {
-        uint32_t code = run->codes[i];
-        uint32_t entry = code < dictionary->rows ? code : dictionary->rows;
-        uint32_t group = run->map[entry];
+        uint32_t cell = run->groups[i];
+        uint32_t group = run->map[cell];
         if (group == UINT32_MAX) {
-            TRY(group_of_entry(run, dictionary, entry, &group, err));
-            run->map[entry] = group;
+            TRY(group_of_entries(run, cell, &group, err));
+            run->map[cell] = group;
         }
         run->groups[i] = group;
     }
     return STATUS_OK;
-}
-
-/* Rows of a column of the physical type of a dictionary and of the schema's type make the same key
- * only when the types are equal (a date and its midnight differ); numbers always do. */
-static bool codes_make_keys(const struct run *run, const struct column *dictionary)
-{
-    enum type type = run->scan.view->schema->fields[run->key_columns[0]].type;
-    return dictionary->type == type || (dictionary->type == TYPE_INT64 && type == TYPE_DOUBLE);
 }
 
 static enum status group_values(struct run *run, struct error *err)
@@ -129,24 +169,24 @@ static enum status group_values(struct run *run, struct error *err)
         if (run->key_columns[k] >= 0)
             TRY(scan_dense(&run->scan, (uint32_t)run->key_columns[k], &columns[k], err));
     }
+    struct key_batch *batch = agg_batch(agg);
+    if (!batch)
+        return error_no_memory(err);
     for (uint32_t i = 0; i < run->scan.selected; i++) {
-        buf_clear(&agg->scratch);
         for (uint32_t k = 0; k < agg->keys_len; k++)
-            key_encode(&agg->scratch, columns[k], i);
-        TRY(put_group(agg, &run->groups[i], err));
+            key_encode(&batch->keys, columns[k], i);
+        key_batch_end(batch);
     }
-    return STATUS_OK;
+    TRY(key_table_put_batch(&agg->groups, batch, err));
+    memcpy(run->groups, batch->numbers, batch->len * sizeof *run->groups);
+    return agg_grow(agg, err);
 }
 
 static enum status number_groups(struct run *run, struct error *err)
 {
-    if (run->agg->keys_len == 1 && run->key_columns[0] >= 0) {
-        const struct column *dictionary;
-        TRY(scan_codes(&run->scan, (uint32_t)run->key_columns[0], &dictionary, run->codes, err));
-        if (dictionary && codes_make_keys(run, dictionary))
-            return group_codes(run, dictionary, err);
-    }
-    return group_values(run, err);
+    bool codes;
+    TRY(prepare_map(run, &codes, err));
+    return codes ? group_codes(run, err) : group_values(run, err);
 }
 
 /* --- aggregations of one slice --- */
@@ -169,9 +209,9 @@ static void count_codes(struct agg_state *state, const uint32_t *codes, const ui
 }
 
 static enum status prepare_seen(struct agg_state *state, const struct column *dictionary,
-                                struct error *err)
+                                uint64_t serial, struct error *err)
 {
-    if (state->seen_dictionary == dictionary)
+    if (state->seen_dictionary == dictionary && state->seen_serial == serial)
         return STATUS_OK;
     if (dictionary->rows > state->seen_cap || !state->seen) {
         uint8_t *seen = realloc(state->seen, dictionary->rows + 1);
@@ -182,6 +222,7 @@ static enum status prepare_seen(struct agg_state *state, const struct column *di
     }
     memset(state->seen, 0, dictionary->rows);
     state->seen_dictionary = dictionary;
+    state->seen_serial = serial;
     return STATUS_OK;
 }
 
@@ -189,7 +230,7 @@ static enum status prepare_seen(struct agg_state *state, const struct column *di
 static enum status update_codes(struct run *run, struct agg_state *state,
                                 const struct column *dictionary, struct error *err)
 {
-    TRY(prepare_seen(state, dictionary, err));
+    TRY(prepare_seen(state, dictionary, run->scan.group_serial, err));
     for (uint32_t i = 0; i < run->scan.selected; i++) {
         uint32_t code = run->codes[i];
         if (code == PARQUET_CODE_NULL || state->seen[code])

@@ -35,9 +35,12 @@ struct agg_state {
     uint32_t values_len, values_cap;
     /* Keyless over a dictionary: entries that were met already. */
     const struct column *seen_dictionary;
+    uint64_t seen_serial; /* and the row group, as addresses are used again */
     uint8_t *seen;
     uint32_t seen_cap;
 };
+
+_Static_assert((int)KEY_BATCH_MAX >= (int)SCAN_SLICE_ROWS, "a slice fits into a batch of keys");
 
 struct aggregate {
     struct arena arena; /* names, byte values */
@@ -49,7 +52,8 @@ struct aggregate {
     struct key_table groups;
     uint32_t groups_cap; /* room in the states' arrays */
     uint64_t values_held;
-    struct buf scratch; /* of one encoded key */
+    struct buf scratch;      /* of one encoded key */
+    struct key_batch *batch; /* of many; made when first needed */
 };
 
 static inline uint32_t agg_groups(const struct aggregate *agg)
@@ -59,6 +63,9 @@ static inline uint32_t agg_groups(const struct aggregate *agg)
 
 /* Room in all states for the groups there are. */
 enum status agg_grow(struct aggregate *agg, struct error *err);
+
+/* The cleared batch of keys, NULL when memory is out. */
+struct key_batch *agg_batch(struct aggregate *agg);
 
 /* Takes the values of a dense column (`rows` of them; groups NULL: all in group 0) into a state. */
 enum status agg_update(struct aggregate *agg, struct agg_state *state, const struct column *column,

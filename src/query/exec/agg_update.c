@@ -220,9 +220,27 @@ static enum status update_distinct(struct aggregate *agg, struct agg_state *stat
                                    const struct column *column, const uint32_t *groups,
                                    struct error *err)
 {
-    for (uint32_t i = 0; i < column->rows; i++)
-        if (!column_is_null(column, i))
-            TRY(agg_put_distinct(agg, state, groups ? groups[i] : 0, column, i, err));
+    struct key_batch *batch = agg_batch(agg);
+    if (!batch)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < column->rows; i++) {
+        uint32_t group = groups ? groups[i] : 0;
+        if (column_is_null(column, i))
+            continue;
+        buf_append(&batch->keys, &group, sizeof group);
+        key_encode(&batch->keys, column, i);
+        key_batch_end(batch);
+    }
+    TRY(key_table_put_batch(&state->distinct, batch, err));
+    for (uint32_t i = 0; i < batch->len; i++) {
+        uint32_t group;
+        memcpy(&group, batch->keys.data + (i ? batch->ends[i - 1] : 0), sizeof group);
+        state->counts[group] += batch->fresh[i];
+        agg->values_held += batch->fresh[i];
+    }
+    if (agg->values_held > AGGREGATE_VALUES_MAX)
+        return error_set(err, STATUS_RESOURCE_LIMIT, "more than %d values would be held",
+                         AGGREGATE_VALUES_MAX);
     return STATUS_OK;
 }
 

@@ -156,12 +156,47 @@ enum status aggregate_write_members(const struct aggregate *agg, struct json_wri
     return STATUS_OK;
 }
 
-static int compare_groups(const void *a, const void *b, void *context)
+/* A group and the start of its key in a form whose order is that of the keys, as far as it goes. */
+struct place {
+    uint64_t prefix;
+    uint32_t group;
+};
+
+static uint64_t ordered_bits(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
+}
+
+static uint64_t prefix_of(struct str key)
+{
+    uint64_t prefix = 0;
+    struct value value = key_decode(&key);
+    if (value.is_null)
+        return 0;
+    if (value.type == TYPE_DOUBLE)
+        prefix = ordered_bits(value.real);
+    else if (value.type == TYPE_INT64)
+        prefix = ordered_bits((double)value.int64);
+    else if (value.type == TYPE_BOOL)
+        prefix = value.boolean;
+    else if (type_is_bytes(value.type))
+        for (size_t i = 0; i < 8; i++)
+            prefix = prefix << 8 | (i < value.bytes.len ? (uint8_t)value.bytes.data[i] : 0u);
+    else
+        prefix = (uint64_t)value.int64 ^ (uint64_t)1 << 63;
+    return (uint64_t)key_rank(&value) << 61 | prefix >> 3;
+}
+
+static int compare_places(const void *a, const void *b, void *context)
 {
     const struct aggregate *agg = context;
-    const uint32_t *x = a;
-    const uint32_t *y = b;
-    return key_compare(key_table_key(&agg->groups, *x), key_table_key(&agg->groups, *y),
+    const struct place *x = a;
+    const struct place *y = b;
+    if (x->prefix != y->prefix)
+        return x->prefix < y->prefix ? -1 : 1;
+    return key_compare(key_table_key(&agg->groups, x->group), key_table_key(&agg->groups, y->group),
                        agg->keys_len);
 }
 
@@ -184,7 +219,7 @@ enum status aggregate_write_groups(const struct aggregate *agg, struct json_writ
 {
     uint32_t groups = agg_groups(agg);
     struct sorted *sorted = NULL;
-    uint32_t *order = malloc(((size_t)groups + 1) * sizeof *order);
+    struct place *order = malloc(((size_t)groups + 1) * sizeof *order);
     if (!order)
         return error_no_memory(err);
     enum status status = sort_values(agg, &sorted, err);
@@ -193,16 +228,16 @@ enum status aggregate_write_groups(const struct aggregate *agg, struct json_writ
         return status;
     }
     for (uint32_t g = 0; g < groups; g++)
-        order[g] = g;
+        order[g] = (struct place){agg->keys_len ? prefix_of(key_table_key(&agg->groups, g)) : 0, g};
     if (agg->keys_len)
-        qsort_r(order, groups, sizeof *order, compare_groups, (void *)(uintptr_t)agg);
+        qsort_r(order, groups, sizeof *order, compare_places, (void *)(uintptr_t)agg);
     json_begin_array(w);
     for (uint32_t g = 0; g < groups; g++) {
         json_begin_object(w);
         if (agg->keys_len)
-            write_keys(w, agg, order[g]);
+            write_keys(w, agg, order[g].group);
         for (uint32_t i = 0; i < agg->states_len; i++)
-            write_state(w, &agg->states[i], order[g], &sorted[i]);
+            write_state(w, &agg->states[i], order[g].group, &sorted[i]);
         json_end_object(w);
     }
     json_end_array(w);

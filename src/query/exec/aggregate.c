@@ -157,6 +157,7 @@ void aggregate_free(struct aggregate *agg)
     }
     key_table_release(&agg->groups);
     buf_release(&agg->scratch);
+    key_batch_free(agg->batch);
     arena_release(&agg->arena);
     free(agg);
 }
@@ -205,6 +206,15 @@ enum status agg_grow(struct aggregate *agg, struct error *err)
             return error_no_memory(err);
     agg->groups_cap = cap;
     return STATUS_OK;
+}
+
+struct key_batch *agg_batch(struct aggregate *agg)
+{
+    if (!agg->batch)
+        agg->batch = key_batch_new();
+    if (agg->batch)
+        key_batch_clear(agg->batch);
+    return agg->batch;
 }
 
 uint64_t aggregate_groups(const struct aggregate *agg)

@@ -12,7 +12,6 @@ void key_table_init(struct key_table *table, uint32_t len_max)
 void key_table_release(struct key_table *table)
 {
     free(table->offsets);
-    free(table->hashes);
     free(table->bytes);
     free(table->slots);
     key_table_init(table, table->len_max);
@@ -25,24 +24,23 @@ static bool grow_entries(struct key_table *table)
     if (!offsets)
         return false;
     table->offsets = offsets;
-    uint32_t *hashes = realloc(table->hashes, cap * sizeof *hashes);
-    if (!hashes)
-        return false;
-    table->hashes = hashes;
-    uint32_t *slots = calloc((size_t)cap * 2, sizeof *slots);
+    uint64_t *slots = calloc((size_t)cap * 2, sizeof *slots);
     if (!slots)
         return false;
+    uint32_t mask = cap * 2 - 1;
+    for (uint32_t i = 0; table->slots && i <= table->mask; i++) {
+        if (!table->slots[i])
+            continue;
+        uint32_t at = (uint32_t)(table->slots[i] >> 32) & mask;
+        while (slots[at])
+            at = (at + 1) & mask;
+        slots[at] = table->slots[i];
+    }
     free(table->slots);
     table->slots = slots;
-    table->mask = cap * 2 - 1;
+    table->mask = mask;
     table->cap = cap;
     table->offsets[0] = 0;
-    for (uint32_t i = 0; i < table->len; i++) {
-        uint32_t at = table->hashes[i] & table->mask;
-        while (slots[at])
-            at = (at + 1) & table->mask;
-        slots[at] = i + 1;
-    }
     return true;
 }
 
@@ -61,20 +59,49 @@ static bool grow_bytes(struct key_table *table, size_t more)
     return true;
 }
 
-static enum status add_key(struct key_table *table, struct str key, uint32_t hash,
+static enum status add_key(struct key_table *table, struct str key, uint32_t hash, uint32_t at,
                            struct error *err)
 {
+    if (table->len == table->len_max)
+        return error_set(err, STATUS_RESOURCE_LIMIT, "more than %u different values or groups",
+                         table->len_max);
     if (table->bytes_cap - table->bytes_len < key.len && !grow_bytes(table, key.len))
         return error_set(err, STATUS_RESOURCE_LIMIT, "the keys need more memory than allowed");
-    uint32_t at = hash & table->mask;
-    while (table->slots[at])
-        at = (at + 1) & table->mask;
+    if (table->len == 0)
+        table->key_len = (uint32_t)key.len;
+    else if (table->key_len != key.len)
+        table->key_len = 0;
     memcpy(table->bytes + table->bytes_len, key.data, key.len);
     table->bytes_len += key.len;
-    table->hashes[table->len] = hash;
-    table->slots[at] = ++table->len;
+    table->slots[at] = (uint64_t)hash << 32 | ++table->len;
     table->offsets[table->len] = table->bytes_len;
     return STATUS_OK;
+}
+
+static bool same_key(const struct key_table *table, uint32_t number, struct str key)
+{
+    if (table->key_len) /* the offsets need not be read */
+        return key.len == table->key_len &&
+               !memcmp(table->bytes + (uint64_t)number * table->key_len, key.data, key.len);
+    return str_eq(key_table_key(table, number), key);
+}
+
+/* There is room for one more entry. */
+static enum status put_hashed(struct key_table *table, struct str key, uint32_t hash,
+                              uint32_t *ret_number, bool *ret_new, struct error *err)
+{
+    uint32_t at = hash & table->mask;
+    for (; table->slots[at]; at = (at + 1) & table->mask) {
+        uint32_t number = (uint32_t)table->slots[at] - 1;
+        if (table->slots[at] >> 32 == hash && same_key(table, number, key)) {
+            *ret_number = number;
+            *ret_new = false;
+            return STATUS_OK;
+        }
+    }
+    *ret_number = table->len;
+    *ret_new = true;
+    return add_key(table, key, hash, at, err);
 }
 
 enum status key_table_put(struct key_table *table, struct str key, uint32_t *ret_number,
@@ -82,21 +109,73 @@ enum status key_table_put(struct key_table *table, struct str key, uint32_t *ret
 {
     if (table->len == table->cap && !grow_entries(table))
         return error_no_memory(err);
-    uint32_t hash = (uint32_t)str_hash(key);
-    for (uint32_t at = hash & table->mask; table->slots[at]; at = (at + 1) & table->mask) {
-        uint32_t number = table->slots[at] - 1;
-        if (table->hashes[number] == hash && str_eq(key_table_key(table, number), key)) {
-            *ret_number = number;
-            *ret_new = false;
-            return STATUS_OK;
-        }
+    return put_hashed(table, key, (uint32_t)str_hash(key), ret_number, ret_new, err);
+}
+
+struct key_batch *key_batch_new(void)
+{
+    struct key_batch *batch = malloc(sizeof *batch);
+    if (!batch)
+        return NULL;
+    buf_init(&batch->keys, (size_t)1 << KEY_TABLE_BYTES_SHIFT);
+    batch->len = 0;
+    return batch;
+}
+
+void key_batch_free(struct key_batch *batch)
+{
+    if (!batch)
+        return;
+    buf_release(&batch->keys);
+    free(batch);
+}
+
+void key_batch_clear(struct key_batch *batch)
+{
+    buf_clear(&batch->keys);
+    batch->len = 0;
+}
+
+static struct str batch_key(const struct key_batch *batch, uint32_t i)
+{
+    uint64_t start = i ? batch->ends[i - 1] : 0;
+    return str_make(batch->keys.data + start, (size_t)(batch->ends[i] - start));
+}
+
+/* Hashes, and asks for the slots, then for the bytes behind them. */
+static void hash_batch(const struct key_table *table, struct key_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->len; i++) {
+        batch->hashes[i] = (uint32_t)str_hash(batch_key(batch, i));
+        __builtin_prefetch(&table->slots[batch->hashes[i] & table->mask]);
     }
-    if (table->len == table->len_max)
-        return error_set(err, STATUS_RESOURCE_LIMIT, "more than %u different values or groups",
-                         table->len_max);
-    *ret_number = table->len;
-    *ret_new = true;
-    return add_key(table, key, hash, err);
+}
+
+static void prefetch_key(const struct key_table *table, uint32_t hash)
+{
+    uint64_t slot = table->slots[hash & table->mask];
+    if (slot && table->key_len)
+        __builtin_prefetch(table->bytes + ((uint32_t)slot - 1) * (uint64_t)table->key_len);
+    else if (slot)
+        __builtin_prefetch(&table->offsets[(uint32_t)slot - 1]);
+}
+
+enum { PREFETCH_AHEAD = 16 };
+
+enum status key_table_put_batch(struct key_table *table, struct key_batch *batch, struct error *err)
+{
+    TRY(buf_check(&batch->keys, "the keys of some rows", err));
+    while (table->cap < table->len + (uint64_t)batch->len)
+        if (!grow_entries(table))
+            return error_no_memory(err);
+    hash_batch(table, batch);
+    for (uint32_t i = 0; i < batch->len; i++) {
+        if (i + PREFETCH_AHEAD < batch->len)
+            prefetch_key(table, batch->hashes[i + PREFETCH_AHEAD]);
+        TRY(put_hashed(table, batch_key(batch, i), batch->hashes[i], &batch->numbers[i],
+                       &batch->fresh[i], err));
+    }
+    return STATUS_OK;
 }
 
 static void encode_fixed(struct buf *buf, enum key_tag tag, const void *payload)
@@ -190,8 +269,7 @@ struct value key_decode(struct str *key)
     return value;
 }
 
-/* Where a kind of value sorts; integers and other numbers together. */
-static int rank_of(const struct value *value)
+int key_rank(const struct value *value)
 {
     static const int ranks[TYPE_COUNT] = {
         [TYPE_BOOL] = 1, [TYPE_INT64] = 2, [TYPE_DOUBLE] = 2,    [TYPE_STRING] = 3,
@@ -205,7 +283,7 @@ int key_compare(struct str a, struct str b, uint32_t parts)
     for (uint32_t i = 0; i < parts; i++) {
         struct value x = key_decode(&a);
         struct value y = key_decode(&b);
-        int rank = rank_of(&x) - rank_of(&y);
+        int rank = key_rank(&x) - key_rank(&y);
         int order = rank ? rank : value_compare(&x, &y);
         if (order)
             return order;

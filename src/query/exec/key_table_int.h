@@ -24,11 +24,11 @@ enum key_tag {
 struct key_table {
     uint32_t len, cap;
     uint32_t len_max;  /* STATUS_RESOURCE_LIMIT beyond */
+    uint32_t key_len;  /* of every key so far; 0: they differ, or there are none */
     uint64_t *offsets; /* len + 1 */
-    uint32_t *hashes;
     char *bytes;
     size_t bytes_len, bytes_cap;
-    uint32_t *slots; /* number + 1; 0: free; at most half full */
+    uint64_t *slots; /* hash << 32 | number + 1; 0: free; at most half full */
     uint32_t mask;
 };
 
@@ -45,10 +45,35 @@ static inline struct str key_table_key(const struct key_table *table, uint32_t n
                     (size_t)(table->offsets[number + 1] - table->offsets[number]));
 }
 
+/* Many keys at once: memory is asked for ahead of its use, which is what large tables cost. */
+enum { KEY_BATCH_MAX = 8192 };
+struct key_batch {
+    struct buf keys; /* one behind the other */
+    uint32_t len;
+    uint64_t ends[KEY_BATCH_MAX];
+    /* Results of key_table_put_batch. */
+    uint32_t numbers[KEY_BATCH_MAX];
+    bool fresh[KEY_BATCH_MAX];
+    uint32_t hashes[KEY_BATCH_MAX];
+};
+/* NULL when memory is out. */
+struct key_batch *key_batch_new(void);
+void key_batch_free(struct key_batch *batch);
+void key_batch_clear(struct key_batch *batch);
+/* After the values of one key were encoded into batch->keys. */
+static inline void key_batch_end(struct key_batch *batch)
+{
+    batch->ends[batch->len++] = batch->keys.len;
+}
+enum status key_table_put_batch(struct key_table *table, struct key_batch *batch,
+                                struct error *err);
+
 /* Appends one value's encoding. */
 void key_encode(struct buf *buf, const struct column *column, uint32_t row);
 /* Takes one value off the front of a key. Bytes are borrowed from it. Integers come as INT64. */
 struct value key_decode(struct str *key);
+/* Where a kind of value sorts, 0 (null) to 6; integers and other numbers together. */
+int key_rank(const struct value *value);
 /* Order of two keys of `parts` values: nulls, booleans, numbers, texts, JSON, dates, timestamps. */
 int key_compare(struct str a, struct str b, uint32_t parts);
 

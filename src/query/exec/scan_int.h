@@ -61,6 +61,7 @@ struct scan {
     uint64_t unit_rows, unit_next; /* position over the whole unit */
     uint32_t group;
     bool group_open;
+    uint64_t group_serial; /* counts the row groups opened, over all units */
     uint64_t group_base, group_rows, group_next;
     /* the slice */
     uint64_t first;          /* row in the row group or chunk */

@@ -247,6 +247,9 @@ bool scan_open_group(struct scan *scan)
         scan->group_next = 0;
         if (scan->group_rows > 0 && group_may_match(scan)) {
             scan->group_open = true;
+            scan->group_serial++;
+            for (uint32_t p = 0; p < bound_filter_predicates(scan->filter); p++)
+                scan->verdicts[p].dictionary = NULL;
             for (uint32_t i = 0; i < scan->fields_len; i++) {
                 scan->fields[i].dictionary_asked = false;
                 scan->fields[i].dictionary = NULL;

@@ -151,10 +151,22 @@ static enum status new_batch(struct search *search, struct batch **ret_batch, st
     return STATUS_OK;
 }
 
+/* Bytes of texts in a batch: past it the batch goes out with fewer rows. */
+enum { SEARCH_BATCH_BYTES = 16 << 20 };
+
+static uint64_t text_bytes(const struct batch *batch)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < batch->columns_len; i++)
+        bytes += batch->columns[i].column.bytes_len;
+    return bytes;
+}
+
 /* Fills up to SEARCH_BATCH_ROWS. */
 static enum status fill(struct search *search, struct batch *batch, struct error *err)
 {
-    while (search->left != 0 && batch->rows < SEARCH_BATCH_ROWS) {
+    while (search->left != 0 && batch->rows < SEARCH_BATCH_ROWS &&
+           text_bytes(batch) < SEARCH_BATCH_BYTES) {
         bool found;
         TRY(find_rows(search, &found, err));
         if (!found)

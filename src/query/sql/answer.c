@@ -115,8 +115,8 @@ enum status sql_answer_done(struct str payload, struct sql_stats *stats, double 
 static bool status_of_code(struct str code, enum status *ret)
 {
     static const enum status expected[] = {
-        STATUS_INVALID_SQL, STATUS_SQL_REFUSED, STATUS_INVALID_ARGUMENT, STATUS_RESOURCE_LIMIT,
-        STATUS_UNAVAILABLE, STATUS_INTERNAL,    STATUS_CORRUPT,          STATUS_NO_MEMORY,
+        STATUS_INVALID_SQL,     STATUS_SQL_REFUSED, STATUS_INVALID_ARGUMENT, STATUS_RESOURCE_LIMIT,
+        STATUS_UNAVAILABLE,     STATUS_INTERNAL,    STATUS_CORRUPT,          STATUS_NO_MEMORY,
         STATUS_NOT_IMPLEMENTED, STATUS_CANCELLED};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         if (str_is(code, status_info(expected[i])->code)) {

@@ -11,9 +11,9 @@ struct conversation {
     const struct sql_sink *sink;
     struct sql_stats *stats;
     struct buf in, out;
-    bool broken;       /* the channel is of no use any more */
-    bool sink_failed;  /* ours, not the worker's, failure */
-    bool doubtful;     /* the worker asked to be replaced, or talks nonsense */
+    bool broken;      /* the channel is of no use any more */
+    bool sink_failed; /* ours, not the worker's, failure */
+    bool doubtful;    /* the worker asked to be replaced, or talks nonsense */
 };
 
 static enum status send(struct conversation *c, enum sql_frame kind, struct error *err)
@@ -32,6 +32,7 @@ static enum status receive(struct conversation *c, enum sql_frame *ret_kind, str
     c->broken = status != STATUS_OK;
     if (status != STATUS_OK)
         return status;
+    c->run->heard = true;
     if (*ret_kind != SQL_FRAME_ERROR)
         return STATUS_OK;
     return sql_answer_error(buf_str(&c->in), &c->doubtful, err);
@@ -120,20 +121,6 @@ static enum status write_table(struct conversation *c, struct json_writer *w, ui
     return status;
 }
 
-/* Line and column of a byte of the statement. */
-static void set_place(struct str sql, uint64_t offset, struct error *err)
-{
-    if (!err || offset > sql.len)
-        return;
-    err->offset = (int64_t)offset;
-    err->line = 1;
-    err->column = 1;
-    for (uint64_t i = 0; i < offset; i++) {
-        err->column = sql.data[i] == '\n' ? 1 : err->column + 1;
-        err->line += sql.data[i] == '\n';
-    }
-}
-
 static enum status add_index(const struct sql_tables *tables, uint32_t index, uint32_t *indexes,
                              uint32_t *len, struct error *err)
 {
@@ -176,7 +163,7 @@ static enum status resolve(struct conversation *c, uint32_t *indexes, uint32_t *
         if (status == STATUS_OK)
             status = add_index(c->tables, index, indexes, len, err);
         if (status != STATUS_OK) {
-            set_place(c->request->query, yyjson_get_uint(json_get(item, "offset")), err);
+            sql_place(c->request->query, yyjson_get_uint(json_get(item, "offset")), err);
             break;
         }
     }
@@ -278,7 +265,7 @@ enum status sql_converse(struct sql_pool *pool, struct sql_run *run,
                          bool *ret_broken, struct error *err)
 {
     struct conversation c = {pool, run, request, tables, sink, stats,
-                             {0}, {0}, false, false, false};
+                             {0},  {0}, false,   false,  false};
     buf_init(&c.in, SQL_FRAME_MAX);
     buf_init(&c.out, SQL_FRAME_MAX);
     enum status status = converse(&c, err);

@@ -2,14 +2,15 @@
  *
  * A slot is a right to have a worker. stats.workers counts slots in use (idle, busy, starting). A
  * query takes an idle worker, or a free slot and starts a worker itself, or waits. Who gives a slot
- * back hands it, with or without a worker in it, to the query that waits longest; so nobody who comes
- * later overtakes. A thread ends idle workers above workers_min after idle_us. */
+ * back hands it, with or without a worker in it, to the query that waits longest; so nobody who
+ * comes later overtakes. A thread ends idle workers above workers_min after idle_us. */
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "query/sql/sql_int.h"
 
 static const uint64_t memory_default = UINT64_C(4) << 30;
@@ -178,20 +179,40 @@ static void count(struct sql_pool *pool, enum status status)
     pool->stats.timed_out += status == STATUS_TIMEOUT;
 }
 
-static enum status run_in_slot(struct sql_pool *pool, struct sql_run *run,
-                               const struct sql_request *request,
-                               const struct sql_tables *tables, const struct sql_sink *sink,
-                               struct sql_stats *stats, struct error *err)
+/* One try with one worker. */
+static enum status run_once(struct sql_pool *pool, struct sql_run *run,
+                            const struct sql_request *request, const struct sql_tables *tables,
+                            const struct sql_sink *sink, struct sql_stats *stats, bool *ret_again,
+                            bool *ret_healthy, struct error *err)
 {
-    bool healthy = false, broken = false;
-    enum status status = fill_slot(pool, run, err);
-    if (status == STATUS_OK)
-        status = sql_converse(pool, run, request, tables, sink, stats, &healthy, &broken, err);
+    bool broken = false;
+    TRY(fill_slot(pool, run, err));
+    bool used = run->worker->used;
+    run->worker->used = true;
+    enum status status =
+        sql_converse(pool, run, request, tables, sink, stats, ret_healthy, &broken, err);
     pthread_mutex_lock(&pool->mutex);
     run->killable = false; /* from here on the worker may be reaped */
+    bool cancelled = run->cancelled || pool->closing;
     pthread_mutex_unlock(&pool->mutex);
-    if (broken && status == STATUS_UNAVAILABLE)
-        status = sql_worker_why(run->worker, err);
+    bool died = broken && status == STATUS_UNAVAILABLE;
+    *ret_again = died && used && !run->heard && !cancelled;
+    return died ? sql_worker_why(run->worker, err) : status;
+}
+
+/* A worker that was found dead before it said a word costs the query nothing: one more try. */
+static enum status run_in_slot(struct sql_pool *pool, struct sql_run *run,
+                               const struct sql_request *request, const struct sql_tables *tables,
+                               const struct sql_sink *sink, struct sql_stats *stats,
+                               struct error *err)
+{
+    bool healthy = false, again = false;
+    enum status status = run_once(pool, run, request, tables, sink, stats, &again, &healthy, err);
+    if (again) {
+        sql_worker_end(pool, run->worker);
+        run->worker = NULL;
+        status = run_once(pool, run, request, tables, sink, stats, &again, &healthy, err);
+    }
     give_back(pool, run, healthy);
     return status;
 }
@@ -201,7 +222,17 @@ static enum status check_request(const struct sql_request *request, struct error
     if (request->query.len > SQL_TEXT_MAX)
         return error_set(err, STATUS_TOO_LARGE, "a statement may have at most %d bytes",
                          SQL_TEXT_MAX);
-    return STATUS_OK;
+    const char *zero =
+        request->query.len ? memchr(request->query.data, 0, request->query.len) : NULL;
+    size_t valid = utf8_valid_prefix(request->query.data, request->query.len);
+    if (valid == request->query.len && !zero)
+        return STATUS_OK;
+    size_t bad = zero && (size_t)(zero - request->query.data) < valid
+                     ? (size_t)(zero - request->query.data)
+                     : valid;
+    error_set(err, STATUS_INVALID_SQL, "the statement is not UTF-8 text without zero bytes");
+    sql_place(request->query, bad, err);
+    return STATUS_INVALID_SQL;
 }
 
 enum status sql_pool_run(struct sql_pool *pool, const struct sql_request *request,
@@ -315,8 +346,7 @@ static void fill_defaults(struct sql_pool_options *o)
     o->idle_us = o->idle_us > 0 ? o->idle_us : idle_default_us;
 }
 
-static enum status remove_stale(void *context, const struct sys_dir_entry *entry,
-                                struct error *err)
+static enum status remove_stale(void *context, const struct sys_dir_entry *entry, struct error *err)
 {
     struct sql_pool *pool = context;
     char path[SYS_PATH_MAX];

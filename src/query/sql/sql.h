@@ -93,7 +93,7 @@ struct sql_pool_stats {
     uint32_t workers, busy, waiting;
     uint64_t queries, failed, cancelled, timed_out, workers_started, workers_killed;
     /* What the last worker that started said of its cage; false before the first one. */
-    bool landlock;      /* the kernel has Landlock, so the worker sees only its folders */
+    bool landlock; /* the kernel has Landlock, so the worker sees only its folders */
     bool seccomp;
     bool address_limit; /* false in builds with a sanitizer */
 };

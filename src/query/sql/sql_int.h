@@ -17,7 +17,7 @@ enum {
     POOL_WORKERS_MAX = 64,
     POOL_QUEUE_DEFAULT = 64,
     POOL_THREADS_DEFAULT = 2,
-    WORKER_CPU_SECONDS = 3600,      /* hard RLIMIT_CPU of a worker */
+    WORKER_CPU_SECONDS = 3600,        /* hard RLIMIT_CPU of a worker */
     WORKER_CPU_SECONDS_RETIRE = 1800, /* replaced between queries when it has used so much */
     WORKER_START_TIMEOUT_US = 10000000,
     QUERY_TIMEOUT_DEFAULT_US = 30000000,
@@ -29,6 +29,7 @@ struct sql_worker {
     char temp[SYS_PATH_MAX];
     int64_t idle_since_us;
     double cpu_seconds;
+    bool used; /* has served before; it may have died since */
     int landlock;
     bool seccomp, address_limit;
 };
@@ -43,6 +44,7 @@ struct sql_run {
     bool cancelled;
     struct sql_worker *worker;
     bool killable;
+    bool heard; /* the worker has answered something */
     int64_t until_us;
 };
 

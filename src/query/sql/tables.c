@@ -42,9 +42,8 @@ static enum status unknown(const struct sql_tables *tables, struct str name, str
         }
     }
     if (nearest.data)
-        return error_set(err, STATUS_UNKNOWN_SOURCE,
-                         "there is no source %.*s; did you mean %.*s?", STR_ARG(name),
-                         STR_ARG(nearest));
+        return error_set(err, STATUS_UNKNOWN_SOURCE, "there is no source %.*s; did you mean %.*s?",
+                         STR_ARG(name), STR_ARG(nearest));
     return error_set(err, STATUS_UNKNOWN_SOURCE, "there is no source %.*s", STR_ARG(name));
 }
 

@@ -34,8 +34,7 @@ static enum status view_files(void *context, uint32_t index, struct sql_file_lis
 }
 
 enum status sql_query(struct sql_pool *pool, const struct sql_request *request,
-                      const struct sql_sink *sink, struct sql_stats *ret_stats,
-                      struct error *err)
+                      const struct sql_sink *sink, struct sql_stats *ret_stats, struct error *err)
 {
     struct sql_tables tables = {(void *)(uintptr_t)request, request->tables_len, view_name,
                                 view_files};

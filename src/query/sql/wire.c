@@ -8,8 +8,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-static enum status await(struct sys *sys, int fd, short events, int64_t until_us,
-                         struct error *err)
+static enum status await(struct sys *sys, int fd, short events, int64_t until_us, struct error *err)
 {
     for (;;) {
         int timeout_ms = -1;
@@ -78,9 +77,8 @@ enum status sql_wire_send(struct sys *sys, int fd, enum sql_frame kind, struct s
         return error_set(err, STATUS_RESOURCE_LIMIT, "a frame of %zu bytes is over the limit of %d",
                          payload.len, SQL_FRAME_MAX);
     uint32_t len = (uint32_t)payload.len;
-    char header[SQL_FRAME_HEADER] = {(char)len,         (char)(len >> 8), (char)(len >> 16),
-                                     (char)(len >> 24), (char)kind,       0,
-                                     0,                 0};
+    char header[SQL_FRAME_HEADER] = {
+        (char)len, (char)(len >> 8), (char)(len >> 16), (char)(len >> 24), (char)kind, 0, 0, 0};
     TRY(send_all(sys, fd, str_make(header, sizeof header), until_us, err));
     return send_all(sys, fd, payload, until_us, err);
 }
@@ -100,4 +98,17 @@ enum status sql_wire_receive(struct sys *sys, int fd, struct buf *payload, enum 
     payload->len = len;
     *ret_kind = (enum sql_frame)h[4];
     return STATUS_OK;
+}
+
+void sql_place(struct str sql, uint64_t offset, struct error *err)
+{
+    if (!err || !sql.data || offset > sql.len)
+        return;
+    err->offset = (int64_t)offset;
+    err->line = 1;
+    err->column = 1;
+    for (uint64_t i = 0; i < offset; i++) {
+        err->column = sql.data[i] == '\n' ? 1 : err->column + 1;
+        err->line += sql.data[i] == '\n';
+    }
 }

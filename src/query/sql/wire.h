@@ -1,7 +1,7 @@
 /* wire.h: what the pool (tenant node) and a SQL worker say to each other over their socket pair.
  *
- * Frame: u32 payload length, u8 kind, 3 zero bytes, payload; little-endian. Control payloads are one
- * JSON object, rows are batch_encode. Order of a conversation (P pool, W worker):
+ * Frame: u32 payload length, u8 kind, 3 zero bytes, payload; little-endian. Control payloads are
+ * one JSON object, rows are batch_encode. Order of a conversation (P pool, W worker):
  *
  *   P config   {version, data_path, temp_path, memory_bytes, spill_bytes, cpu_seconds, threads}
  *   W hello    {version, engine, landlock (ABI, 0: none), seccomp, address_limit}   or error
@@ -14,8 +14,8 @@
  *   W done     {rows, truncated, prepare_us, execute_us, cpu_seconds}          or error
  *   W error    {status, message, line, column, offset, replace}
  *
- * The worker believes the pool. The pool believes nothing: every length, kind, name, number and UTF-8
- * text of an answer is checked before use. End of file ends the worker. */
+ * The worker believes the pool. The pool believes nothing: every length, kind, name, number and
+ * UTF-8 text of an answer is checked before use. End of file ends the worker. */
 #ifndef QUARRY_QUERY_SQL_WIRE_H
 #define QUARRY_QUERY_SQL_WIRE_H
 
@@ -54,5 +54,8 @@ enum status sql_wire_send(struct sys *sys, int fd, enum sql_frame kind, struct s
  * STATUS_CORRUPT for a header that cannot be. */
 enum status sql_wire_receive(struct sys *sys, int fd, struct buf *payload, enum sql_frame *ret_kind,
                              int64_t until_us, struct error *err);
+
+/* Offset, line and column (from 1) of a byte of a statement into err, which may be NULL. */
+void sql_place(struct str sql, uint64_t offset, struct error *err);
 
 #endif

@@ -36,8 +36,8 @@ static enum status send_config(struct sql_pool *pool, struct sql_worker *worker,
     json_end_object(&w);
     enum status status = buf_check(&text, "a configuration", err);
     if (status == STATUS_OK)
-        status = sql_wire_send(pool->sys, worker->process.channel, SQL_FRAME_CONFIG,
-                               buf_str(&text), until_us, err);
+        status = sql_wire_send(pool->sys, worker->process.channel, SQL_FRAME_CONFIG, buf_str(&text),
+                               until_us, err);
     buf_release(&text);
     return status;
 }
@@ -64,8 +64,8 @@ static enum status hear_hello(struct sql_pool *pool, struct sql_worker *worker, 
     enum sql_frame kind;
     bool replace;
     buf_init(&payload, HELLO_BYTES_MAX);
-    enum status status = sql_wire_receive(pool->sys, worker->process.channel, &payload, &kind,
-                                          until_us, err);
+    enum status status =
+        sql_wire_receive(pool->sys, worker->process.channel, &payload, &kind, until_us, err);
     if (status == STATUS_OK && kind == SQL_FRAME_HELLO)
         status = read_hello(worker, buf_str(&payload), err);
     else if (status == STATUS_OK && kind == SQL_FRAME_ERROR)
@@ -86,8 +86,8 @@ enum status sql_worker_start(struct sql_pool *pool, uint64_t number, int64_t unt
     if (!worker)
         return error_no_memory(err);
     worker->process = PROCESS_NONE;
-    enum status status = sys_path(worker->temp, err, "%s/%llu", pool->temp_root,
-                                  (unsigned long long)number);
+    enum status status =
+        sys_path(worker->temp, err, "%s/%llu", pool->temp_root, (unsigned long long)number);
     if (status == STATUS_OK)
         status = sys_mkdirs(pool->sys, worker->temp, err);
     if (status == STATUS_OK)

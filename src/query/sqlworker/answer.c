@@ -35,8 +35,8 @@ static bool type_for(struct answer_column *column)
     case DUCKDB_TYPE_DECIMAL:
         column->scale = duckdb_decimal_scale(logical);
         column->held = duckdb_decimal_internal_type(logical);
-        column->type = column->scale == 0 && duckdb_decimal_width(logical) <= 18 ? TYPE_INT64
-                                                                                 : TYPE_JSON;
+        column->type =
+            column->scale == 0 && duckdb_decimal_width(logical) <= 18 ? TYPE_INT64 : TYPE_JSON;
         return true;
     case DUCKDB_TYPE_FLOAT:
     case DUCKDB_TYPE_DOUBLE:
@@ -215,8 +215,8 @@ static enum status append_decimal(struct column *to, const struct answer_column 
 static enum status append_enum(struct column *to, const struct answer_column *column,
                                const void *data, idx_t row)
 {
-    char *value = duckdb_enum_dictionary_value(column->logical,
-                                               enum_index_at(data, row, column->held));
+    char *value =
+        duckdb_enum_dictionary_value(column->logical, enum_index_at(data, row, column->held));
     enum status status = column_append_bytes(to, str_of(value ? value : ""));
     duckdb_free(value);
     return status;
@@ -227,8 +227,8 @@ static enum status append_blob(struct column *to, struct str bytes)
     struct buf text;
     buf_init(&text, SQL_FRAME_MAX);
     append_base64(&text, bytes);
-    enum status status = buf_failed(&text) ? STATUS_RESOURCE_LIMIT
-                                           : column_append_bytes(to, buf_str(&text));
+    enum status status =
+        buf_failed(&text) ? STATUS_RESOURCE_LIMIT : column_append_bytes(to, buf_str(&text));
     buf_release(&text);
     return status;
 }
@@ -293,8 +293,7 @@ static enum status append_value(struct column *to, const struct answer_column *c
 }
 
 static enum status append_column(struct column *to, const struct answer_column *column,
-                                 duckdb_vector vector, idx_t first, idx_t count,
-                                 struct error *err)
+                                 duckdb_vector vector, idx_t first, idx_t count, struct error *err)
 {
     uint64_t *validity = duckdb_vector_get_validity(vector);
     const void *data = duckdb_vector_get_data(vector);

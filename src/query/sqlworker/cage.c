@@ -44,7 +44,8 @@ static enum status enter_limits(const struct cage_options *options, bool *ret_ad
     return STATUS_OK;
 }
 
-/* Nothing may be gained by exec, and root's powers (opening what modes forbid, raising limits) go. */
+/* Nothing may be gained by exec, and root's powers (opening what modes forbid, raising limits) go.
+ */
 static enum status drop_privileges(struct error *err)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

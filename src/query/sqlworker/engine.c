@@ -8,23 +8,40 @@
 /* Not for tenant SQL although the engine calls them deterministic functions: they tell of the
  * server, parse or plan other statements, or are macros over the engine's catalog (whose view
  * definitions hold file names). Every other pg_ and has_ function is refused by prefix. */
-static const char *const denied[] = {
-    "col_description", "currval", "current_query", "current_setting", "format_pg_type",
-    "format_type", "get_block_size", "getenv", "getvariable", "in_search_path",
-    "json_deserialize_sql", "json_execute_serialized_sql", "json_serialize_plan",
-    "json_serialize_sql", "map_to_pg_oid", "nextval", "obj_description", "query", "query_table",
-    "shobj_description", "stats", "write_log"};
+static const char *const denied[] = {"col_description",
+                                     "currval",
+                                     "current_query",
+                                     "current_setting",
+                                     "format_pg_type",
+                                     "format_type",
+                                     "get_block_size",
+                                     "getenv",
+                                     "getvariable",
+                                     "in_search_path",
+                                     "json_deserialize_sql",
+                                     "json_execute_serialized_sql",
+                                     "json_serialize_plan",
+                                     "json_serialize_sql",
+                                     "map_to_pg_oid",
+                                     "nextval",
+                                     "obj_description",
+                                     "query",
+                                     "query_table",
+                                     "shobj_description",
+                                     "stats",
+                                     "write_log"};
 
 /* Functions that give another value each time and do no harm. */
-static const char *const allowed_volatile[] = {"error", "gen_random_uuid", "random", "uuid",
-                                               "uuidv4", "uuidv7"};
+static const char *const allowed_volatile[] = {"error", "gen_random_uuid", "random",
+                                               "uuid",  "uuidv4",          "uuidv7"};
 
 /* Known to the binder only, so not in duckdb_functions(). */
-static const char *const allowed_special[] = {"unnest", "grouping", "grouping_id", "alias",
-                                              "struct_pack", "row", "unpack", "coalesce"};
+static const char *const allowed_special[] = {"unnest",      "grouping", "grouping_id", "alias",
+                                              "struct_pack", "row",      "unpack",      "coalesce"};
 
 static const char list_functions[] =
-    "SELECT lower(function_name) AS name, bool_or(function_type IN ('scalar', 'aggregate', 'macro') "
+    "SELECT lower(function_name) AS name, bool_or(function_type IN ('scalar', 'aggregate', "
+    "'macro') "
     "AND (stability IS NULL OR stability <> 'VOLATILE')) FROM duckdb_functions() GROUP BY name";
 
 static bool listed(struct str name, const char *const *list, size_t len)
@@ -42,8 +59,7 @@ static bool is_denied(struct str name)
     if (str_is(name, "pg_typeof"))
         return false;
     return str_starts(name, STR("pg_")) || str_starts(name, STR("has_")) ||
-           str_starts(name, STR("inet_")) || str_starts(name, STR("read_")) ||
-           LISTED(name, denied);
+           str_starts(name, STR("inet_")) || str_starts(name, STR("read_")) || LISTED(name, denied);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -77,8 +93,10 @@ static bool add_listed(struct engine *engine, duckdb_result *result, idx_t row)
 
 static enum status load_functions(struct engine *engine, struct error *err)
 {
-    enum { SPECIAL = sizeof allowed_special / sizeof *allowed_special,
-           VOLATILE = sizeof allowed_volatile / sizeof *allowed_volatile };
+    enum {
+        SPECIAL = sizeof allowed_special / sizeof *allowed_special,
+        VOLATILE = sizeof allowed_volatile / sizeof *allowed_volatile
+    };
     duckdb_result result;
     if (duckdb_query(engine->admin, list_functions, &result) != DuckDBSuccess) {
         duckdb_destroy_result(&result);
@@ -106,12 +124,12 @@ enum engine_verdict engine_function(const struct engine *engine, struct str name
     if (name.len >= sizeof lower)
         return FUNCTION_UNKNOWN;
     for (size_t i = 0; i < name.len; i++)
-        lower[i] = (char)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] + 32
-                                                                      : name.data[i]);
+        lower[i] =
+            (char)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] + 32 : name.data[i]);
     lower[name.len] = '\0';
     struct engine_function key = {.name = lower};
-    const struct engine_function *found = bsearch(&key, engine->functions, engine->functions_len,
-                                                  sizeof key, compare_names);
+    const struct engine_function *found =
+        bsearch(&key, engine->functions, engine->functions_len, sizeof key, compare_names);
     if (found)
         return found->allowed ? FUNCTION_ALLOWED : FUNCTION_REFUSED;
     return is_denied(str_of(lower)) ? FUNCTION_REFUSED : FUNCTION_UNKNOWN;
@@ -208,8 +226,7 @@ static enum status lock_down(const struct engine_options *options, struct engine
     return status;
 }
 
-enum status engine_open(const struct engine_options *options, struct engine *ret,
-                        struct error *err)
+enum status engine_open(const struct engine_options *options, struct engine *ret, struct error *err)
 {
     *ret = (struct engine){0};
     enum status status = open_database(options, ret, err);

@@ -1,8 +1,8 @@
 /* engine.h: one DuckDB instance, locked down, and what it offers to tenant SQL.
  *
- * Opened inside the cage. No extension is installed or loaded, files outside of the tenant's folders
- * are refused by the engine as well, its configuration is locked. Each query gets a connection of
- * its own, so no session state goes from one query to the next. One thread. */
+ * Opened inside the cage. No extension is installed or loaded, files outside of the tenant's
+ * folders are refused by the engine as well, its configuration is locked. Each query gets a
+ * connection of its own, so no session state goes from one query to the next. One thread. */
 #ifndef QUARRY_QUERY_SQLWORKER_ENGINE_H
 #define QUARRY_QUERY_SQLWORKER_ENGINE_H
 
@@ -27,7 +27,7 @@ struct engine_function {
 
 struct engine {
     duckdb_database db;
-    duckdb_connection admin; /* for the engine's own statements */
+    duckdb_connection admin;           /* for the engine's own statements */
     struct engine_function *functions; /* all that the engine has, by name */
     uint32_t functions_len;
     struct view_cache views;

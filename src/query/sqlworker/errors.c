@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "query/sql/wire.h"
+
 /* How the engine's classes ("Binder Error: ...") map; text false: the message is replaced. */
 static const struct {
     const char *prefix;
@@ -35,23 +37,6 @@ static const struct {
     {"FATAL Error", STATUS_INTERNAL, "a fault in the SQL engine"},
 };
 
-
-void errors_place(struct str sql, size_t offset, struct error *err)
-{
-    if (!err || !sql.data || offset > sql.len)
-        return;
-    err->offset = (int64_t)offset;
-    err->line = 1;
-    err->column = 1;
-    for (size_t i = 0; i < offset; i++) {
-        err->column++;
-        if (sql.data[i] == '\n') {
-            err->line++;
-            err->column = 1;
-        }
-    }
-}
-
 static struct str line_of(struct str sql, long number)
 {
     struct str line = STR_NONE;
@@ -61,8 +46,8 @@ static struct str line_of(struct str sql, long number)
     return line;
 }
 
-/* "LINE 3: ...snippet...\n        ^": the snippet is searched in its line, since the engine cuts long
- * lines; the caret then points into it. */
+/* "LINE 3: ...snippet...\n        ^": the snippet is searched in its line, since the engine cuts
+ * long lines; the caret then points into it. */
 static void place_by_caret(const char *mark, struct str sql, struct error *err)
 {
     char *end;
@@ -86,7 +71,7 @@ static void place_by_caret(const char *mark, struct str sql, struct error *err)
     const char *found = memmem(line.data, line.len, snippet, len);
     if (!found || at < lead)
         return;
-    errors_place(sql, (size_t)(found - sql.data) + (at - lead), err);
+    sql_place(sql, (size_t)(found - sql.data) + (at - lead), err);
 }
 
 static bool has(struct str text, const char *word)
@@ -150,6 +135,6 @@ enum status errors_map(const char *text, struct str sql, struct error *err)
 bool errors_spoil_engine(enum status status)
 {
     return status == STATUS_RESOURCE_LIMIT || status == STATUS_INTERNAL ||
-           status == STATUS_UNAVAILABLE || status == STATUS_CORRUPT ||
-           status == STATUS_NO_MEMORY || status == STATUS_CANCELLED;
+           status == STATUS_UNAVAILABLE || status == STATUS_CORRUPT || status == STATUS_NO_MEMORY ||
+           status == STATUS_CANCELLED;
 }

@@ -21,19 +21,20 @@ struct gate {
 static const char *const table_functions[] = {"unnest", "range", "generate_series", "json_each",
                                               "json_tree"};
 
-static const char *const node_types[] = {"SELECT_NODE", "SET_OPERATION_NODE",
-                                         "RECURSIVE_CTE_NODE"};
+static const char *const node_types[] = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE"};
 
 /* Objects without a class: table references, result modifiers, order items, pivot parts. */
 static const char *const plain_types[] = {
-    "BASE_TABLE",       "SUBQUERY",         "JOIN",             "TABLE_FUNCTION",
-    "EMPTY",            "EMPTY_FROM",       "EXPRESSION_LIST",  "PIVOT",
-    "SHOW_REF",         "ORDER_MODIFIER",   "LIMIT_MODIFIER",   "LIMIT_PERCENT_MODIFIER",
-    "DISTINCT_MODIFIER", "ORDER_DEFAULT",   "ASCENDING",        "DESCENDING"};
+    "BASE_TABLE",        "SUBQUERY",       "JOIN",
+    "TABLE_FUNCTION",    "EMPTY",          "EMPTY_FROM",
+    "EXPRESSION_LIST",   "PIVOT",          "SHOW_REF",
+    "ORDER_MODIFIER",    "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER",
+    "DISTINCT_MODIFIER", "ORDER_DEFAULT",  "ASCENDING",
+    "DESCENDING"};
 
 static const char *const expression_classes[] = {
-    "CONSTANT", "COLUMN_REF", "FUNCTION", "WINDOW",    "STAR",       "OPERATOR",
-    "CAST",     "CASE",       "SUBQUERY", "PARAMETER", "LAMBDA",     "LAMBDA_REF",
+    "CONSTANT", "COLUMN_REF", "FUNCTION", "WINDOW",     "STAR",        "OPERATOR",
+    "CAST",     "CASE",       "SUBQUERY", "PARAMETER",  "LAMBDA",      "LAMBDA_REF",
     "BETWEEN",  "COLLATE",    "DEFAULT",  "COMPARISON", "CONJUNCTION", "POSITIONAL_REFERENCE",
     "TYPE"};
 
@@ -57,7 +58,7 @@ static enum status at_node(struct gate *gate, yyjson_val *node, enum status stat
 {
     yyjson_val *place = json_get(node, "query_location");
     if (yyjson_is_uint(place))
-        errors_place(gate->sql, yyjson_get_uint(place), gate->err);
+        sql_place(gate->sql, yyjson_get_uint(place), gate->err);
     return status;
 }
 
@@ -76,8 +77,8 @@ static enum status want_table(struct gate *gate, yyjson_val *node, struct str na
         if (str_eq(r->tables[i].name, name))
             return STATUS_OK;
     if (r->tables_len == SQL_TABLES_MAX)
-        return error_set(gate->err, STATUS_RESOURCE_LIMIT,
-                         "a statement may name at most %d tables", SQL_TABLES_MAX);
+        return error_set(gate->err, STATUS_RESOURCE_LIMIT, "a statement may name at most %d tables",
+                         SQL_TABLES_MAX);
     uint64_t place = yyjson_get_uint(json_get(node, "query_location"));
     r->tables[r->tables_len++] =
         (struct gate_table){name, place <= gate->sql.len ? (size_t)place : gate->sql.len};
@@ -95,9 +96,10 @@ static enum status check_table(struct gate *gate, yyjson_val *node, const struct
         return at_node(gate, node, STATUS_NOT_IMPLEMENTED);
     }
     if (catalog.len || (schema.len && !str_eq_nocase(schema, STR("main")))) {
-        error_set(gate->err, STATUS_SQL_REFUSED,
-                  "table %.*s.%.*s: only the tenant's own sources can be read, by their plain names",
-                  STR_ARG(schema.len ? schema : catalog), STR_ARG(name));
+        error_set(
+            gate->err, STATUS_SQL_REFUSED,
+            "table %.*s.%.*s: only the tenant's own sources can be read, by their plain names",
+            STR_ARG(schema.len ? schema : catalog), STR_ARG(name));
         return at_node(gate, node, STATUS_SQL_REFUSED);
     }
     if (schema.len == 0 && in_scope(scope, name))
@@ -119,8 +121,9 @@ static enum status check_function(struct gate *gate, yyjson_val *node, bool is_t
     if (built_in && verdict == FUNCTION_ALLOWED)
         return STATUS_OK;
     enum status status = verdict == FUNCTION_UNKNOWN ? STATUS_INVALID_SQL : STATUS_SQL_REFUSED;
-    error_set(gate->err, status, verdict == FUNCTION_UNKNOWN ? "there is no %sfunction %.*s"
-                                                             : "%sfunction %.*s is not available",
+    error_set(gate->err, status,
+              verdict == FUNCTION_UNKNOWN ? "there is no %sfunction %.*s"
+                                          : "%sfunction %.*s is not available",
               is_table ? "table " : "", STR_ARG(name));
     return at_node(gate, node, status);
 }
@@ -171,7 +174,8 @@ static enum status walk_query(struct gate *gate, yyjson_val *node, const struct 
     yyjson_val *map = json_get(json_get(node, "cte_map"), "map");
     yyjson_arr_iter expressions;
     if (!LISTED(text_of(node, "type"), node_types) || !yyjson_arr_iter_init(map, &expressions))
-        return error_set(gate->err, STATUS_SQL_REFUSED, "this form of query is not available (%.*s)",
+        return error_set(gate->err, STATUS_SQL_REFUSED,
+                         "this form of query is not available (%.*s)",
                          STR_ARG(text_of(node, "type")));
     return walk_with(gate, node, &expressions, scope, depth);
 }
@@ -259,11 +263,12 @@ static enum status not_a_query(struct engine *engine, struct str sql, struct err
 {
     struct str start = str_trim(sql);
     start.len = start.len < 5 ? start.len : 5;
-    if (count_statements(engine, sql) > 1)
-        return error_set(err, STATUS_SQL_REFUSED, "one statement at a time");
+    /* The engine makes several statements of a PIVOT. */
     if (str_eq_nocase(start, STR("pivot")))
         return error_set(err, STATUS_SQL_REFUSED,
                          "PIVOT is available as FROM source PIVOT (... FOR column IN (values))");
+    if (count_statements(engine, sql) > 1)
+        return error_set(err, STATUS_SQL_REFUSED, "one statement at a time");
     return error_set(err, STATUS_SQL_REFUSED,
                      "only queries can be run: SELECT, VALUES, FROM, DESCRIBE, SUMMARIZE");
 }
@@ -280,7 +285,7 @@ static enum status not_serialized(struct engine *engine, struct str sql, yyjson_
     error_set(err, STATUS_INVALID_SQL, "%.*s", STR_ARG(message));
     int64_t offset;
     if (str_to_int64(text_of(root, "position"), &offset) && offset >= 0)
-        errors_place(sql, (size_t)offset, err);
+        sql_place(sql, (size_t)offset, err);
     return STATUS_INVALID_SQL;
 }
 
@@ -319,8 +324,8 @@ static enum status check_text(struct str sql, struct error *err)
     if (valid == sql.len && !zero)
         return STATUS_OK;
     error_set(err, STATUS_INVALID_SQL, "the statement is not UTF-8 text without zero bytes");
-    errors_place(sql, zero && (size_t)(zero - sql.data) < valid ? (size_t)(zero - sql.data) : valid,
-                 err);
+    sql_place(sql, zero && (size_t)(zero - sql.data) < valid ? (size_t)(zero - sql.data) : valid,
+              err);
     return STATUS_INVALID_SQL;
 }
 

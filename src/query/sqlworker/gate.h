@@ -29,8 +29,8 @@ struct gate_result {
     uint32_t tables_len;
 };
 
-/* STATUS_INVALID_SQL (syntax), STATUS_SQL_REFUSED, STATUS_RESOURCE_LIMIT (too long, too many tables). The
- * result is to be released in any case. */
+/* STATUS_INVALID_SQL (syntax), STATUS_SQL_REFUSED, STATUS_RESOURCE_LIMIT (too long, too many
+ * tables). The result is to be released in any case. */
 enum status gate_check(struct engine *engine, struct str sql, struct gate_result *ret,
                        struct error *err);
 void gate_release(struct gate_result *result);

@@ -21,8 +21,8 @@ static enum status write_items(struct json_writer *w, duckdb_vector items,
     return status;
 }
 
-static enum status write_list(struct json_writer *w, duckdb_vector vector,
-                              duckdb_logical_type type, idx_t row, int depth, struct error *err)
+static enum status write_list(struct json_writer *w, duckdb_vector vector, duckdb_logical_type type,
+                              idx_t row, int depth, struct error *err)
 {
     duckdb_list_entry entry = ((duckdb_list_entry *)duckdb_vector_get_data(vector))[row];
     duckdb_logical_type child = duckdb_list_type_child_type(type);
@@ -37,8 +37,8 @@ static enum status write_array(struct json_writer *w, duckdb_vector vector,
 {
     idx_t size = duckdb_array_type_array_size(type);
     duckdb_logical_type child = duckdb_array_type_child_type(type);
-    enum status status = write_items(w, duckdb_array_vector_get_child(vector), child, row * size,
-                                     size, depth, err);
+    enum status status =
+        write_items(w, duckdb_array_vector_get_child(vector), child, row * size, size, depth, err);
     duckdb_destroy_logical_type(&child);
     return status;
 }
@@ -60,8 +60,8 @@ static enum status write_struct(struct json_writer *w, duckdb_vector vector,
         duckdb_logical_type child = duckdb_struct_type_child_type(type, i);
         if (named)
             json_keyz(w, name ? name : "");
-        status = nested_write(w, duckdb_struct_vector_get_child(vector, i), child, row, depth + 1,
-                              err);
+        status =
+            nested_write(w, duckdb_struct_vector_get_child(vector, i), child, row, depth + 1, err);
         duckdb_destroy_logical_type(&child);
         duckdb_free(name);
     }
@@ -184,8 +184,7 @@ static void write_decimal(struct json_writer *w, const void *data, idx_t row,
     json_raw(w, str_make(text, n));
 }
 
-static void write_enum(struct json_writer *w, const void *data, idx_t row,
-                       duckdb_logical_type type)
+static void write_enum(struct json_writer *w, const void *data, idx_t row, duckdb_logical_type type)
 {
     idx_t index = enum_index_at(data, row, duckdb_enum_internal_type(type));
     char *value = duckdb_enum_dictionary_value(type, index);

@@ -49,8 +49,8 @@ static yyjson_val *find_named(yyjson_val *object, struct str name)
     return NULL;
 }
 
-static enum status bind_by_name(duckdb_prepared_statement statement, idx_t index,
-                                const char *name, yyjson_val *values, struct error *err)
+static enum status bind_by_name(duckdb_prepared_statement statement, idx_t index, const char *name,
+                                yyjson_val *values, struct error *err)
 {
     if (is_number(name))
         return error_set(err, STATUS_INVALID_ARGUMENT,
@@ -74,13 +74,13 @@ static enum status bind_by_position(duckdb_prepared_statement statement, idx_t i
     return bind_one(statement, index, str_of(name), value, err);
 }
 
-enum status params_bind(duckdb_prepared_statement statement, yyjson_val *values,
-                        struct error *err)
+enum status params_bind(duckdb_prepared_statement statement, yyjson_val *values, struct error *err)
 {
     idx_t wanted = duckdb_nparams(statement);
     bool none = !values || yyjson_is_null(values);
-    size_t given = none ? 0 : yyjson_is_obj(values) ? yyjson_obj_size(values)
-                                                    : yyjson_arr_size(values);
+    size_t given = none                    ? 0
+                   : yyjson_is_obj(values) ? yyjson_obj_size(values)
+                                           : yyjson_arr_size(values);
     if (!none && !yyjson_is_obj(values) && !yyjson_is_arr(values))
         return error_set(err, STATUS_INVALID_ARGUMENT, "parameters are an array or an object");
     if (given != wanted || given > SQL_PARAMETERS_MAX)
@@ -89,10 +89,10 @@ enum status params_bind(duckdb_prepared_statement statement, yyjson_val *values,
                          (unsigned long long)wanted, given);
     for (idx_t i = 1; i <= wanted; i++) {
         const char *name = duckdb_parameter_name(statement, i);
-        enum status status =
-            !name ? error_no_memory(err)
-            : yyjson_is_obj(values) ? bind_by_name(statement, i, name, values, err)
-                                    : bind_by_position(statement, i, name, values, err);
+        enum status status = !name ? error_no_memory(err)
+                             : yyjson_is_obj(values)
+                                 ? bind_by_name(statement, i, name, values, err)
+                                 : bind_by_position(statement, i, name, values, err);
         duckdb_free((void *)(uintptr_t)name);
         TRY(status);
     }

@@ -98,8 +98,7 @@ static enum status receive_tables(struct query *query, bool *ret_go, struct erro
     enum status status = sql_wire_receive(s->sys, s->channel, &s->in, &kind, 0, err);
     if (status != STATUS_OK || (kind != SQL_FRAME_TABLES && kind != SQL_FRAME_FORGET)) {
         query->channel_failed = true;
-        return status != STATUS_OK ? status
-                                   : error_set(err, STATUS_CORRUPT, "a frame out of turn");
+        return status != STATUS_OK ? status : error_set(err, STATUS_CORRUPT, "a frame out of turn");
     }
     *ret_go = kind == SQL_FRAME_TABLES;
     if (!*ret_go)
@@ -167,8 +166,8 @@ static enum status too_large(struct error *err)
 }
 
 /* Rows [first, first + count) as one frame; halved when they do not fit into one. */
-static enum status send_rows(struct query *query, duckdb_data_chunk chunk, idx_t first,
-                             idx_t count, struct error *err)
+static enum status send_rows(struct query *query, duckdb_data_chunk chunk, idx_t first, idx_t count,
+                             struct error *err)
 {
     struct batch *batch = NULL;
     struct buf *out = &query->session->out;

@@ -21,7 +21,6 @@ enum status session_serve(struct session *session, struct error *err);
 
 /* Sends what session->out holds. */
 enum status session_send(struct session *session, enum sql_frame kind, struct error *err);
-enum status session_send_error(struct session *session, const struct error *failure,
-                               bool replace);
+enum status session_send_error(struct session *session, const struct error *failure, bool replace);
 
 #endif

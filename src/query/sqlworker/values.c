@@ -155,8 +155,8 @@ size_t text_of_interval(duckdb_interval value, char out[128])
     /* the smallest integer has no positive twin: one microsecond off is better than undefined */
     int64_t us = value.micros == INT64_MIN ? INT64_MAX : negative ? -value.micros : value.micros;
     text_of_time(us, time);
-    return n + (size_t)snprintf(out + n, 128 - n, "%s%s%s", n ? " " : "", negative ? "-" : "",
-                                time);
+    return n +
+           (size_t)snprintf(out + n, 128 - n, "%s%s%s", n ? " " : "", negative ? "-" : "", time);
 }
 
 void append_base64(struct buf *out, struct str bytes)

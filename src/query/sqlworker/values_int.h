@@ -30,8 +30,8 @@ bool timestamp_at(const void *data, idx_t row, duckdb_type id, int64_t *ret_us);
 bool timestamp_in_range(int64_t us);
 bool date_in_range(int32_t days);
 
-/* Any value as JSON into w; `type` describes the vector. STATUS_INVALID_SQL for types that cannot be
- * shown and beyond NESTED_DEPTH_MAX. */
+/* Any value as JSON into w; `type` describes the vector. STATUS_INVALID_SQL for types that cannot
+ * be shown and beyond NESTED_DEPTH_MAX. */
 enum status nested_write(struct json_writer *w, duckdb_vector vector, duckdb_logical_type type,
                          idx_t row, int depth, struct error *err);
 

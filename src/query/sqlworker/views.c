@@ -44,8 +44,8 @@ void view_cache_release(struct view_cache *cache)
 static const char *engine_type(struct str name)
 {
     static const char *const names[TYPE_COUNT] = {
-        [TYPE_BOOL] = "BOOLEAN", [TYPE_INT64] = "BIGINT", [TYPE_DOUBLE] = "DOUBLE",
-        [TYPE_STRING] = "VARCHAR", [TYPE_JSON] = "JSON", [TYPE_DATE] = "DATE",
+        [TYPE_BOOL] = "BOOLEAN",       [TYPE_INT64] = "BIGINT", [TYPE_DOUBLE] = "DOUBLE",
+        [TYPE_STRING] = "VARCHAR",     [TYPE_JSON] = "JSON",    [TYPE_DATE] = "DATE",
         [TYPE_TIMESTAMP] = "TIMESTAMP"};
     enum type type;
     return type_parse(name, &type) ? names[type] : "VARCHAR";
@@ -79,7 +79,8 @@ static void append_column_name(struct buf *sql, yyjson_val *columns, size_t inde
     }
     struct buf longer;
     buf_init(&longer, FIELD_NAME_MAX + 32);
-    buf_printf(&longer, "%.*s_%lld", STR_ARG(name), (long long)yyjson_get_sint(json_get(column, "id")));
+    buf_printf(&longer, "%.*s_%lld", STR_ARG(name),
+               (long long)yyjson_get_sint(json_get(column, "id")));
     sql_identifier(sql, buf_str(&longer));
     buf_release(&longer);
 }
@@ -92,7 +93,8 @@ static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val
     buf_append_str(sql, STR("SELECT "));
     yyjson_arr_foreach(columns, i, max, item)
     {
-        buf_printf(sql, "%sc%lld AS ", i ? "," : "", (long long)yyjson_get_sint(json_get(item, "id")));
+        buf_printf(sql, "%sc%lld AS ", i ? "," : "",
+                   (long long)yyjson_get_sint(json_get(item, "id")));
         append_column_name(sql, columns, i);
     }
     buf_append_str(sql, STR(" FROM read_parquet(["));

@@ -1,9 +1,9 @@
 /* views.h: a tenant's tables as views over their Parquet files.
  *
- * A view names its columns by Parquet field id, so files of older schemas read right: a column added
- * later is null, an integer file column under a DOUBLE column is converted. With the schema given, no
- * file is opened before the query runs. A view stays as long as its files and columns do, so a
- * repeated query finds it ready. */
+ * A view names its columns by Parquet field id, so files of older schemas read right: a column
+ * added later is null, an integer file column under a DOUBLE column is converted. With the schema
+ * given, no file is opened before the query runs. A view stays as long as its files and columns do,
+ * so a repeated query finds it ready. */
 #ifndef QUARRY_QUERY_SQLWORKER_VIEWS_H
 #define QUARRY_QUERY_SQLWORKER_VIEWS_H
 
@@ -13,8 +13,8 @@
 struct engine;
 
 enum {
-    VIEWS_MAX = 512,            /* cached; all are dropped when one more comes */
-    VIEW_SQL_MAX = 32 << 20,    /* bytes of a view's statement */
+    VIEWS_MAX = 512,         /* cached; all are dropped when one more comes */
+    VIEW_SQL_MAX = 32 << 20, /* bytes of a view's statement */
 };
 
 struct view_cache {

@@ -46,9 +46,8 @@ static enum status read_setup(yyjson_val *config, struct setup *ret, struct erro
     struct str temp = json_str_of(json_get(config, "temp_path"));
     if (yyjson_get_uint(json_get(config, "version")) != SQL_WIRE_VERSION || !data.len || !temp.len)
         return error_set(err, STATUS_UNAVAILABLE, "the SQL worker and its node differ in version");
-    *ret = (struct setup){.sources = joined(data, "/sources"),
-                          .run = joined(data, "/run"),
-                          .temp = joined(temp, "")};
+    *ret = (struct setup){
+        .sources = joined(data, "/sources"), .run = joined(data, "/run"), .temp = joined(temp, "")};
     if (!ret->sources || !ret->run || !ret->temp)
         return error_no_memory(err);
     uint64_t memory = yyjson_get_uint(json_get(config, "memory_bytes"));
@@ -104,8 +103,7 @@ static enum status set_up(struct session *session, struct error *err)
     if (!report.address_limit)
         setup.engine.memory_bytes = 0;
     TRY(engine_open(&setup.engine, &session->engine, err));
-    TRY(thread_start(&watcher, "watch", 0, watch_channel, (void *)(intptr_t)session->channel,
-                     err));
+    TRY(thread_start(&watcher, "watch", 0, watch_channel, (void *)(intptr_t)session->channel, err));
     return send_hello(session, &report, err);
 }
 

@@ -5,9 +5,9 @@
 
 #include "services/tenant/tenant_int.h"
 
-void admission_init(struct admission *admission, uint32_t running_max)
+void admission_init(struct admission *admission, uint32_t running_max, uint32_t waiting_max)
 {
-    *admission = (struct admission){.running_max = running_max, .waiting_max = 4 * running_max};
+    *admission = (struct admission){.running_max = running_max, .waiting_max = waiting_max};
     pthread_mutex_init(&admission->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);

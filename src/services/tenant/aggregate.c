@@ -164,7 +164,7 @@ enum status handle_aggregate(struct request *request)
     struct job job = {.node = request->context, .request = request};
     struct answer answer;
     job.context.sys = job.node->sys;
-    job.context.deadline_us = sys_mono_us(job.node->sys) + SEARCH_TIMEOUT_US;
+    job.context.deadline_us = sys_mono_us(job.node->sys) + job.node->options.search_timeout_us;
     TRY(admission_enter(&job.node->admission, err));
     answer_init(&answer, request, STR("application/json"));
     enum status status = run(&job, &answer.w, err);

@@ -29,14 +29,24 @@ static enum status open_codec(struct loader *l, struct error *err)
     return codec_stream_init(&l->codec, gzip ? CODEC_GZIP : CODEC_ZSTD, UINT64_MAX / 2, err);
 }
 
+/* Broken packing is the sender's fault here, not the disk's. */
+static enum status as_bad_input(enum status status, struct error *err)
+{
+    if (status != STATUS_CORRUPT)
+        return status;
+    struct error cause = err ? *err : ERROR_INIT;
+    return error_set(err, STATUS_INVALID_ARGUMENT, "%s (Content-Encoding)", cause.message);
+}
+
 static enum status unpack(struct loader *l, struct slice in, struct error *err)
 {
     size_t n;
     do {
         if (!buf_reserve(&l->pending, READ_PIECE))
             return buf_check(&l->pending, "a record", err);
-        TRY(codec_stream_feed(&l->codec, &in, l->pending.data + l->pending.len, READ_PIECE, &n,
-                              err));
+        TRY(as_bad_input(codec_stream_feed(&l->codec, &in, l->pending.data + l->pending.len,
+                                           READ_PIECE, &n, err),
+                         err));
         l->pending.len += n;
     } while (in.len || n == READ_PIECE);
     return STATUS_OK;
@@ -54,7 +64,7 @@ static enum status read_piece(struct loader *l, struct error *err)
         TRY(http_read(l->request->http, l->piece, READ_PIECE, &n, err));
         TRY(unpack(l, (struct slice){l->piece, n}, err));
         if (n == 0)
-            TRY(codec_stream_finish(&l->codec, err));
+            TRY(as_bad_input(codec_stream_finish(&l->codec, err), err));
     }
     l->ended = n == 0;
     return STATUS_OK;
@@ -231,6 +241,40 @@ static int64_t count_lines(struct str text)
     return lines;
 }
 
+/* "... <word> <number> ..." counts from the batch: makes it count from the file. */
+static void shift_number(char message[ERROR_MESSAGE_MAX], const char *word, int64_t by)
+{
+    char rest[ERROR_MESSAGE_MAX];
+    char *at = strstr(message, word), *end;
+    if (!at)
+        return;
+    at += strlen(word);
+    long long number = strtoll(at, &end, 10);
+    if (end == at)
+        return;
+    memcpy(rest, end, strlen(end) + 1);
+    snprintf(at, ERROR_MESSAGE_MAX - (size_t)(at - message), "%lld%s", number + (long long)by,
+             rest);
+}
+
+static void place_in_file(const struct loader *l, struct error *err)
+{
+    if (err->line > 0)
+        err->line += l->lines;
+    if (err->offset >= 0)
+        err->offset += (int64_t)l->bytes;
+    if (err->record >= 0)
+        err->record += (int64_t)l->rows;
+    if (l->batches == 0)
+        return;
+    if (err->status == STATUS_SCHEMA)
+        shift_number(err->message, "record ", (int64_t)l->rows);
+    if (err->status == STATUS_INVALID_JSON)
+        shift_number(err->message, " at byte ", (int64_t)l->bytes);
+    if (err->status == STATUS_INVALID_CSV)
+        shift_number(err->message, "line ", l->lines - 1); /* the header stood before them */
+}
+
 static enum status store_text(struct loader *l, struct str text, struct error *err)
 {
     struct record_builder *builder;
@@ -239,10 +283,8 @@ static enum status store_text(struct loader *l, struct str text, struct error *e
     enum status status = read_text(l, builder, text, err);
     if (status != STATUS_OK || record_builder_rows(builder) == 0) {
         record_builder_free(builder);
-        if (status != STATUS_OK && err && err->line > 0)
-            err->line += l->lines;
-        if (status != STATUS_OK && err && err->offset >= 0)
-            err->offset += (int64_t)l->bytes;
+        if (status != STATUS_OK && err)
+            place_in_file(l, err);
         return status;
     }
     TRY(tenant_store(l->source, builder, loader_write_id(l), &result, err));

@@ -1,6 +1,7 @@
 /* node.c: the tenant node put together: store, SQL pool, listener; health and metrics. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "services/tenant/tenant_int.h"
 
@@ -113,10 +114,21 @@ static enum status open_store(struct tenant_node *node, struct error *err)
     struct store_options options = {
         .path = node->options.data_path,
         .memtable_bytes = node->options.memtable_bytes,
-        .flush_age_us = node->options.flush_interval_us,
+        .flush_age_us = node->options.flush_age_us,
+        .flush_threads = node->options.flush_threads,
     };
     TRY(sys_mkdirs(node->sys, options.path, err));
     return store_open(node->sys, &options, &node->store, err);
+}
+
+/* MAX_WORKERS may be meant for a larger machine: more SQL processes than cores can feed only take
+ * memory from each other. */
+static uint32_t sql_workers_max(const struct tenant_node *node)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t most = (uint32_t)(cores > 0 ? cores : 1) * SQL_WORKERS_PER_CORE;
+    uint32_t wanted = node->options.sql_workers_max ? node->options.sql_workers_max : 2;
+    return wanted < most ? wanted : most;
 }
 
 static enum status open_sql(struct tenant_node *node, struct error *err)
@@ -125,7 +137,9 @@ static enum status open_sql(struct tenant_node *node, struct error *err)
         .worker_path = node->options.sql_worker_path,
         .data_path = node->options.data_path,
         .workers_min = node->options.sql_workers_min,
-        .workers_max = node->options.sql_workers_max,
+        .workers_max = sql_workers_max(node),
+        .queue_max = node->options.sql_queue_max,
+        .threads = node->options.sql_threads,
         .memory_bytes = node->options.sql_memory_bytes,
     };
     return sql_pool_open(node->sys, &options, &node->sql, err);
@@ -141,7 +155,9 @@ static enum status serve(struct tenant_node *node, struct error *err)
         .http = {.host = node->options.host,
                  .port = node->options.port,
                  .idle_timeout_s = node->options.idle_timeout_s,
-                 .workers = 64,
+                 .request_timeout_s = node->options.request_timeout_s,
+                 .connections_max = node->options.connections_max,
+                 .workers = node->options.http_workers ? node->options.http_workers : 64,
                  .tls_certificate = node->options.tls_certificate,
                  .tls_key = node->options.tls_key},
         .handlers = handlers,
@@ -153,6 +169,16 @@ static enum status serve(struct tenant_node *node, struct error *err)
     return service_start(&options, &node->service, err);
 }
 
+static void set_defaults(struct tenant_node_options *options)
+{
+    if (!options->max_concurrent_searches)
+        options->max_concurrent_searches = 10;
+    if (!options->search_queue_max)
+        options->search_queue_max = 4 * options->max_concurrent_searches;
+    if (!options->search_timeout_us)
+        options->search_timeout_us = 30 * 1000000;
+}
+
 enum status tenant_node_start(const struct tenant_node_options *options,
                               struct tenant_node **ret_node, struct error *err)
 {
@@ -162,8 +188,9 @@ enum status tenant_node_start(const struct tenant_node_options *options,
     node->options = *options;
     node->sys = options->sys;
     node->log = options->log;
-    admission_init(&node->admission,
-                   options->max_concurrent_searches ? options->max_concurrent_searches : 10);
+    set_defaults(&node->options);
+    admission_init(&node->admission, node->options.max_concurrent_searches,
+                   node->options.search_queue_max);
     pthread_mutex_init(&node->queries.lock, NULL);
     node->queries.entries = calloc(QUERIES_MAX, sizeof *node->queries.entries);
     enum status status = node->queries.entries ? STATUS_OK : error_no_memory(err);

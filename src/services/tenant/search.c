@@ -52,7 +52,8 @@ static enum status decode(struct request *request, struct plan *plan, struct err
 {
     *plan = (struct plan){.node = request->context, .request = request};
     plan->context.sys = plan->node->sys;
-    plan->context.deadline_us = sys_mono_us(plan->node->sys) + SEARCH_TIMEOUT_US;
+    plan->context.deadline_us =
+        sys_mono_us(plan->node->sys) + plan->node->options.search_timeout_us;
     plan->limit = request_has(request, "limit") ? request_int(request, "limit") : -1;
     plan->offset = request_int(request, "offset");
     plan->global = request_has(request, "global_limit") || request_has(request, "global_offset");

@@ -10,6 +10,8 @@
 
 struct tenant_node;
 
+enum { SQL_WORKERS_PER_CORE = 2 };
+
 struct tenant_node_options {
     struct sys *sys;
     const struct log *log;
@@ -21,13 +23,19 @@ struct tenant_node_options {
     const char *host;
     uint16_t port;                    /* 0: any free one */
     uint32_t max_concurrent_searches; /* 0: 10 */
+    uint32_t search_queue_max;        /* 0: 4 x max_concurrent_searches */
+    int64_t search_timeout_us;        /* 0: 30 s */
     uint32_t sql_workers_min;
-    uint32_t sql_workers_max;              /* 0: 2 */
-    uint64_t memtable_bytes;               /* 0: the store's default */
-    int64_t flush_interval_us;             /* 0: the store's default */
-    uint64_t sql_memory_bytes;             /* 0: the pool's default */
-    uint32_t idle_timeout_s;               /* 0: the listener's default */
-    const char *tls_certificate, *tls_key; /* PEM texts; both or none */
+    uint32_t sql_workers_max;  /* 0: 2; never more than SQL_WORKERS_PER_CORE for each core */
+    uint32_t sql_queue_max;    /* 0: the pool's default */
+    uint32_t sql_threads;      /* 0: the pool's default */
+    uint64_t sql_memory_bytes; /* 0: the pool's default */
+    uint64_t memtable_bytes;   /* 0: the store's default */
+    int64_t flush_age_us;      /* 0: the store's default */
+    uint32_t flush_threads;    /* 0: the store's default */
+    uint32_t http_workers;     /* 0: 64 */
+    uint32_t connections_max, idle_timeout_s, request_timeout_s; /* 0: the listener's defaults */
+    const char *tls_certificate, *tls_key;                       /* PEM texts; both or none */
 };
 
 /* Opens the store (recovery included) and serves. Strings are borrowed until stop. */

@@ -15,10 +15,9 @@ enum {
     CURSORS_MAX = 128,
     QUERIES_MAX = 1024,
     SEARCH_WAIT_US = 5000000,
-    SEARCH_TIMEOUT_US = 300 * 1000000,
 };
 
-/* --- admission: MAX_CONCURRENT_SEARCHES run, four times as many wait, the rest get 429 --- */
+/* --- admission: MAX_CONCURRENT_SEARCHES run, SEARCH_QUEUE_MAX wait, the rest get 429 --- */
 struct admission {
     pthread_mutex_t lock;
     pthread_cond_t freed;
@@ -26,7 +25,7 @@ struct admission {
     uint32_t waiting, waiting_max;
     uint64_t refused;
 };
-void admission_init(struct admission *admission, uint32_t running_max);
+void admission_init(struct admission *admission, uint32_t running_max, uint32_t waiting_max);
 void admission_release(struct admission *admission);
 enum status admission_enter(struct admission *admission, struct error *err);
 void admission_leave(struct admission *admission);

@@ -63,7 +63,10 @@ static enum status split_body(struct request *request, struct str text, struct s
             status = json_scan_skip(&scan, &value, NULL, err);
         if (status != STATUS_OK)
             break;
-        if (str_is(raw, "records") && !ret_records->data) {
+        if (str_is(raw, "records")) {
+            if (ret_records->data)
+                status =
+                    error_set(err, STATUS_INVALID_ARGUMENT, "the field 'records' stands twice");
             *ret_records = value;
         } else {
             buf_append_char(&rest, rest.len ? ',' : '{');
@@ -72,7 +75,8 @@ static enum status split_body(struct request *request, struct str text, struct s
             buf_append_str(&rest, STR("\":"));
             buf_append_str(&rest, value);
         }
-        status = json_scan_next(&scan, '}', &more, err);
+        if (status == STATUS_OK)
+            status = json_scan_next(&scan, '}', &more, err);
     }
     if (status == STATUS_OK)
         status = json_scan_end(&scan, err);

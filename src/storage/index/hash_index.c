@@ -118,23 +118,27 @@ static void make_header(uint8_t *file, int32_t field_id, uint64_t rows, uint32_t
 }
 
 static enum status write_file(struct sys *sys, const char *path, const void *data, size_t size,
-                              struct error *err)
+                              struct sys_file **ret_file, struct error *err)
 {
     struct sys_file *file = NULL;
     TRY(sys_open(sys, path, SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, &file, err));
     enum status status = sys_pwrite(sys, file, data, size, 0, err);
-    if (status == STATUS_OK)
-        status = sys_sync(sys, file, err);
-    sys_close(sys, file);
-    return status;
+    if (status != STATUS_OK) {
+        sys_close(sys, file);
+        return status;
+    }
+    *ret_file = file;
+    return STATUS_OK;
 }
 
 enum status hash_index_write(struct sys *sys, const char *path, int32_t field_id,
                              const struct column *column, const uint32_t *order, uint32_t count,
-                             uint64_t *ret_entries, uint64_t *ret_bytes, struct error *err)
+                             struct sys_file **ret_file, uint64_t *ret_entries, uint64_t *ret_bytes,
+                             struct error *err)
 {
     struct pair *pairs = NULL;
     uint32_t len = 0;
+    *ret_file = NULL;
     TRY(collect_pairs(column, order, count, &pairs, &len, err));
     uint32_t bits = bits_for(len);
     size_t size = HASH_INDEX_HEADER_BYTES + (((size_t)1 << bits) + 1) * 4 + (size_t)len * 8;
@@ -143,7 +147,7 @@ enum status hash_index_write(struct sys *sys, const char *path, int32_t field_id
     if (file) {
         fill((uint32_t *)(void *)(file + HASH_INDEX_HEADER_BYTES), bits, pairs, len);
         make_header(file, field_id, count, len, bits, size);
-        status = write_file(sys, path, file, size, err);
+        status = write_file(sys, path, file, size, ret_file, err);
     } else {
         error_no_memory(err);
     }

@@ -24,7 +24,8 @@ enum { HASH_INDEX_VERSION = 1, HASH_INDEX_HEADER_BYTES = 64, HASH_INDEX_BUCKET_E
  */
 enum status hash_index_write(struct sys *sys, const char *path, int32_t field_id,
                              const struct column *column, const uint32_t *order, uint32_t count,
-                             uint64_t *ret_entries, uint64_t *ret_bytes, struct error *err);
+                             struct sys_file **ret_file, uint64_t *ret_entries, uint64_t *ret_bytes,
+                             struct error *err);
 
 struct hash_index {
     struct sys_map map;

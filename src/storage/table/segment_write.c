@@ -1,10 +1,11 @@
 /* segment_write.c: one flush's rows into files.
  *
  * For each partition, in pieces of at most max_file_size_mb:
- *   1. directories that are missing are made, each synced into its parent
- *   2. data/<partition>/<id>.parquet.tmp is written, synced, renamed
- *   3. index/<id>.<field id>.hash for each index column, synced
- * At the end the directories of the files are synced. Nothing refers to the files before the
+ *   1. directories that are missing are made
+ *   2. data/<partition>/<id>.parquet.tmp is written and renamed
+ *   3. index/<id>.<field id>.hash for each index column
+ * Files stay open and are synced together, at most SEGMENT_BATCH_OPEN_MAX at a time. At the end all
+ * directories between data/ and the files are synced. Nothing refers to the files before the
  * snapshot is committed; what a crash leaves is removed at the next start. */
 #include "storage/table/segment_write.h"
 
@@ -29,6 +30,25 @@ struct piece {
     struct arena arena;
 };
 
+static enum status sync_open_files(struct segment_batch *batch, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < batch->open_len; i++) {
+        if (status == STATUS_OK)
+            status = sys_sync(batch->sys, batch->open[i], err);
+        sys_close(batch->sys, batch->open[i]);
+    }
+    batch->open_len = 0;
+    return status;
+}
+
+/* Takes over a written file that is to be synced before the commit. */
+static enum status keep_open(struct segment_batch *batch, struct sys_file *file, struct error *err)
+{
+    batch->open[batch->open_len++] = file;
+    return batch->open_len < SEGMENT_BATCH_OPEN_MAX ? STATUS_OK : sync_open_files(batch, err);
+}
+
 static enum status sink(void *context, struct slice bytes, struct error *err)
 {
     struct piece *piece = context;
@@ -37,27 +57,21 @@ static enum status sink(void *context, struct slice bytes, struct error *err)
     return STATUS_OK;
 }
 
-/* Makes missing directories of source/<path> (without its last part), each durable in its parent.
- */
+/* Makes missing directories of source/<path> (without its last part); synced at the end. */
 static enum status make_parents(struct segment_batch *batch, struct str path, struct error *err)
 {
-    char dir[SYS_PATH_MAX], parent[SYS_PATH_MAX];
-    size_t before = 4; /* "data" is there */
+    char dir[SYS_PATH_MAX];
     for (size_t i = 5; i < path.len; i++) {
+        struct error local = ERROR_INIT;
         if (path.data[i] != '/')
             continue;
-        struct error local = ERROR_INIT;
         TRY(sys_path(dir, err, "%s/%.*s", batch->dir, (int)i, path.data));
         enum status status = sys_mkdir(batch->sys, dir, &local);
-        if (status == STATUS_OK) {
-            TRY(sys_path(parent, err, "%s/%.*s", batch->dir, (int)before, path.data));
-            TRY(sys_sync_dir(batch->sys, parent, err));
-        } else if (status != STATUS_CONFLICT) {
+        if (status != STATUS_OK && status != STATUS_CONFLICT) {
             if (err)
                 *err = local;
             return status;
         }
-        before = i;
     }
     return STATUS_OK;
 }
@@ -144,12 +158,11 @@ static enum status write_file(struct piece *piece, struct error *err)
     TRY(sys_open(sys, temp, SYS_READ | SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, &piece->file, err));
     enum status status = write_rows(piece, err);
     if (status == STATUS_OK)
-        status = sys_sync(sys, piece->file, err);
-    sys_close(sys, piece->file);
-    if (status == STATUS_OK)
         status = sys_rename(sys, temp, path, err);
-    if (status != STATUS_OK)
-        (void)sys_unlink(sys, temp, NULL); /* the next start removes what stays */
+    if (status == STATUS_OK)
+        return keep_open(piece->batch, piece->file, err);
+    sys_close(sys, piece->file);
+    (void)sys_unlink(sys, temp, NULL); /* the next start removes what stays */
     return status;
 }
 
@@ -170,6 +183,7 @@ static enum status write_indexes(struct piece *piece, struct error *err)
         return error_no_memory(err);
     for (uint32_t i = 0; i < config->index_columns_len; i++) {
         char path[SYS_PATH_MAX];
+        struct sys_file *file = NULL;
         int32_t field = schema_find(piece->batch->schema, config->index_columns[i]);
         int32_t column = batch_find(piece->rows, config->index_columns[i]);
         if (field < 0 || column < 0)
@@ -184,7 +198,8 @@ static enum status write_indexes(struct piece *piece, struct error *err)
         meta->indexes_len++; /* from here on the file is to be removed on failure */
         TRY(hash_index_write(piece->batch->sys, path, index->field_id,
                              &piece->rows->columns[column].column, piece->order, piece->count,
-                             &index->entries, &index->bytes, err));
+                             &file, &index->entries, &index->bytes, err));
+        TRY(keep_open(piece->batch, file, err));
     }
     return STATUS_OK;
 }
@@ -228,8 +243,9 @@ static enum status push_segment(struct segment_batch *batch, const struct segmen
 static enum status write_piece(struct piece *piece, struct error *err)
 {
     TRY(choose_fields(piece, err));
-    TRY(write_file(piece, err));
-    enum status status = write_indexes(piece, err);
+    enum status status = write_file(piece, err);
+    if (status == STATUS_OK)
+        status = write_indexes(piece, err);
     if (status == STATUS_OK)
         status = push_segment(piece->batch, &piece->meta, err);
     if (status != STATUS_OK)
@@ -314,25 +330,36 @@ enum status segment_batch_add(struct segment_batch *batch, const struct batch *r
     return status;
 }
 
-static struct str parent_of(struct str path)
+/* Syncs the directories between data/ and a segment's file, except those that are the same as in
+ * the path before. All of them, not only those just made: one that an interrupted flush has made
+ * may not be on disk yet. */
+static enum status sync_parents(struct segment_batch *batch, struct str path, struct str before,
+                                struct error *err)
 {
-    while (path.len && path.data[path.len - 1] != '/')
-        path.len--;
-    return path.len ? str_make(path.data, path.len - 1) : path;
+    char dir[SYS_PATH_MAX];
+    for (size_t i = 5; i < path.len; i++) {
+        if (path.data[i] != '/')
+            continue;
+        if (before.len > i && memcmp(before.data, path.data, i + 1) == 0)
+            continue;
+        TRY(sys_path(dir, err, "%s/%.*s", batch->dir, (int)i, path.data));
+        TRY(sys_sync_dir(batch->sys, dir, err));
+    }
+    return STATUS_OK;
 }
 
 enum status segment_batch_sync(struct segment_batch *batch, struct error *err)
 {
     char dir[SYS_PATH_MAX];
-    struct str last = STR_NONE;
+    struct str before = STR_NONE;
+    TRY(sync_open_files(batch, err));
     for (uint32_t i = 0; i < batch->len; i++) {
-        struct str parent = parent_of(segment_meta(batch->segments[i])->path);
-        if (str_eq(parent, last))
-            continue;
-        TRY(sys_path(dir, err, "%s/%.*s", batch->dir, STR_ARG(parent)));
-        TRY(sys_sync_dir(batch->sys, dir, err));
-        last = parent;
+        struct str path = segment_meta(batch->segments[i])->path;
+        TRY(sync_parents(batch, path, before, err));
+        before = path;
     }
+    TRY(sys_path(dir, err, "%s/data", batch->dir));
+    TRY(sys_sync_dir(batch->sys, dir, err));
     TRY(sys_path(dir, err, "%s/index", batch->dir));
     return sys_sync_dir(batch->sys, dir, err);
 }
@@ -345,6 +372,9 @@ void segment_batch_discard(struct segment_batch *batch)
 
 void segment_batch_release(struct segment_batch *batch)
 {
+    for (uint32_t i = 0; i < batch->open_len; i++)
+        sys_close(batch->sys, batch->open[i]);
+    batch->open_len = 0;
     for (uint32_t i = 0; i < batch->len; i++)
         segment_unref(batch->segments[i]);
     free(batch->segments);

@@ -183,7 +183,7 @@ static enum status get_uint(struct reading *r, yyjson_val *value, const char *wh
 
 static enum status get_id(struct reading *r, yyjson_val *value, const char *what, int32_t *ret)
 {
-    uint64_t number;
+    uint64_t number = 0;
     TRY(get_uint(r, value, what, &number));
     if (number > INT32_MAX)
         return bad(r, what);
@@ -357,7 +357,7 @@ static enum status read_fields(struct reading *r, yyjson_val *json, struct field
 
 static enum status read_schema(struct reading *r, yyjson_val *json, struct schema **ret)
 {
-    int32_t id, last_field_id;
+    int32_t id = 0, last_field_id = 0;
     struct field *fields = NULL;
     uint32_t len = 0;
     TRY(get_id(r, json_get(json, "id"), "the schema's id", &id));
@@ -376,7 +376,7 @@ static enum status read_id_files(struct reading *r, yyjson_val *json, struct sna
     yyjson_arr_foreach(json, index, max, item)
     {
         struct write_id_file file = {.name = json_str_of(json_get(item, "file"))};
-        uint64_t until;
+        uint64_t until = 0;
         if (!file.name.data || memchr(file.name.data, '/', file.name.len))
             return bad(r, "a file of write ids");
         TRY(get_uint(r, json_get(item, "entries"), "a count of write ids", &file.entries));
@@ -389,7 +389,7 @@ static enum status read_id_files(struct reading *r, yyjson_val *json, struct sna
 
 static enum status read_head(struct reading *r, yyjson_val *root, struct snapshot *into)
 {
-    uint64_t time;
+    uint64_t time = 0;
     TRY(get_uint(r, json_get(root, "snapshot_id"), "snapshot_id", &into->id));
     TRY(get_uint(r, json_get(root, "lsn"), "lsn", &into->lsn));
     TRY(get_uint(r, json_get(root, "time_us"), "time_us", &time));

@@ -1,5 +1,6 @@
 /* One listener, spoken to in raw bytes: what a careful client gets, and what a careless or hostile
  * one gets. Concurrency is in http_server_threads_test.c. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,9 +107,12 @@ static void test_head_has_no_body(void **state)
     http_rig_send(fd, "HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_int_equal(http_rig_receive_head(fd, &answer), 200);
     assert_non_null(strstr(answer.head, "Content-Length: 27\r\n"));
+    http_rig_send(fd, "HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(http_rig_receive_head(fd, &answer), 200);
+    /* A streamed answer's length is not known: the connection ends after its head. */
     http_rig_send(fd, "HEAD /down?n=1000000 HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_int_equal(http_rig_receive_head(fd, &answer), 200);
-    assert_int_equal(http_rig_ask(fd, GET("/hello"), &answer), 200);
+    assert_true(http_rig_closed(fd));
     close(fd);
 }
 
@@ -159,10 +163,20 @@ static void test_bodies(void **state)
         http_rig_ask(fd, "PUT /count HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", &answer),
         200);
     assert_string_equal(answer.body, "0 0");
-    assert_int_equal(
-        http_rig_ask(fd, "PUT /stream-echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nping",
-                     &answer),
-        200);
+    close(fd);
+}
+
+/* An answer begun says that the rest of a streamed body is not wanted. */
+static void test_no_reading_after_begin(void **state)
+{
+    (void)state;
+    int fd = http_rig_connect(&rig);
+    http_rig_send(fd, "PUT /read-late HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nping");
+    assert_int_equal(http_rig_receive(fd, &answer), 200);
+    assert_string_equal(answer.body, "late");
+    http_rig_await_left(&rig, 1);
+    assert_int_equal(rig.last, STATUS_INTERNAL);
+    assert_true(http_rig_closed(fd));
     close(fd);
 }
 
@@ -259,7 +273,7 @@ static void test_too_large_bodies(void **state)
 struct wrong {
     const char *bytes;
     size_t len; /* 0: strlen */
-    int status; /* 0: the connection just ends */
+    int status;
 };
 
 static void test_wrong_heads(void **state)
@@ -304,18 +318,25 @@ static void test_wrong_heads(void **state)
         {nul_name, sizeof nul_name - 1, 400},
         {nul_length, sizeof nul_length - 1, 400},
         {nul_target, sizeof nul_target - 1, 400},
-        {"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 0, 0},
+        {"\x16\x03\x01\x02\r\n\r\n", 0, 0},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         int fd = http_rig_connect(&rig);
         http_rig_send_bytes(fd, wrong[i].bytes,
                             wrong[i].len ? wrong[i].len : strlen(wrong[i].bytes));
-        if (wrong[i].status == 0)
-            shutdown(fd, SHUT_WR);
+        http_rig_send(fd, GET("/hello")); /* must not be taken for a request */
+        shutdown(fd, SHUT_WR);
         int status = http_rig_receive(fd, &answer);
         if (status != wrong[i].status)
             fail_msg("head %zu: %d instead of %d", i, status, wrong[i].status);
-        if (!http_rig_closed(fd))
+        /* What libmicrohttpd finds by itself it answers in its own words, a wrong Content-Length
+         * with its head twice; in any case the connection ends and nothing more is run (see below).
+         */
+        char scrap[4096];
+        ssize_t n;
+        while ((n = recv(fd, scrap, sizeof scrap, 0)) > 0)
+            ;
+        if (n < 0 && errno != ECONNRESET)
             fail_msg("head %zu: the connection stays open", i);
         close(fd);
     }
@@ -430,6 +451,43 @@ static void test_stalled_stream(void **state)
     close(fd);
     http_rig_await_left(&rig, 2);
     assert_int_equal(rig.last, STATUS_CANCELLED);
+    http_rig_stop(&rig, 0);
+}
+
+/* Sends or takes a byte each 50 ms until the handler has come out. */
+static void dribble(int fd, bool sending, int handlers)
+{
+    int left = 0;
+    while (left < handlers) {
+        char c;
+        if (sending)
+            http_rig_send(fd, "a");
+        else
+            (void)!recv(fd, &c, 1, MSG_DONTWAIT);
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        pthread_mutex_lock(&rig.mutex);
+        left = rig.left;
+        pthread_mutex_unlock(&rig.mutex);
+    }
+}
+
+/* Never idle, but too slow to be worth a worker. */
+static void test_dribbled_streams(void **state)
+{
+    (void)state;
+    http_rig_start(&rig, (struct http_server_options){.request_timeout_s = 1, .idle_timeout_s = 1});
+    int fd = http_rig_connect(&rig);
+    int64_t before = now_ms();
+    http_rig_send(fd, "POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+    dribble(fd, true, 1);
+    assert_int_equal(rig.last, STATUS_REQUEST_TIMEOUT);
+    assert_true(now_ms() - before >= 900 && now_ms() - before < 4000);
+    close(fd);
+    fd = http_rig_connect(&rig);
+    http_rig_send(fd, GET("/down?n=100000000"));
+    dribble(fd, false, 2);
+    assert_int_equal(rig.last, STATUS_CANCELLED);
+    close(fd);
     http_rig_stop(&rig, 0);
 }
 
@@ -585,6 +643,7 @@ int main(void)
         T(test_head_has_no_body),
         T(test_answers),
         T(test_bodies),
+        T(test_no_reading_after_begin),
         T(test_expect_continue),
         T(test_too_large_bodies),
         T(test_wrong_heads),
@@ -592,6 +651,7 @@ int main(void)
         cmocka_unit_test(test_request_timeout),
         cmocka_unit_test(test_kept_alive_is_not_cut),
         cmocka_unit_test(test_stalled_stream),
+        cmocka_unit_test(test_dribbled_streams),
         cmocka_unit_test(test_queue_full),
         T(test_client_hangs_up),
         cmocka_unit_test(test_drain),

@@ -1,5 +1,6 @@
-/* store_fault_test.c: every call to the outside world fails once, in every way, during a fixed story
- * of writes, flushes, removal and restart; then the power is cut; then the store is opened again.
+/* store_fault_test.c: every call to the outside world fails once, in every way, during a fixed
+ * story of writes, flushes, removal and restart; then the power is cut; then the store is opened
+ * again.
  *
  * Whatever happened: it opens, it has every acknowledged batch, other batches wholly or not at all,
  * nothing twice, every value right, and it takes writes and flushes again. */
@@ -186,25 +187,25 @@ static void each_call(struct fault_plan plan, bool cut, uint64_t step, const cha
 static void test_once(void **state)
 {
     (void)state;
-    each_call((struct fault_plan){.op = FAULT_ANY}, false, 7, "one failure");
+    each_call((struct fault_plan){.op = FAULT_ANY}, false, 17, "one failure");
 }
 
 static void test_once_then_cut(void **state)
 {
     (void)state;
-    each_call((struct fault_plan){.op = FAULT_ANY}, true, 7, "one failure, then a power cut");
+    each_call((struct fault_plan){.op = FAULT_ANY}, true, 17, "one failure, then a power cut");
 }
 
 static void test_crash(void **state)
 {
     (void)state;
-    each_call((struct fault_plan){.op = FAULT_ANY, .crash = true}, false, 5, "crash");
+    each_call((struct fault_plan){.op = FAULT_ANY, .crash = true}, false, 13, "crash");
 }
 
 static void test_power_cut(void **state)
 {
     (void)state;
-    each_call((struct fault_plan){.op = FAULT_ANY, .crash = true}, true, 5, "power cut");
+    each_call((struct fault_plan){.op = FAULT_ANY, .crash = true}, true, 13, "power cut");
 }
 
 static void test_power_cut_at_syncs(void **state)
@@ -216,11 +217,10 @@ static void test_power_cut_at_syncs(void **state)
 static void test_torn_writes(void **state)
 {
     (void)state;
-    each_call((struct fault_plan){.op = FAULT_PWRITE,
-                                  .crash = true,
-                                  .write = FAULT_WRITE_TORN,
-                                  .bytes = 700},
-              true, 2, "torn write");
+    each_call(
+        (struct fault_plan){
+            .op = FAULT_PWRITE, .crash = true, .write = FAULT_WRITE_TORN, .bytes = 700},
+        true, 2, "torn write");
 }
 
 static void test_full_disk(void **state)

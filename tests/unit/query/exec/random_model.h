@@ -102,7 +102,13 @@ static inline const char *model_literal(int column)
 {
     if (model_random(25) == 0)
         return "null";
+    static char ids[8][16];
+    static uint32_t next;
     switch (column) {
+    case 0:
+        next = (next + 1) % 8;
+        snprintf(ids[next], sizeof ids[next], "%u", model_random(2000));
+        return ids[next];
     case 1:
     case 2:
         return model_random(2) ? PICK(model_ints) : PICK(model_reals);
@@ -152,7 +158,7 @@ static inline char *model_filter(void)
     bool used[MODEL_COLUMNS] = {0};
     uint32_t fields = 1 + model_random(3), written = 0;
     for (uint32_t f = 0; f < fields; f++) {
-        int column = 1 + (int)model_random(MODEL_COLUMNS - 1);
+        int column = (int)model_random(MODEL_COLUMNS);
         if (used[column])
             continue;
         used[column] = true;

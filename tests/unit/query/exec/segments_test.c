@@ -189,8 +189,8 @@ static uint64_t rows_hash(struct view *view, const struct filter *filter)
 static char *aggregated(struct view *view, const struct filter *filter, const char *key)
 {
     struct error err = ERROR_INIT;
-    struct str keys[2] = {str_of(key), STR("b")};
-    uint32_t keys_len = !key ? 0 : str_is(keys[0], "j") ? 2 : 1;
+    struct str keys[2] = {str_of(key), key && key[0] == 'i' ? STR("s") : STR("b")};
+    uint32_t keys_len = !key ? 0 : str_is(keys[0], "j") || str_is(keys[0], "i") ? 2 : 1;
     struct aggregate_spec specs[] = {
         {.kind = AGG_COUNT, .alias = STR("n")},
         {.kind = AGG_COUNT, .column = STR("s"), .alias = STR("cs")},
@@ -228,7 +228,7 @@ static void check_view(struct stored *stored, int v, const char *text, const cha
         fail_msg("view %d: %s gives %.300s, wanted %.300s", v, text, got, wanted);
     if (rows_hash(view, filter) != rows_hash(&stored->views[2], filter))
         fail_msg("view %d: %s: the rows differ", v, text);
-    static const char *const keys[] = {NULL, "s", "x", "t", "j"};
+    static const char *const keys[] = {NULL, "s", "x", "t", "j", "i"};
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
         char *a = aggregated(view, filter, keys[k]);
         char *b = aggregated(&stored->views[2], filter, keys[k]);
@@ -332,12 +332,78 @@ static void metadata_answers(void **state)
     stored_release(&stored);
 }
 
+/* A segment of several row groups; `a` is indexed, `b` is the same without an index, so both give
+ * the same rows in the same order. */
+static void row_groups(void **state)
+{
+    (void)state;
+    enum { ROWS = 300000, PART = 50000 };
+    struct error err = ERROR_INIT;
+    char path[] = "/tmp/quarry-segments-XXXXXX";
+    struct store *store;
+    struct view view;
+    struct str index = STR("a");
+    struct schema *schema = build_schema("id:int64,a:int64,b:int64,s:string");
+    assert_non_null(mkdtemp(path));
+    struct store_options options = {.path = path};
+    ok(store_open(sys_posix(), &options, &store, &err), &err);
+    struct source *source = add_source(store, "groups", schema, &index, 1);
+    for (int64_t id = 0; id < ROWS;) {
+        struct write_result result;
+        struct batch *batch = build_batch("id:int64,a:int64,b:int64,s:string", "[]");
+        for (int i = 0; i < PART; i++, id++) {
+            char digit = (char)('0' + id % 10);
+            assert_int_equal(column_append_int64(&batch->columns[0].column, id), 0);
+            assert_int_equal(column_append_int64(&batch->columns[1].column, id * 7 % 1000), 0);
+            assert_int_equal(column_append_int64(&batch->columns[2].column, id * 7 % 1000), 0);
+            assert_int_equal(column_append_bytes(&batch->columns[3].column, str_make(&digit, 1)),
+                             0);
+        }
+        assert_int_equal(batch_set_rows(batch, PART), 0);
+        ok(source_write(source, batch, STR_NONE, &result, &err), &err);
+        batch_unref(batch);
+    }
+    ok(source_flush(source, &err), &err);
+    ok(view_open(source, &view, &err), &err);
+    assert_int_equal(view.segments_len, 1);
+    static const char *const pairs[][2] = {
+        {"{\"a\":{\"in\":[500,17,4]}}", "{\"b\":{\"in\":[500,17,4]}}"},
+        {"{\"a\":999,\"s\":\"7\"}", "{\"b\":999,\"s\":\"7\"}"},
+        {"{\"a\":{\"lt\":5}}", "{\"b\":{\"lt\":5}}"},
+        {"{\"a\":{\"lt\":500},\"id\":{\"gt\":290000}}",
+         "{\"b\":{\"lt\":500},\"id\":{\"gt\":290000}}"},
+    };
+    static const size_t rows[] = {900, 300, 1500, 5000};
+    for (size_t i = 0; i < 4; i++) {
+        struct filter *indexed = parse_filter(pairs[i][0]);
+        struct filter *plain = parse_filter(pairs[i][1]);
+        char *x = matching_ids(&view, indexed, &err);
+        char *y = matching_ids(&view, plain, &err);
+        assert_string_equal(x, y);
+        size_t n = 1;
+        for (const char *at = x; *at; at++)
+            n += *at == ',';
+        assert_int_equal(n, i == 3 ? n : rows[i]);
+        assert_int_equal(rows_hash(&view, indexed), rows_hash(&view, plain));
+        filter_free(indexed);
+        filter_free(plain);
+        free(x);
+        free(y);
+    }
+    view_close(&view);
+    source_unref(source);
+    store_close(store, false);
+    free_schema(schema);
+    ok(sys_remove_tree(sys_posix(), path, &err), &err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(differential),
         cmocka_unit_test(index_is_used),
         cmocka_unit_test(metadata_answers),
+        cmocka_unit_test(row_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

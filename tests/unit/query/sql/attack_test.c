@@ -231,26 +231,31 @@ static void look_alikes_run(void **state)
     (void)state;
     expect_query(&f, "WITH duckdb_settings AS (SELECT 1 AS a) SELECT * FROM DUCKDB_SETTINGS",
                  "a:INTEGER\n1\n");
-    expect_query(&f, "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r WHERE i < 3) "
-                     "SELECT list(i) l FROM r",
+    expect_query(&f,
+                 "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r WHERE i < 3) "
+                 "SELECT list(i) l FROM r",
                  "l:INTEGER[]\n[1,2,3]\n");
-    expect_query(&f, "WITH a AS (SELECT 1 x), b AS (SELECT x + 1 x FROM a) "
-                     "SELECT (SELECT x FROM b) y FROM a WHERE EXISTS (FROM b)",
+    expect_query(&f,
+                 "WITH a AS (SELECT 1 x), b AS (SELECT x + 1 x FROM a) "
+                 "SELECT (SELECT x FROM b) y FROM a WHERE EXISTS (FROM b)",
                  "y:INTEGER\n2\n");
     expect_query(&f, "SELECT 'read_text(''/etc/passwd'')' t; ",
                  "t:VARCHAR\n\"read_text('/etc/passwd')\"\n");
     expect_query(&f, "/* ; DROP */ SELECT 1 a -- ; DROP VIEW orders", "a:INTEGER\n1\n");
-    expect_query(&f, "SELECT glob FROM (SELECT 3 AS glob)", "glob:INTEGER\n3\n");
+    expect_query(&f, "SELECT \"glob\" FROM (SELECT 3 AS \"glob\")", "glob:INTEGER\n3\n");
     expect_query(&f, "SELECT count(*) n FROM range(3), unnest([1, 2]), generate_series(1, 2)",
                  "n:BIGINT\n12\n");
-    expect_query(&f, "SELECT j.key k, j.value v FROM orders o, json_each(o.payload) j "
-                     "WHERE o.id = 1 ORDER BY k",
+    expect_query(&f,
+                 "SELECT j.key k, j.value v FROM orders o, json_each(o.payload) j "
+                 "WHERE o.id = 1 ORDER BY k",
                  "k:VARCHAR|v:JSON\n\"n\"|1\n\"tag\"|\"t1\"\n");
-    expect_query(&f, "SELECT id, row_number() OVER (ORDER BY id DESC) r FROM orders "
-                     "WHERE id < 3 QUALIFY r = 1",
+    expect_query(&f,
+                 "SELECT id, row_number() OVER (ORDER BY id DESC) r FROM orders "
+                 "WHERE id < 3 QUALIFY r = 1",
                  "id:BIGINT|r:BIGINT\n2|1\n");
-    expect_query(&f, "FROM (SELECT paid, id FROM orders WHERE id < 4) "
-                     "PIVOT (sum(id) FOR paid IN (true, false))",
+    expect_query(&f,
+                 "FROM (SELECT paid, id FROM orders WHERE id < 4) "
+                 "PIVOT (sum(id) FOR paid IN (true, false))",
                  "true:HUGEINT|false:HUGEINT\n2|4\n");
     expect_query(&f, "SELECT COLUMNS(c -> c LIKE 'p%') FROM orders WHERE id = 999",
                  "placed:TIMESTAMP|paid:BOOLEAN|payload:JSON\n"

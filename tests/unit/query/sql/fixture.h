@@ -1,11 +1,12 @@
 /* fixture.h: a tenant's folder with three small sources and a pool over it, for the tests of
- * query/sql. The sources are Parquet files made by our own writer, handed over as struct sql_tables.
+ * query/sql. The sources are Parquet files made by our own writer, handed over as struct
+ * sql_tables.
  *
  *   orders  id int64, customer string, amount double, placed timestamp, day date, paid bool,
- *           payload json; 1,000 rows in two files, the second of which (500 rows) was written before
- *           `amount` was a double (int64 there) and before `payload` was a column
- *   customers  name string, City string, city string (differ in case only); 3 rows
- *   nothing    id int64, label string; no files */
+ *           payload json; 1,000 rows in two files, the second of which (500 rows) was written
+ * before `amount` was a double (int64 there) and before `payload` was a column customers  name
+ * string, City string, city string (differ in case only); 3 rows nothing    id int64, label string;
+ * no files */
 #ifndef QUARRY_TESTS_SQL_FIXTURE_H
 #define QUARRY_TESTS_SQL_FIXTURE_H
 
@@ -50,9 +51,8 @@ static const struct field fixture_orders_old[] = {
     {{"id", 2}, TYPE_INT64, 1},     {{"customer", 8}, TYPE_STRING, 2},
     {{"amount", 6}, TYPE_INT64, 3}, {{"placed", 6}, TYPE_TIMESTAMP, 4},
     {{"day", 3}, TYPE_DATE, 5},     {{"paid", 4}, TYPE_BOOL, 6}};
-static const struct field fixture_customers[] = {{{"name", 4}, TYPE_STRING, 1},
-                                                 {{"City", 4}, TYPE_STRING, 2},
-                                                 {{"city", 4}, TYPE_STRING, 3}};
+static const struct field fixture_customers[] = {
+    {{"name", 4}, TYPE_STRING, 1}, {{"City", 4}, TYPE_STRING, 2}, {{"city", 4}, TYPE_STRING, 3}};
 static const struct field fixture_nothing[] = {{{"id", 2}, TYPE_INT64, 1},
                                                {{"label", 5}, TYPE_STRING, 2}};
 
@@ -193,7 +193,10 @@ static inline const char *fixture_worker(void)
     static char path[SYS_PATH_MAX];
     const char *given = getenv("QUARRY_SQL_WORKER");
     const char *bin = getenv("QUARRY_BIN");
-    snprintf(path, sizeof path, "%s%s", given ? given : bin ? bin : ".",
+    snprintf(path, sizeof path, "%s%s",
+             given ? given
+             : bin ? bin
+                   : ".",
              given ? "" : "/quarry-sql-worker");
     if (access(path, X_OK) != 0)
         fail_msg("%s is not there: build quarry-sql-worker, or set QUARRY_SQL_WORKER", path);
@@ -230,13 +233,12 @@ static inline void fixture_close(struct fixture *f)
 struct fixture_answer {
     struct buf text;
     uint32_t row_frames;
-    int64_t pause_us; /* in each rows call */
+    int64_t pause_us;   /* in each rows call */
     enum status refuse; /* what rows returns */
 };
 
 static inline enum status fixture_columns(void *context, const struct str *names,
-                                          const struct str *types, uint32_t len,
-                                          struct error *err)
+                                          const struct str *types, uint32_t len, struct error *err)
 {
     (void)err;
     struct fixture_answer *answer = context;
@@ -247,8 +249,7 @@ static inline enum status fixture_columns(void *context, const struct str *names
     return STATUS_OK;
 }
 
-static inline enum status fixture_rows(void *context, const struct batch *batch,
-                                       struct error *err)
+static inline enum status fixture_rows(void *context, const struct batch *batch, struct error *err)
 {
     struct fixture_answer *answer = context;
     answer->row_frames++;
@@ -286,9 +287,8 @@ static inline char *fixture_query(struct fixture *f, const char *sql, const char
     struct sql_stats stats;
     struct error err;
     yyjson_doc *doc = parameters ? yyjson_read(parameters, strlen(parameters), 0) : NULL;
-    struct sql_request request = {.query = str_of(sql),
-                                  .limit = limit,
-                                  .parameters = doc ? yyjson_doc_get_root(doc) : NULL};
+    struct sql_request request = {
+        .query = str_of(sql), .limit = limit, .parameters = doc ? yyjson_doc_get_root(doc) : NULL};
     buf_init(&answer.text, 1 << 20);
     enum status status = fixture_ask(f, &request, &answer, &stats, &err);
     if (status != STATUS_OK) {

@@ -1,0 +1,126 @@
+/* store_damage_test.c: a flipped bit, a lost or a cut file: named at the next start, never served.
+ */
+#include "fixture.h"
+
+#include "sys/sim/sim.h"
+
+static struct sim *filled(void)
+{
+    struct sim *sim;
+    struct write_result result;
+    assert_ok(sim_new(3, &sim, &test_err));
+    struct store *store = fixture_open(sim_sys(sim), "d");
+    struct source *source = fixture_source(store, "s");
+    for (int i = 0; i < 10; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "w%d", i);
+        assert_ok(fixture_try_write(source, i * 10, 10, id, &result));
+    }
+    assert_ok(source_flush(source, &test_err));
+    source_unref(source);
+    store_close(store, false);
+    return sim;
+}
+
+static enum status open_it(struct sim *sim)
+{
+    struct store_options options = {.path = "d", .wal_segment_bytes = 1 << 20};
+    struct store *store = NULL;
+    test_err = ERROR_INIT;
+    enum status status = store_open(sim_sys(sim), &options, &store, &test_err);
+    store_close(store, false);
+    return status;
+}
+
+static void test_flipped_metadata(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {
+        "d/sources/s/source.json",
+        "d/sources/s/metadata/CURRENT",
+        "d/sources/s/metadata/00000001.snapshot.json",
+        "d/sources/s/metadata/00000001.writeids",
+    };
+    struct sim *sim = filled();
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct sys_stat stat;
+        assert_ok(sys_stat(sim_sys(sim), paths[i], &stat, &test_err));
+        for (uint64_t bit = i; bit < stat.size * 8; bit += 1 + stat.size / 16) {
+            assert_ok(sim_flip_bit(sim, paths[i], bit, &test_err));
+            if (open_it(sim) != STATUS_CORRUPT)
+                fail_msg("%s, bit %llu: not noticed", paths[i], (unsigned long long)bit);
+            if (!strstr(test_err.message, "d/sources/s/"))
+                fail_msg("%s: not named in: %s", paths[i], test_err.message);
+            assert_ok(sim_flip_bit(sim, paths[i], bit, &test_err));
+        }
+    }
+    assert_ok(open_it(sim)); /* refusing has changed nothing */
+    sim_free(sim);
+}
+
+static void test_lost_and_cut_segments(void **state)
+{
+    (void)state;
+    struct sim *sim = filled();
+    struct sys *sys = sim_sys(sim);
+    struct sys_file *file;
+    const char *path = "d/sources/s/data/kind=k1/00000002.parquet";
+    struct sys_stat stat;
+    assert_ok(sys_stat(sys, path, &stat, &test_err));
+    assert_ok(sys_open(sys, path, SYS_READ | SYS_WRITE, &file, &test_err));
+    assert_ok(sys_truncate(sys, file, stat.size - 1, &test_err));
+    sys_close(sys, file);
+    assert_int_equal(open_it(sim), STATUS_CORRUPT);
+    assert_non_null(strstr(test_err.message, path));
+    assert_ok(sys_unlink(sys, path, &test_err));
+    assert_int_equal(open_it(sim), STATUS_CORRUPT);
+    assert_non_null(strstr(test_err.message, path));
+    sim_free(sim);
+}
+
+/* What no snapshot names goes at the next start; what it names stays. */
+static void test_orphans(void **state)
+{
+    (void)state;
+    static const char *const orphans[] = {
+        "d/sources/s/data/kind=k1/00000099.parquet",
+        "d/sources/s/data/00000098.parquet.tmp",
+        "d/sources/s/index/00000099.1.hash",
+        "d/sources/s/metadata/00000007.snapshot.json",
+        "d/run/1.parquet",
+        "d/wal/next.tmp",
+    };
+    struct sim *sim = filled();
+    struct sys *sys = sim_sys(sim);
+    struct sys_stat stat;
+    struct sys_file *file;
+    for (size_t i = 0; i < sizeof orphans / sizeof *orphans; i++) {
+        assert_ok(sys_open(sys, orphans[i], SYS_WRITE | SYS_CREATE, &file, &test_err));
+        sys_close(sys, file);
+    }
+    assert_ok(sys_mkdirs(sys, "d/sources/.trash-1/data", &test_err));
+    assert_ok(sys_mkdirs(sys, "d/sources/half/data", &test_err));
+    assert_ok(sys_mkdirs(sys, "d/sources/s/data/kind=gone", &test_err));
+    struct store *store = fixture_open(sys, "d");
+    struct source *source;
+    for (size_t i = 0; i < sizeof orphans / sizeof *orphans; i++)
+        assert_int_equal(sys_stat(sys, orphans[i], &stat, NULL), STATUS_NOT_FOUND);
+    assert_int_equal(sys_stat(sys, "d/sources/.trash-1", &stat, NULL), STATUS_NOT_FOUND);
+    assert_int_equal(sys_stat(sys, "d/sources/half", &stat, NULL), STATUS_NOT_FOUND);
+    assert_int_equal(sys_stat(sys, "d/sources/s/data/kind=gone", &stat, NULL), STATUS_NOT_FOUND);
+    assert_ok(store_get_source(store, STR("s"), &source, &test_err));
+    fixture_check(source, 100);
+    source_unref(source);
+    store_close(store, false);
+    sim_free(sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flipped_metadata),
+        cmocka_unit_test(test_lost_and_cut_segments),
+        cmocka_unit_test(test_orphans),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
