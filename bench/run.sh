@@ -173,8 +173,9 @@ point() {
     cat "$input"/*-Contents-* | shuf -n 20000 --random-source=<(yes) |
         awk '!/["\\]/ && NF == 2 { print "/" $1 }' >"$work/paths"
     echo
-    echo "point: POST /data/search, filter path = one of $(wc -l <"$work/paths") random paths, limit 10, $seconds s"
+    echo "point: POST /data/search, filter path = one of $(wc -l <"$work/paths") random paths, limit 10, $seconds s after as long a warm-up"
     printf '%11s %12s %10s %10s %8s %14s\n' connections requests/s p50_us p99_us errors cpu_us/request
+    POINT_PATHS=$work/paths wrk -t 1 -c 8 -d "${seconds}s" -s bench/point.lua "$QUARRY_URL" >/dev/null
     for clients in 1 32; do
         threads=1
         before=$(cpu_ticks)

@@ -4,10 +4,11 @@
  * A segment's description (bounds, nulls, indexes) comes from the snapshot; the file itself is not
  * touched until somebody reads it. Parsed footers are pooled: a point look-up opens no file. A
  * damaged or missing index is not used and not an error. */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "storage/index/hash_index.h"
-#include "storage/store_int.h"
+#include "storage/table/snapshot.h"
 
 enum { SEGMENT_READERS_KEPT = 8 };
 

@@ -216,18 +216,19 @@ static void killed_worker_is_replaced(void **state)
     struct asked a = {.f = &f, .sql = endless, .id = "a"};
     start(&a);
     wait_until(&f, 1, 0);
-    for (bool killed = false; !killed; usleep(1000)) {
+    /* Again and again: a worker that dies before it has said a word is replaced once, silently. */
+    while (pthread_tryjoin_np(a.thread, NULL) != 0) {
         pthread_mutex_lock(&f.pool->mutex);
-        killed = f.pool->runs && f.pool->runs->killable;
-        if (killed)
+        if (f.pool->runs && f.pool->runs->killable)
             process_kill(&f.pool->runs->worker->process, SIGTERM);
         pthread_mutex_unlock(&f.pool->mutex);
+        usleep(20000);
     }
-    finish(&a);
+    buf_release(&a.text);
     assert_int_equal(a.status, STATUS_UNAVAILABLE);
     expect_alive(&f);
     sql_pool_get_stats(f.pool, &stats);
-    assert_int_equal(stats.workers_started, 4);
+    assert_in_range(stats.workers_started, 4, 5);
     assert_int_equal(stats.workers, 1);
     fixture_close(&f);
 }
