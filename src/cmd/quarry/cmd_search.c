@@ -50,8 +50,9 @@ static void print_source(struct cli *cli, yyjson_val *answer, const struct texts
     table_of_objects(&table, json_get(answer, "records"), select);
     table_print(&table, cli);
     const char *more = yyjson_get_bool(json_get(answer, "has_more")) ? ", more exist" : "";
+    const char *source = yyjson_get_str(json_get(answer, "source_id"));
     printf("(%zu rows from %s%s)\n", yyjson_arr_size(json_get(answer, "records")),
-           yyjson_get_str(json_get(answer, "source_id")), more);
+           source ? source : "?", more);
     const char *cursor = yyjson_get_str(json_get(answer, "cursor"));
     if (cursor)
         printf("next page: --cursor %s\n", cursor);

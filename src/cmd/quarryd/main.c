@@ -12,6 +12,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -245,6 +246,16 @@ static int print_and_exit(struct quarryd *q)
     return EXIT_OK;
 }
 
+/* A connection is a descriptor: as many as the hard limit allows (the children inherit it). */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* the present limit serves too, only for fewer */
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct quarryd q = {.sys = sys_posix()};
@@ -261,6 +272,7 @@ int main(int argc, char **argv)
     } else {
         q.log = (struct log){
             .fd = STDERR_FILENO, .level = log_level_of(q.options.settings), .service = "quarryd"};
+        raise_file_limit();
         if (q.options.node) {
             exit_status = node_main(&q.options, q.sys, &q.log, q.signals);
         } else {

@@ -34,8 +34,11 @@ struct sql_pool_options {
     int64_t idle_us;         /* idle workers above workers_min end; 0: 60 s */
 };
 
+/* Makes sources/, run/ and tmp/sql/ in the tenant's folder if need be; starts no worker yet. One
+ * pool for a folder in a process. STATUS_IO and the like when the folders cannot be made. */
 enum status sql_pool_open(struct sys *sys, const struct sql_pool_options *options,
                           struct sql_pool **ret_pool, struct error *err);
+/* Stops what runs (STATUS_CANCELLED or STATUS_UNAVAILABLE there) and waits for it. NULL is fine. */
 void sql_pool_close(struct sql_pool *pool);
 
 struct sql_table {

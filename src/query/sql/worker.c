@@ -14,8 +14,10 @@ static enum status spawn(struct sql_pool *pool, struct sql_worker *worker, struc
     char *argv[] = {name, NULL};
     struct process_options options = {
         .executable = pool->worker_path, .argv = argv, .envp = no_environment, .channel = true};
-    TRY(process_spawn(&options, &worker->process, err));
-    return STATUS_OK;
+#ifdef QUARRY_SANITIZED
+    options.envp = NULL; /* ours: it holds the sanitizer's options */
+#endif
+    return process_spawn(&options, &worker->process, err);
 }
 
 static enum status send_config(struct sql_pool *pool, struct sql_worker *worker, int64_t until_us,

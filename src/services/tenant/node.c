@@ -191,15 +191,15 @@ enum status tenant_node_start(const struct tenant_node_options *options,
     set_defaults(&node->options);
     admission_init(&node->admission, node->options.max_concurrent_searches,
                    node->options.search_queue_max);
-    pthread_mutex_init(&node->queries.lock, NULL);
-    node->queries.entries = calloc(QUERIES_MAX, sizeof *node->queries.entries);
-    enum status status = node->queries.entries ? STATUS_OK : error_no_memory(err);
+    enum status status = query_table_start(node, err);
     if (status == STATUS_OK)
         status = cursor_table_init(&node->cursors, node->sys, err);
     if (status == STATUS_OK)
         status = open_store(node, err);
     if (status == STATUS_OK)
         status = open_sql(node, err);
+    if (status == STATUS_OK)
+        status = query_table_watch(node, err);
     if (status == STATUS_OK)
         status = serve(node, err);
     if (status != STATUS_OK) {
@@ -221,14 +221,14 @@ void tenant_node_stop(struct tenant_node *node, uint32_t grace_ms)
         return;
     if (node->service)
         service_stop(node->service, grace_ms);
+    query_table_stop(node);
     if (node->cursors.entries)
         cursor_table_release(&node->cursors);
     if (node->sql)
         sql_pool_close(node->sql);
     if (node->store)
         store_close(node->store, true);
-    free(node->queries.entries);
-    pthread_mutex_destroy(&node->queries.lock);
+    query_table_release(node);
     admission_release(&node->admission);
     free(node);
 }

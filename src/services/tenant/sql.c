@@ -1,4 +1,4 @@
-/* sql.c: POST /query/sql, GET /queries, DELETE /queries/{query_id}. Rows are written as they come
+/* sql.c: POST /query/sql (the list of queries: queries.c). Rows are written as they come
  * from the worker; a failure after the first bytes cuts the connection, so that half an answer is
  * never taken for a whole one. */
 #include <stdio.h>
@@ -22,44 +22,6 @@ struct run {
     struct sql_table *tables;
     uint32_t views_len;
 };
-
-/* --- the table of running queries --- */
-
-static enum status table_enter(struct run *run, struct str text, struct error *err)
-{
-    struct query_table *table = &run->node->queries;
-    struct running_query *free_entry = NULL;
-    enum status status = STATUS_OK;
-    pthread_mutex_lock(&table->lock);
-    for (uint32_t i = 0; i < QUERIES_MAX; i++) {
-        struct running_query *entry = &table->entries[i];
-        if (!entry->used)
-            free_entry = entry;
-        else if (strcmp(entry->id, run->query_id) == 0)
-            status = error_set(err, STATUS_CONFLICT, "a query '%s' runs already", run->query_id);
-    }
-    if (status == STATUS_OK && !free_entry)
-        status = error_set(err, STATUS_TOO_MANY_REQUESTS, "%d queries run or wait", QUERIES_MAX);
-    if (status == STATUS_OK) {
-        *free_entry =
-            (struct running_query){.used = true, .started_us = sys_now_us(run->node->sys)};
-        memcpy(free_entry->id, run->query_id, sizeof free_entry->id);
-        snprintf(free_entry->text, sizeof free_entry->text, "%.*s",
-                 text.len < sizeof free_entry->text ? (int)text.len : 199, text.data);
-    }
-    pthread_mutex_unlock(&table->lock);
-    return status;
-}
-
-static void table_leave(struct run *run)
-{
-    struct query_table *table = &run->node->queries;
-    pthread_mutex_lock(&table->lock);
-    for (uint32_t i = 0; i < QUERIES_MAX; i++)
-        if (table->entries[i].used && strcmp(table->entries[i].id, run->query_id) == 0)
-            table->entries[i].used = false;
-    pthread_mutex_unlock(&table->lock);
-}
 
 /* --- rows --- */
 
@@ -261,6 +223,16 @@ static enum status decode(struct run *run, struct error *err)
     return name_query(run, err);
 }
 
+static enum status enter_table(struct run *run, struct str text, struct error *err)
+{
+    struct running_query query = {.http = run->request->http,
+                                  .started_us = sys_now_us(run->node->sys)};
+    memcpy(query.id, run->query_id, sizeof query.id);
+    snprintf(query.text, sizeof query.text, "%.*s",
+             text.len < sizeof query.text ? (int)text.len : (int)sizeof query.text - 1, text.data);
+    return query_table_enter(run->node, &query, err);
+}
+
 static enum status execute(struct run *run, struct error *err)
 {
     struct sql_stats stats = {0};
@@ -275,9 +247,9 @@ static enum status execute(struct run *run, struct error *err)
     TRY(open_views(run, err));
     query.tables = run->tables;
     query.tables_len = run->views_len;
-    TRY(table_enter(run, query.query, err));
+    TRY(enter_table(run, query.query, err));
     enum status status = sql_query(run->node->sql, &query, &sink, &stats, err);
-    table_leave(run);
+    query_table_leave(run->node, run->query_id);
     TRY(status);
     run->node->rows_returned += stats.rows;
     put_end(run, &stats);
@@ -297,39 +269,4 @@ enum status handle_sql(struct request *request)
     source_set_close(&run.set);
     answer_release(&run.answer);
     return status;
-}
-
-enum status handle_query_list(struct request *request)
-{
-    struct tenant_node *node = request->context;
-    struct query_table *table = &node->queries;
-    struct answer answer;
-    answer_init(&answer, request, STR("application/json"));
-    json_begin_object(&answer.w);
-    json_keyz(&answer.w, "queries");
-    json_begin_array(&answer.w);
-    pthread_mutex_lock(&table->lock);
-    for (uint32_t i = 0; i < QUERIES_MAX; i++) {
-        const struct running_query *entry = &table->entries[i];
-        if (!entry->used)
-            continue;
-        json_begin_object(&answer.w);
-        json_kv_strz(&answer.w, "query_id", entry->id);
-        json_kv_strz(&answer.w, "query", entry->text);
-        write_time(&answer.w, "started", entry->started_us);
-        json_end_object(&answer.w);
-    }
-    pthread_mutex_unlock(&table->lock);
-    json_end_array(&answer.w);
-    json_end_object(&answer.w);
-    enum status status = answer_end(&answer, &request->error);
-    answer_release(&answer);
-    return status;
-}
-
-enum status handle_query_cancel(struct request *request)
-{
-    struct tenant_node *node = request->context;
-    TRY(sql_cancel(node->sql, request_path_param(request, "query_id"), &request->error));
-    return answer_success(request);
 }

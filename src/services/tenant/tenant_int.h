@@ -8,6 +8,7 @@
 #include "query/sql/sql.h"
 #include "services/tenant/tenant.h"
 #include "storage/store.h"
+#include "sys/thread.h"
 
 enum {
     TENANT_BODY_MAX = 256 << 20,     /* plain bytes of a body after Content-Encoding is undone */
@@ -56,17 +57,32 @@ enum status cursor_take(struct cursor_table *table, struct str text, struct open
 /* Closes all of a source that goes away, and those idle for too long. */
 void cursor_sweep(struct cursor_table *table);
 
-/* --- queries that run, for GET /queries --- */
+/* --- queries that run or wait, see queries.c --- */
 struct running_query {
     char id[64];
     char text[200];
-    int64_t started_us; /* 1970 */
+    int64_t started_us;              /* 1970 */
+    const struct http_request *http; /* borrowed until query_table_leave */
     bool used;
 };
 struct query_table {
     pthread_mutex_t lock;
+    pthread_cond_t changed;        /* to the watcher: the first query, or the end */
     struct running_query *entries; /* QUERIES_MAX */
+    uint32_t running;
+    struct thread watcher;
+    bool ends;
 };
+struct tenant_node;
+/* start makes the table, watch its thread (after the SQL pool is there), stop ends the thread. */
+enum status query_table_start(struct tenant_node *node, struct error *err);
+enum status query_table_watch(struct tenant_node *node, struct error *err);
+void query_table_stop(struct tenant_node *node);
+void query_table_release(struct tenant_node *node);
+/* Takes a copy; STATUS_CONFLICT when one of that id is there, STATUS_TOO_MANY_REQUESTS. */
+enum status query_table_enter(struct tenant_node *node, const struct running_query *query,
+                              struct error *err);
+void query_table_leave(struct tenant_node *node, const char *id);
 
 struct tenant_node {
     struct tenant_node_options options;

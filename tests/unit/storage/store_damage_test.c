@@ -115,12 +115,56 @@ static void test_orphans(void **state)
     sim_free(sim);
 }
 
+/* A full disk: writes and flushes are refused, reads go on, and it goes on by itself. */
+static void test_full_disk(void **state)
+{
+    (void)state;
+    struct sim *sim;
+    struct write_result result;
+    struct store_options options = {.path = "d", .wal_segment_bytes = 1 << 15};
+    struct store *store;
+    assert_ok(sim_new(3, &sim, &test_err));
+    assert_ok(store_open(sim_sys(sim), &options, &store, &test_err));
+    struct source *source = fixture_source(store, "s");
+    uint32_t rows = 0;
+    enum status status;
+    sim_set_capacity(sim, 1 << 18);
+    while ((status = fixture_try_write(source, rows, 50, NULL, &result)) == STATUS_OK)
+        rows += 50;
+    assert_int_equal(status, STATUS_STORAGE_FULL);
+    assert_true(rows > 500);
+    fixture_check(source, rows);
+    assert_int_equal(source_flush(source, &test_err), STATUS_STORAGE_FULL);
+    struct source_stats stats;
+    source_get_stats(source, &stats);
+    assert_int_equal(stats.files, 0);
+    assert_true(stats.flush_failures >= 1);
+    fixture_check(source, rows);
+    sim_set_capacity(sim, 0);
+    assert_ok(fixture_try_write(source, rows, 50, NULL, &result));
+    rows += 50;
+    assert_ok(source_flush(source, &test_err));
+    fixture_check(source, rows);
+    source_get_stats(source, &stats);
+    assert_int_equal(stats.files, 3);
+    assert_string_equal(stats.flush_error, "");
+    source_unref(source);
+    store_close(store, false);
+    store = fixture_open(sim_sys(sim), "d");
+    assert_ok(store_get_source(store, STR("s"), &source, &test_err));
+    fixture_check(source, rows);
+    source_unref(source);
+    store_close(store, false);
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flipped_metadata),
         cmocka_unit_test(test_lost_and_cut_segments),
         cmocka_unit_test(test_orphans),
+        cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -243,7 +243,7 @@ static void refusals(void **state)
     assert_refused(&view, "", NULL, "no aggregation is given");
     char keys[400] = "a";
     for (int i = 0; i < 32; i++)
-        snprintf(keys + strlen(keys), 12, ",k%d", i);
+        snprintf(keys + strlen(keys), 16, ",k%d", i);
     assert_refused(&view, "count -", keys, "at most 256 aggregations and 32 grouping columns");
     free_view(&view);
 }
