@@ -55,16 +55,6 @@ struct sql_request {
     int64_t timeout_us; /* 0: 30 s */
 };
 
-enum sql_type_kind {
-    SQL_KIND_BOOL,
-    SQL_KIND_INT64,
-    SQL_KIND_DOUBLE,
-    SQL_KIND_STRING,
-    SQL_KIND_JSON,
-    SQL_KIND_DATE,
-    SQL_KIND_TIMESTAMP
-};
-
 /* Receives the answer while it streams; a failure returned by a call stops the query. */
 struct sql_sink {
     void *context;

@@ -2,7 +2,8 @@
  * watch that cancels those whose client has hung up.
  *
  * A query's thread blocks until the worker answers, so it cannot see its client go. One thread a
- * node looks at all of them every WATCH_US while there are any. An entry stays until its query has
+ * node looks at all of them every watch_us while there are any, and closes idle cursors now and
+ * then, since no request may come that would. An entry stays until its query has
  * ended, and the request it points to lives longer than that; all under the table's lock. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "services/tenant/tenant_int.h"
 
 static const int64_t watch_us = 200000;
+static const int64_t idle_us = 10 * 1000000;
 
 static void cancel_abandoned(struct tenant_node *node)
 {
@@ -28,11 +30,9 @@ static void *watch(void *argument)
     while (!table->ends) {
         if (table->running)
             cancel_abandoned(node);
-        if (table->running)
-            thread_cond_wait_until(&table->changed, &table->lock,
-                                   sys_mono_us(node->sys) + watch_us);
-        else
-            pthread_cond_wait(&table->changed, &table->lock);
+        thread_cond_wait_until(&table->changed, &table->lock,
+                               sys_mono_us(node->sys) + (table->running ? watch_us : idle_us));
+        cursor_sweep(&node->cursors);
     }
     pthread_mutex_unlock(&table->lock);
     return NULL;
