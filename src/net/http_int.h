@@ -195,7 +195,7 @@ ssize_t http_io_read_answer(void *cls, uint64_t position, char *data, size_t cap
 void http_connection_notify(void *cls, struct MHD_Connection *connection, void **context,
                             enum MHD_ConnectionNotificationCode code);
 struct http_connection *http_connection_of(struct MHD_Connection *connection);
-void *http_sweep_run(void *server);
+void *http_sweep_run(void *argument);
 /* Wakes every handler that waits and makes every client's connection end. */
 void http_connections_shut(struct http_server *server);
 void http_linger_release(struct http_server *server);

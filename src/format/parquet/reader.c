@@ -38,9 +38,9 @@ static enum status find_footer(struct slice file, struct slice *ret_footer, stru
     if (file.len < PQ_MAGIC_LEN + PQ_TAIL_LEN)
         return pq_corrupt(err, "%zu bytes are too few", file.len);
     const uint8_t *tail = bytes + file.len - PQ_TAIL_LEN;
-    if (!memcmp(tail + 4, "PARE", PQ_MAGIC_LEN))
+    if (memcmp(tail + 4, "PARE", PQ_MAGIC_LEN) == 0)
         return error_set(err, STATUS_NOT_IMPLEMENTED, "encrypted Parquet files are not read");
-    if (memcmp(bytes, PQ_MAGIC, PQ_MAGIC_LEN) || memcmp(tail + 4, PQ_MAGIC, PQ_MAGIC_LEN))
+    if (memcmp(bytes, PQ_MAGIC, PQ_MAGIC_LEN) != 0 || memcmp(tail + 4, PQ_MAGIC, PQ_MAGIC_LEN) != 0)
         return pq_corrupt(err, "it does not begin and end with " PQ_MAGIC);
     uint32_t len;
     memcpy(&len, tail, sizeof len);
