@@ -30,6 +30,7 @@ enum {
     HTTP_POOL_BYTES = 64 * 1024,
     /* So much of an unwanted body is read and thrown away before the connection is cut. */
     HTTP_DISCARD_MAX = 4 * 1024 * 1024,
+    HTTP_EARLY_MAX = 64 * 1024, /* body of an answer in the middle of a request's body */
     HTTP_CLIENT_TEXT_MAX = 64,
     HTTP_SWEEP_MS = 100,
     HTTP_LINGER_MAX = 256,
@@ -106,8 +107,9 @@ struct http_request {
     bool streaming; /* the answer goes through `out` */
     bool out_ended, out_aborted;
     int answer_status;
-    struct MHD_Response *response; /* I/O thread's once answer is set */
-    char *taken_body;              /* from http_respond_take */
+    struct MHD_Response *response;     /* I/O thread's once answer is set */
+    char *taken_body;                  /* from http_respond_take */
+    struct str early_body, early_type; /* the answer, should it have to go past MHD */
 };
 
 struct http_header_out {
