@@ -120,8 +120,7 @@ enum status iceberg_bound_read(enum iceberg_kind kind, struct str bytes, struct 
         good = read_integer(kind, bytes, ret);
     if (good && carrier == TYPE_BOOL)
         ret->boolean = *bytes.data != 0;
-    return good ? STATUS_OK
-                : error_set(err, STATUS_CORRUPT, "a bound has %zu bytes", bytes.len);
+    return good ? STATUS_OK : error_set(err, STATUS_CORRUPT, "a bound has %zu bytes", bytes.len);
 }
 
 static size_t next_start(struct str text, size_t at)

@@ -1,8 +1,9 @@
 /* bound.h: single values as bytes (table spec, Appendix D: binary single-value serialization), for
  * lower and upper bounds; and the shortening of long string bounds.
  *
- * `struct value` carries foreign types so: int, long, time in INT64; float in DOUBLE; timestamptz in
- * TIMESTAMP; binary, fixed, uuid and decimal (big-endian two's complement) in STRING, as raw bytes. */
+ * `struct value` carries foreign types so: int, long, time in INT64; float in DOUBLE; timestamptz
+ * in TIMESTAMP; binary, fixed, uuid and decimal (big-endian two's complement) in STRING, as raw
+ * bytes. */
 #ifndef QUARRY_FORMAT_ICEBERG_BOUND_H
 #define QUARRY_FORMAT_ICEBERG_BOUND_H
 

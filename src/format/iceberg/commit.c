@@ -94,8 +94,8 @@ static enum status name_manifest(struct committer *c, struct str bytes,
 {
     char uuid[UUID_TEXT_LEN + 1];
     uuid_format(iceberg_content_uuid(bytes), uuid);
-    char *path = arena_printf(c->arena, "%.*s/metadata/%s-m%u.avro",
-                              STR_ARG(c->edit->m.location), uuid, c->fresh_len);
+    char *path = arena_printf(c->arena, "%.*s/metadata/%s-m%u.avro", STR_ARG(c->edit->m.location),
+                              uuid, c->fresh_len);
     manifest->path = str_of(path);
     return path ? iceberg_add_file(c->edit, manifest->path, bytes, c->err) : no_memory(c);
 }
@@ -239,12 +239,12 @@ static enum status add_content(struct committer *c, bool is_deletes)
     for (uint32_t i = 0; i < commit->added_len; i++) {
         if ((commit->added[i].content != ICEBERG_DATA) != is_deletes)
             continue;
-        entries[len++] = (struct iceberg_entry){
-            .status = ICEBERG_ADDED,
-            .snapshot_id = c->snapshot.id,
-            .sequence_number = is_deletes ? -1 : commit->data_sequence_number,
-            .file_sequence_number = -1,
-            .file = commit->added[i]};
+        entries[len++] = (struct iceberg_entry){.status = ICEBERG_ADDED,
+                                                .snapshot_id = c->snapshot.id,
+                                                .sequence_number =
+                                                    is_deletes ? -1 : commit->data_sequence_number,
+                                                .file_sequence_number = -1,
+                                                .file = commit->added[i]};
         TRY(note_file(c, c->edit->m.default_spec_id, &c->added_count, &commit->added[i]));
     }
     for (; first < len; first += c->manifest_entries) {
@@ -260,8 +260,6 @@ enum { TIERS = 8, TIER_SHIFT = 4 };
 
 static int64_t live_files(const struct iceberg_manifest *manifest)
 {
-    if (manifest->added_files < 0 || manifest->existing_files < 0)
-        return INT32_MAX; /* not said: neither small nor empty */
     return manifest->added_files + manifest->existing_files;
 }
 
@@ -279,7 +277,8 @@ static int tier_of(const struct committer *c, const struct iceberg_manifest *man
 static bool same_class(const struct committer *c, const struct iceberg_manifest *a,
                        const struct iceberg_manifest *b)
 {
-    return a->spec_id == b->spec_id && a->is_deletes == b->is_deletes && tier_of(c, a) == tier_of(c, b);
+    return a->spec_id == b->spec_id && a->is_deletes == b->is_deletes &&
+           tier_of(c, a) == tier_of(c, b);
 }
 
 static bool can_rewrite(struct committer *c, int32_t spec_id)
@@ -339,6 +338,30 @@ static enum status merge(struct committer *c)
 
 /* --- the snapshot --- */
 
+/* Version 1 lists may not say what is in a manifest: version 2 must. */
+static enum status complete_counts(struct committer *c, struct iceberg_manifest *m)
+{
+    struct iceberg_entry *entries;
+    uint32_t len;
+    if (m->added_files >= 0 && m->existing_files >= 0 && m->deleted_files >= 0 &&
+        m->added_rows >= 0 && m->existing_rows >= 0 && m->deleted_rows >= 0)
+        return STATUS_OK;
+    TRY(load_entries(c, m, &entries, &len));
+    m->added_files = m->existing_files = m->deleted_files = 0;
+    m->added_rows = m->existing_rows = m->deleted_rows = 0;
+    for (uint32_t i = 0; i < len; i++) {
+        int64_t records = entries[i].file.records;
+        enum iceberg_status status = entries[i].status;
+        m->added_files += status == ICEBERG_ADDED;
+        m->existing_files += status == ICEBERG_EXISTING;
+        m->deleted_files += status == ICEBERG_DELETED;
+        m->added_rows += status == ICEBERG_ADDED ? records : 0;
+        m->existing_rows += status == ICEBERG_EXISTING ? records : 0;
+        m->deleted_rows += status == ICEBERG_DELETED ? records : 0;
+    }
+    return STATUS_OK;
+}
+
 static enum status load_parent(struct committer *c)
 {
     struct slice bytes;
@@ -347,9 +370,11 @@ static enum status load_parent(struct committer *c)
         return STATUS_OK;
     TRY(c->loader->load(c->loader->context, c->parent->manifest_list, c->arena, &bytes, c->err));
     TRY(iceberg_list_read(bytes, c->arena, &c->old, &c->old_len, c->err));
-    for (uint32_t i = 0; i < c->old_len; i++)
+    for (uint32_t i = 0; i < c->old_len; i++) {
+        TRY(complete_counts(c, &c->old[i]));
         if (live_files(&c->old[i]) == 0)
             c->old[i].path = STR_NONE;
+    }
     return STATUS_OK;
 }
 
@@ -427,15 +452,15 @@ enum status iceberg_edit_commit(struct iceberg_edit *edit, const struct iceberg_
                                 const struct iceberg_loader *loader,
                                 struct iceberg_commit_result *ret, struct error *err)
 {
-    struct committer c = {
-        .edit = edit,
-        .commit = commit,
-        .loader = loader,
-        .arena = edit->arena,
-        .manifest_entries =
-            commit->manifest_entries ? commit->manifest_entries : ICEBERG_MANIFEST_ENTRIES,
-        .merge_count = commit->merge_count ? commit->merge_count : ICEBERG_MERGE_COUNT,
-        .err = err};
+    struct committer c = {.edit = edit,
+                          .commit = commit,
+                          .loader = loader,
+                          .arena = edit->arena,
+                          .manifest_entries = commit->manifest_entries ? commit->manifest_entries
+                                                                       : ICEBERG_MANIFEST_ENTRIES,
+                          .merge_count =
+                              commit->merge_count ? commit->merge_count : ICEBERG_MERGE_COUNT,
+                          .err = err};
     *ret = (struct iceberg_commit_result){0};
     start_snapshot(&c);
     TRY(load_parent(&c));

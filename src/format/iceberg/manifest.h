@@ -1,9 +1,9 @@
 /* manifest.h: manifests (lists of data and delete files) and manifest lists, in Avro (table spec,
  * "Manifests", "Manifest Lists"; field ids as there).
  *
- * The readers accept what other engines write: fields are found by id, else by name; file formats in
- * any case; `partitions` null or absent; no content, sequence numbers (version 1) or summaries. What
- * is parsed lies in the caller's arena, bytes copied. -1 stands for an absent number.
+ * The readers accept what other engines write: fields are found by id, else by name; file formats
+ * in any case; `partitions` null or absent; no content, sequence numbers (version 1) or summaries.
+ * What is parsed lies in the caller's arena, bytes copied. -1 stands for an absent number.
  *
  * Partition values: see bound.h for how foreign types are carried. */
 #ifndef QUARRY_FORMAT_ICEBERG_MANIFEST_H
@@ -13,9 +13,9 @@
 #include "format/iceberg/metadata.h"
 
 enum {
-    ICEBERG_AVRO_MAX = 512 << 20,      /* bytes of a manifest or list */
+    ICEBERG_AVRO_MAX = 512 << 20,       /* bytes of a manifest or list */
     ICEBERG_LIST_ENTRIES_MAX = 1 << 20, /* manifests of a snapshot */
-    ICEBERG_ENTRIES_MAX = 4 << 20,     /* files of a manifest */
+    ICEBERG_ENTRIES_MAX = 4 << 20,      /* files of a manifest */
 };
 
 enum iceberg_content { ICEBERG_DATA, ICEBERG_POSITION_DELETES, ICEBERG_EQUALITY_DELETES };
@@ -45,9 +45,9 @@ struct iceberg_data_file {
     uint32_t split_offsets_len;
     int32_t *equality_ids; /* EQUALITY_DELETES: the columns compared */
     uint32_t equality_ids_len;
-    int32_t sort_order_id;             /* -1: none */
-    struct str referenced_data_file;   /* POSITION_DELETES of one file; data NULL: several */
-    struct str key_metadata;           /* of encryption; kept; data NULL: none */
+    int32_t sort_order_id;           /* -1: none */
+    struct str referenced_data_file; /* POSITION_DELETES of one file; data NULL: several */
+    struct str key_metadata;         /* of encryption; kept; data NULL: none */
 };
 
 struct iceberg_entry {

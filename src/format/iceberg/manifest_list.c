@@ -26,12 +26,6 @@ static void put_partitions(struct buf *out, const struct iceberg_manifest *m)
     avro_put_end(out);
 }
 
-/* Version 1 lists may lack counts; version 2 wants them: unknown ones are written as 0. */
-static int64_t known(int64_t count)
-{
-    return count < 0 ? 0 : count;
-}
-
 static void put_manifest(struct buf *out, const struct iceberg_manifest *m)
 {
     avro_put_bytes(out, m->path);
@@ -41,12 +35,12 @@ static void put_manifest(struct buf *out, const struct iceberg_manifest *m)
     avro_put_long(out, m->sequence_number);
     avro_put_long(out, m->min_sequence_number);
     avro_put_long(out, m->added_snapshot_id);
-    avro_put_long(out, known(m->added_files));
-    avro_put_long(out, known(m->existing_files));
-    avro_put_long(out, known(m->deleted_files));
-    avro_put_long(out, known(m->added_rows));
-    avro_put_long(out, known(m->existing_rows));
-    avro_put_long(out, known(m->deleted_rows));
+    avro_put_long(out, m->added_files);
+    avro_put_long(out, m->existing_files);
+    avro_put_long(out, m->deleted_files);
+    avro_put_long(out, m->added_rows);
+    avro_put_long(out, m->existing_rows);
+    avro_put_long(out, m->deleted_rows);
     put_partitions(out, m);
     put_optional(out, m->key_metadata);
 }
@@ -154,8 +148,8 @@ static enum status read_manifest(const struct avro_datum *record, struct arena *
     m->sequence_number = number_or(record, 515, "sequence_number", 0);
     m->min_sequence_number = number_or(record, 516, "min_sequence_number", 0);
     m->added_snapshot_id = number_or(record, 503, "added_snapshot_id", -1);
-    m->added_files =
-        number_or(record, 504, "added_files_count", number_or(record, 504, "added_data_files_count", -1));
+    m->added_files = number_or(record, 504, "added_files_count",
+                               number_or(record, 504, "added_data_files_count", -1));
     m->existing_files = number_or(record, 505, "existing_files_count",
                                   number_or(record, 505, "existing_data_files_count", -1));
     m->deleted_files = number_or(record, 506, "deleted_files_count",

@@ -106,7 +106,8 @@ static enum status read_typed_partition(struct reader *r, const struct avro_datu
         const struct avro_datum *datum = NULL;
         /* by id, else by name; an unnamed id never matches */
         for (const struct avro_datum *d = tuple ? tuple->first : NULL; d && !datum; d = d->next)
-            if (d->field->id == field->id || (d->field->id < 0 && str_eq(d->field->name, field->name)))
+            if (d->field->id == field->id ||
+                (d->field->id < 0 && str_eq(d->field->name, field->name)))
                 datum = d;
         enum type carrier;
         if (!iceberg_carrier(field->type.kind, &carrier))

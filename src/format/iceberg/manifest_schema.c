@@ -261,12 +261,12 @@ void iceberg_list_schema(struct buf *out)
         const char *name;
         int id;
         const char *type;
-    } fields[] = {{"manifest_path", 500, "string"},      {"manifest_length", 501, "long"},
-                  {"partition_spec_id", 502, "int"},     {"content", 517, "int"},
-                  {"sequence_number", 515, "long"},      {"min_sequence_number", 516, "long"},
-                  {"added_snapshot_id", 503, "long"},    {"added_files_count", 504, "int"},
-                  {"existing_files_count", 505, "int"},  {"deleted_files_count", 506, "int"},
-                  {"added_rows_count", 512, "long"},     {"existing_rows_count", 513, "long"},
+    } fields[] = {{"manifest_path", 500, "string"},     {"manifest_length", 501, "long"},
+                  {"partition_spec_id", 502, "int"},    {"content", 517, "int"},
+                  {"sequence_number", 515, "long"},     {"min_sequence_number", 516, "long"},
+                  {"added_snapshot_id", 503, "long"},   {"added_files_count", 504, "int"},
+                  {"existing_files_count", 505, "int"}, {"deleted_files_count", 506, "int"},
+                  {"added_rows_count", 512, "long"},    {"existing_rows_count", 513, "long"},
                   {"deleted_rows_count", 514, "long"}};
     struct json_writer w;
     json_writer_init(&w, out);

@@ -139,8 +139,7 @@ static void put_lists(struct buf *out, const struct iceberg_data_file *file)
 static enum status put_data_file(struct writer *w, const struct iceberg_data_file *file)
 {
     if ((file->content != ICEBERG_DATA) != w->head->is_deletes)
-        return error_set(w->err, STATUS_INVALID_ARGUMENT,
-                         "data and delete files in one manifest");
+        return error_set(w->err, STATUS_INVALID_ARGUMENT, "data and delete files in one manifest");
     avro_put_long(w->out, file->content);
     avro_put_bytes(w->out, file->path);
     avro_put_bytes(w->out, file->format);
@@ -236,8 +235,8 @@ static enum status summarise_field(const struct iceberg_field *field,
 }
 
 static enum status summarise(const struct iceberg_manifest_head *head,
-                             const struct iceberg_entry *entries, uint32_t len,
-                             struct arena *arena, struct iceberg_manifest *ret, struct error *err)
+                             const struct iceberg_entry *entries, uint32_t len, struct arena *arena,
+                             struct iceberg_manifest *ret, struct error *err)
 {
     const struct iceberg_partition_type *type = head->partition;
     ret->partitions_len = type->fields_len;

@@ -118,7 +118,8 @@ const struct iceberg_schema *iceberg_current_schema(const struct iceberg_metadat
 const struct iceberg_spec *iceberg_spec_find(const struct iceberg_metadata *m, int32_t id);
 const struct iceberg_snapshot *iceberg_snapshot_find(const struct iceberg_metadata *m, int64_t id);
 const struct iceberg_snapshot *iceberg_current_snapshot(const struct iceberg_metadata *m);
-/* The snapshot that was current at that time by the snapshot log: for AS OF; NULL before the first. */
+/* The snapshot that was current at that time by the snapshot log: for AS OF; NULL before the first.
+ */
 const struct iceberg_snapshot *iceberg_snapshot_as_of(const struct iceberg_metadata *m,
                                                       int64_t timestamp_ms);
 /* Value by key; data NULL when absent. */

@@ -50,12 +50,12 @@ static enum status read_schemas(struct reader *r)
     if (m->schemas_len == 0)
         TRY(iceberg_schema_parse(json_get(r->root, "schema"), r->arena,
                                  &m->schemas[m->schemas_len++], r->err));
-    TRY(iceberg_json_int32_or(r->root, "current-schema-id", m->schemas[0].id,
-                              &m->current_schema_id, r->err));
-    return iceberg_current_schema(m) ? STATUS_OK
-                                     : error_set(r->err, STATUS_CORRUPT,
-                                                 "the table's current schema %d does not exist",
-                                                 m->current_schema_id);
+    TRY(iceberg_json_int32_or(r->root, "current-schema-id", m->schemas[0].id, &m->current_schema_id,
+                              r->err));
+    return iceberg_current_schema(m)
+               ? STATUS_OK
+               : error_set(r->err, STATUS_CORRUPT, "the table's current schema %d does not exist",
+                           m->current_schema_id);
 }
 
 static enum status read_specs(struct reader *r)

@@ -214,10 +214,10 @@ static bool fields_equal(const struct iceberg_field *a, const struct iceberg_fie
 {
     for (uint32_t i = 0; i < len; i++) {
         const struct iceberg_type *x = &a[i].type, *y = &b[i].type;
-        if (a[i].id != b[i].id || a[i].required != b[i].required ||
-            !str_eq(a[i].name, b[i].name) || !str_eq(a[i].doc, b[i].doc) || x->kind != y->kind ||
-            x->precision != y->precision || x->scale != y->scale || x->length != y->length ||
-            !str_eq(x->text, y->text) || x->fields_len != y->fields_len)
+        if (a[i].id != b[i].id || a[i].required != b[i].required || !str_eq(a[i].name, b[i].name) ||
+            !str_eq(a[i].doc, b[i].doc) || x->kind != y->kind || x->precision != y->precision ||
+            x->scale != y->scale || x->length != y->length || !str_eq(x->text, y->text) ||
+            x->fields_len != y->fields_len)
             return false;
         if (!fields_equal(x->fields, y->fields, x->fields_len))
             return false;
@@ -228,8 +228,7 @@ static bool fields_equal(const struct iceberg_field *a, const struct iceberg_fie
 bool iceberg_schema_equal(const struct iceberg_schema *a, const struct iceberg_schema *b)
 {
     return a->fields_len == b->fields_len && a->identifier_ids_len == b->identifier_ids_len &&
-           (a->identifier_ids_len == 0 ||
-            memcmp(a->identifier_ids, b->identifier_ids,
-                   a->identifier_ids_len * sizeof(int32_t)) == 0) &&
+           (a->identifier_ids_len == 0 || memcmp(a->identifier_ids, b->identifier_ids,
+                                                 a->identifier_ids_len * sizeof(int32_t)) == 0) &&
            fields_equal(a->fields, b->fields, a->fields_len);
 }

@@ -41,10 +41,10 @@ struct iceberg_edit {
     int64_t old_updated_ms;
     struct iceberg_file *files;
     uint32_t files_len, files_cap;
-    struct str metadata_path;   /* after finish */
-    struct str *old_metadata;   /* after finish: files that fell out of the metadata log */
+    struct str metadata_path; /* after finish */
+    struct str *old_metadata; /* after finish: files that fell out of the metadata log */
     uint32_t old_metadata_len;
-    int64_t *expired;           /* after expire: ids of the snapshots dropped */
+    int64_t *expired; /* after expire: ids of the snapshots dropped */
     uint32_t expired_len;
 };
 
@@ -143,9 +143,9 @@ enum status iceberg_edit_commit(struct iceberg_edit *edit, const struct iceberg_
 /* Writes the metadata; `log_max` 0: ICEBERG_METADATA_LOG. */
 enum status iceberg_edit_finish(struct iceberg_edit *edit, uint32_t log_max, struct error *err);
 
-/* Files of the table that `before` reaches and `after` (the same table, snapshots expired) does not:
- * manifest lists, manifests, data and delete files. Reads the lists of both, the manifests that are
- * not shared, and, when these hold any files, all manifests of `after`. Sorted. */
+/* Files of the table that `before` reaches and `after` (the same table, snapshots expired) does
+ * not: manifest lists, manifests, data and delete files. Reads the lists of both, the manifests
+ * that are not shared, and, when these hold any files, all manifests of `after`. Sorted. */
 enum status iceberg_unreachable(const struct iceberg_metadata *before,
                                 const struct iceberg_metadata *after,
                                 const struct iceberg_loader *loader, struct arena *arena,

@@ -147,8 +147,8 @@ enum status iceberg_edit_spec(struct iceberg_edit *edit, const struct iceberg_sp
     }
     struct iceberg_spec *grown =
         iceberg_grown(edit->arena, m->specs, m->specs_len, sizeof *grown, err);
-    struct iceberg_partition_field *fields = iceberg_grown(
-        edit->arena, spec->fields, spec->fields_len, sizeof *spec->fields, err);
+    struct iceberg_partition_field *fields =
+        iceberg_grown(edit->arena, spec->fields, spec->fields_len, sizeof *spec->fields, err);
     if (!grown || !fields)
         return STATUS_NO_MEMORY;
     for (uint32_t i = 0; i < spec->fields_len; i++) {
@@ -312,8 +312,8 @@ static enum status push_metadata_log(struct iceberg_edit *edit, uint32_t log_max
         iceberg_grown(edit->arena, m->metadata_log, m->metadata_log_len, sizeof *grown, err);
     if (!grown)
         return STATUS_NO_MEMORY;
-    grown[m->metadata_log_len++] = (struct iceberg_log_entry){
-        .timestamp_ms = old_updated_ms, .metadata_file = edit->old_path};
+    grown[m->metadata_log_len++] =
+        (struct iceberg_log_entry){.timestamp_ms = old_updated_ms, .metadata_file = edit->old_path};
     uint32_t drop = m->metadata_log_len > log_max ? m->metadata_log_len - log_max : 0;
     edit->old_metadata = arena_array(edit->arena, drop + 1, sizeof(struct str));
     if (!edit->old_metadata)
@@ -330,8 +330,7 @@ static enum status name_metadata(struct iceberg_edit *edit, int64_t version, str
 {
     char name[ICEBERG_NAME_MAX];
     iceberg_metadata_name(version, json, name);
-    char *path =
-        arena_printf(edit->arena, "%.*s/metadata/%s", STR_ARG(edit->m.location), name);
+    char *path = arena_printf(edit->arena, "%.*s/metadata/%s", STR_ARG(edit->m.location), name);
     if (!path)
         return error_no_memory(err);
     edit->metadata_path = str_of(path);

@@ -10,8 +10,7 @@ void *iceberg_grown(struct arena *arena, const void *items, uint32_t len, size_t
 enum status iceberg_set_ref(struct iceberg_edit *edit, struct str name, bool is_tag,
                             int64_t snapshot_id, struct error *err);
 /* Snapshot log, current id and the branch main. */
-enum status iceberg_make_current(struct iceberg_edit *edit, int64_t snapshot_id,
-                                 struct error *err);
+enum status iceberg_make_current(struct iceberg_edit *edit, int64_t snapshot_id, struct error *err);
 /* Copies the bytes. */
 enum status iceberg_add_file(struct iceberg_edit *edit, struct str path, struct str bytes,
                              struct error *err);

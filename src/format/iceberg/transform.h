@@ -1,7 +1,7 @@
 /* transform.h: partition transforms (table spec, "Partition Transforms", Appendix B: bucket hash).
  *
- * Results are `struct value`: bucket, year, month and hour give INT64 (Iceberg int), day gives DATE,
- * identity and truncate the source's type, void always null. Null gives null. */
+ * Results are `struct value`: bucket, year, month and hour give INT64 (Iceberg int), day gives
+ * DATE, identity and truncate the source's type, void always null. Null gives null. */
 #ifndef QUARRY_FORMAT_ICEBERG_TRANSFORM_H
 #define QUARRY_FORMAT_ICEBERG_TRANSFORM_H
 

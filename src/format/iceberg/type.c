@@ -2,19 +2,25 @@
 #include "format/iceberg/type.h"
 
 static const char *const kind_names[] = {
-    [ICEBERG_BOOLEAN] = "boolean",     [ICEBERG_INT] = "int",
-    [ICEBERG_LONG] = "long",           [ICEBERG_FLOAT] = "float",
-    [ICEBERG_DOUBLE] = "double",       [ICEBERG_DATE] = "date",
-    [ICEBERG_TIME] = "time",           [ICEBERG_TIMESTAMP] = "timestamp",
-    [ICEBERG_TIMESTAMPTZ] = "timestamptz", [ICEBERG_STRING] = "string",
-    [ICEBERG_UUID] = "uuid",           [ICEBERG_BINARY] = "binary",
+    [ICEBERG_BOOLEAN] = "boolean",
+    [ICEBERG_INT] = "int",
+    [ICEBERG_LONG] = "long",
+    [ICEBERG_FLOAT] = "float",
+    [ICEBERG_DOUBLE] = "double",
+    [ICEBERG_DATE] = "date",
+    [ICEBERG_TIME] = "time",
+    [ICEBERG_TIMESTAMP] = "timestamp",
+    [ICEBERG_TIMESTAMPTZ] = "timestamptz",
+    [ICEBERG_STRING] = "string",
+    [ICEBERG_UUID] = "uuid",
+    [ICEBERG_BINARY] = "binary",
 };
 enum { KIND_NAMES = sizeof kind_names / sizeof *kind_names };
 
 static const enum iceberg_kind kind_of_type[TYPE_COUNT] = {
-    [TYPE_BOOL] = ICEBERG_BOOLEAN,   [TYPE_INT64] = ICEBERG_LONG,
-    [TYPE_DOUBLE] = ICEBERG_DOUBLE,  [TYPE_STRING] = ICEBERG_STRING,
-    [TYPE_JSON] = ICEBERG_STRING,    [TYPE_DATE] = ICEBERG_DATE,
+    [TYPE_BOOL] = ICEBERG_BOOLEAN,        [TYPE_INT64] = ICEBERG_LONG,
+    [TYPE_DOUBLE] = ICEBERG_DOUBLE,       [TYPE_STRING] = ICEBERG_STRING,
+    [TYPE_JSON] = ICEBERG_STRING,         [TYPE_DATE] = ICEBERG_DATE,
     [TYPE_TIMESTAMP] = ICEBERG_TIMESTAMP,
 };
 

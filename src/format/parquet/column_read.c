@@ -15,7 +15,7 @@ struct target {
 static enum status target_open(struct target *t, const struct parquet_reader *reader,
                                uint32_t column, struct column *into, struct error *err)
 {
-    enum type type = reader->leaves[column].field.type;
+    enum type type = reader->fields[column].type;
     *t = (struct target){.into = into, .column = into, .rows_before = into->rows};
     column_init(&t->narrow, type);
     if (into->type == type)
@@ -24,8 +24,7 @@ static enum status target_open(struct target *t, const struct parquet_reader *re
     if (type_can_widen(type, into->type))
         return STATUS_OK;
     return error_set(err, STATUS_SCHEMA, "Parquet column %.*s: %s does not become %s",
-                     STR_ARG(reader->leaves[column].field.name), type_name(type),
-                     type_name(into->type));
+                     STR_ARG(reader->fields[column].name), type_name(type), type_name(into->type));
 }
 
 static enum status target_finish(struct target *t, struct error *err)
@@ -134,14 +133,26 @@ static enum status reserve_some(struct column *into, uint64_t count, struct erro
     return pq_into_reserve(into, count < RESERVE_MAX ? (uint32_t)count : RESERVE_MAX, err);
 }
 
+static enum status read_flat(struct parquet_reader *reader, struct pq_place at, uint64_t first,
+                             uint64_t count, struct column *into, struct error *err)
+{
+    const struct pq_cached *dictionary = NULL;
+    TRY(pq_pages_find(reader, at, err));
+    TRY(pin_dictionary(reader, at, &dictionary, err));
+    enum status status = reserve_some(into, count, err);
+    if (status == STATUS_OK)
+        status = read_pages(reader, at, first, count, dictionary, into, err);
+    pq_unpin(dictionary);
+    return status;
+}
+
 enum status parquet_read_column(struct parquet_reader *reader, uint32_t group, uint32_t column,
                                 uint64_t first, uint64_t count, struct column *into,
                                 struct error *err)
 {
-    struct pq_place at = {group, column};
+    struct pq_place at;
     struct target target;
-    const struct pq_cached *dictionary = NULL;
-    TRY(pq_check_place(reader, at, err));
+    TRY(pq_check_place(reader, group, column, &at, err));
     uint64_t rows = reader->groups[group].rows;
     if (first > rows || count > rows - first)
         return error_set(err, STATUS_INVALID_ARGUMENT, "rows beyond the row group's %llu",
@@ -151,12 +162,9 @@ enum status parquet_read_column(struct parquet_reader *reader, uint32_t group, u
     TRY(target_open(&target, reader, column, into, err));
     if (count == 0)
         return STATUS_OK;
-    TRY(pq_pages_find(reader, at, err));
-    TRY(pin_dictionary(reader, at, &dictionary, err));
-    enum status status = reserve_some(target.column, count, err);
-    if (status == STATUS_OK)
-        status = read_pages(reader, at, first, count, dictionary, target.column, err);
-    pq_unpin(dictionary);
+    enum status status = reader->columns[column].flat
+                             ? read_flat(reader, at, first, count, target.column, err)
+                             : pq_nested_read(reader, group, column, first, count, into, err);
     return target_close(&target, status, err);
 }
 
@@ -225,8 +233,15 @@ static enum status read_all_rows(struct parquet_reader *reader, uint32_t column,
             return error_set(err, STATUS_INVALID_ARGUMENT,
                              "row %llu is beyond the file or not ascending",
                              (unsigned long long)rows[i]);
-        struct pq_place at = {group_of_row(reader, rows[i]), column};
-        TRY(read_rows_of_page(reader, at, rows + i, rows_len - i, into, &done, err));
+        uint32_t group = group_of_row(reader, rows[i]);
+        struct pq_place at = {group, reader->columns[column].leaf};
+        if (!reader->columns[column].flat) {
+            TRY(pq_nested_read(reader, group, column, rows[i] - reader->groups[group].first_row, 1,
+                               into, err));
+            done = 1;
+        } else {
+            TRY(read_rows_of_page(reader, at, rows + i, rows_len - i, into, &done, err));
+        }
         i += done;
     }
     return STATUS_OK;

@@ -5,6 +5,8 @@
 #include "format/parquet/reader_int.h"
 #include "format/parquet/thrift_int.h"
 
+enum { HEADER_SLACK = 64 };
+
 /* What ColumnMetaData and ColumnChunk say, before it is checked. */
 struct raw_chunk {
     int64_t type, codec, values, compressed;
@@ -14,6 +16,8 @@ struct raw_chunk {
     struct str min, max, old_min, old_max;
     bool has_meta, foreign_file, encrypted;
     bool dictionary_only, other_data; /* by encoding_stats */
+    bool stats_v2;
+    int64_t stats_encoding;
 };
 
 static void read_statistics(struct thrift_reader *r, struct raw_chunk *raw)
@@ -51,6 +55,8 @@ static void read_encoding_stat(struct thrift_reader *r, struct raw_chunk *raw)
     }
     if (count == 0 || (page != PQ_DATA_PAGE && page != PQ_DATA_PAGE_V2))
         return;
+    raw->stats_v2 = page == PQ_DATA_PAGE_V2;
+    raw->stats_encoding = encoding;
     if (encoding == PQ_RLE_DICTIONARY || encoding == PQ_PLAIN_DICTIONARY)
         raw->dictionary_only = true;
     else
@@ -103,7 +109,7 @@ static void read_meta(struct thrift_reader *r, struct raw_chunk *raw)
 
 static void read_chunk(struct thrift_reader *r, struct raw_chunk *raw)
 {
-    *raw = (struct raw_chunk){.nulls = -1, .type = -1, .codec = -1};
+    *raw = (struct raw_chunk){.nulls = -1, .type = -1, .codec = -1, .stats_encoding = -1};
     struct thrift_field f = {0};
     while (thrift_next_field(r, &f)) {
         switch (f.id) {
@@ -185,10 +191,16 @@ static enum status check_chunk(const struct parquet_reader *reader, const struct
                           STR_ARG(leaf->field.name));
     chunk->start = (uint64_t)start;
     chunk->end = raw->values ? (uint64_t)start + (uint64_t)raw->compressed : chunk->start;
+    /* Old writers did not count the header of the dictionary page. */
+    uint64_t behind = reader->data_end - chunk->end;
+    if (raw->values)
+        chunk->end += behind < HEADER_SLACK ? behind : HEADER_SLACK;
     chunk->values = (uint64_t)raw->values;
     chunk->codec = (enum pq_codec)raw->codec;
     chunk->nulls = raw->nulls;
     chunk->all_dictionary = raw->dictionary_only && !raw->other_data;
+    chunk->stats_v2 = raw->stats_v2;
+    chunk->stats_encoding = (int32_t)raw->stats_encoding;
     chunk->min = raw->min;
     chunk->max = raw->max;
     bool old_is_right = leaf->physical != PQ_BYTE_ARRAY && !leaf->is_unsigned;
@@ -239,7 +251,7 @@ static enum status read_group(struct parquet_reader *reader, struct thrift_reade
     for (uint32_t i = 0; i < reader->leaves_len; i++) {
         const struct pq_leaf *leaf = &reader->leaves[i];
         const struct pq_chunk *chunk = &group->chunks[i];
-        if (!leaf->refusal && chunk->values != group->rows)
+        if (leaf->flat && chunk->values != group->rows)
             return pq_corrupt(err, "column %.*s has %llu values in a row group of %llu rows",
                               STR_ARG(leaf->field.name), (unsigned long long)chunk->values,
                               (unsigned long long)group->rows);

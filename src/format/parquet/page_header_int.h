@@ -16,7 +16,8 @@ struct pq_header {
     uint32_t crc;
     uint32_t values; /* nulls included; entries of a dictionary */
     int32_t encoding;
-    int32_t level_encoding;
+    int32_t level_encoding; /* of definition levels */
+    int32_t repetition_encoding;
     uint32_t nulls, rows; /* V2 */
     uint32_t definition_len, repetition_len;
     bool is_compressed;

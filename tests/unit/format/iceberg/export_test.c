@@ -1,8 +1,8 @@
 /* export_test.c: an Iceberg table on disk for other readers. Writes into the folder
  * QUARRY_EXPORT_DIR a table with partitions, three appends, position deletes, an equality delete, a
  * column added and a compaction, and beside it expected.json: the rows as each snapshot has them
- * (tests/system/test_iceberg_readers.py reads the table with foreign readers). Without that variable
- * all happens in memory. It shows storage the order of writes, too. */
+ * (tests/system/test_iceberg_readers.py reads the table with foreign readers). Without that
+ * variable all happens in memory. It shows storage the order of writes, too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,9 +18,9 @@
 enum { FIELDS = 8, ROWS = 60, PARTS = 3, NEW_COLUMN = FIELDS };
 
 static const struct field fields[FIELDS + 1] = {
-    {{"id", 2}, TYPE_INT64, 1},   {{"flag", 4}, TYPE_BOOL, 2},
-    {{"real", 4}, TYPE_DOUBLE, 3}, {{"text", 4}, TYPE_STRING, 4},
-    {{"doc", 3}, TYPE_JSON, 5},   {{"day", 3}, TYPE_DATE, 6},
+    {{"id", 2}, TYPE_INT64, 1},         {{"flag", 4}, TYPE_BOOL, 2},
+    {{"real", 4}, TYPE_DOUBLE, 3},      {{"text", 4}, TYPE_STRING, 4},
+    {{"doc", 3}, TYPE_JSON, 5},         {{"day", 3}, TYPE_DATE, 6},
     {{"moment", 6}, TYPE_TIMESTAMP, 7}, {{"kind", 4}, TYPE_STRING, 8},
     {{"later", 5}, TYPE_INT64, 9}};
 
@@ -94,8 +94,9 @@ static struct str bound(struct world *w, enum type type, const struct value *val
     struct buf buf;
     buf_init(&buf, 1 << 16);
     static const enum iceberg_kind kinds[] = {
-        [TYPE_BOOL] = ICEBERG_BOOLEAN, [TYPE_INT64] = ICEBERG_LONG, [TYPE_DOUBLE] = ICEBERG_DOUBLE,
-        [TYPE_STRING] = ICEBERG_STRING, [TYPE_JSON] = ICEBERG_STRING, [TYPE_DATE] = ICEBERG_DATE,
+        [TYPE_BOOL] = ICEBERG_BOOLEAN,       [TYPE_INT64] = ICEBERG_LONG,
+        [TYPE_DOUBLE] = ICEBERG_DOUBLE,      [TYPE_STRING] = ICEBERG_STRING,
+        [TYPE_JSON] = ICEBERG_STRING,        [TYPE_DATE] = ICEBERG_DATE,
         [TYPE_TIMESTAMP] = ICEBERG_TIMESTAMP};
     if (type == TYPE_STRING && upper)
         assert_true(iceberg_bound_upper(value->bytes, ICEBERG_BOUND_CODE_POINTS, &buf));
@@ -115,12 +116,12 @@ static void fill_stats(struct world *w, const struct field *columns,
     file->columns_len = stats->columns_len;
     for (uint32_t i = 0; i < stats->columns_len; i++) {
         const struct parquet_column_stats *from = &stats->columns[i];
-        file->columns[i] = (struct iceberg_column_stats){
-            .field_id = columns[i].id,
-            .size = (int64_t)from->compressed_bytes,
-            .values = (int64_t)from->values,
-            .nulls = (int64_t)from->nulls,
-            .nans = columns[i].type == TYPE_DOUBLE ? 0 : -1};
+        file->columns[i] =
+            (struct iceberg_column_stats){.field_id = columns[i].id,
+                                          .size = (int64_t)from->compressed_bytes,
+                                          .values = (int64_t)from->values,
+                                          .nulls = (int64_t)from->nulls,
+                                          .nans = columns[i].type == TYPE_DOUBLE ? 0 : -1};
         if (!from->has_bounds)
             continue;
         file->columns[i].lower = bound(w, columns[i].type, &from->min, false);
@@ -230,9 +231,9 @@ static void finish(struct world *w, struct iceberg_edit *edit)
     (void)snprintf(hint, sizeof hint, "%s/metadata/version-hint.text", w->location);
     struct str name = iceberg_version_hint(w->metadata_path);
     write_file(w, str_of(arena_printf(&w->arena, "%s", hint)), (struct slice){name.data, name.len});
-    assert_int_equal(iceberg_metadata_parse(str_make(last->bytes.data, last->bytes.len), &w->arena,
-                                            &w->m, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        iceberg_metadata_parse(str_make(last->bytes.data, last->bytes.len), &w->arena, &w->m, NULL),
+        STATUS_OK);
 }
 
 static int64_t commit(struct world *w, struct iceberg_edit *edit, struct iceberg_commit *commit)
@@ -252,8 +253,8 @@ static int64_t commit(struct world *w, struct iceberg_edit *edit, struct iceberg
 
 static void begin(struct world *w, struct iceberg_edit *edit)
 {
-    assert_int_equal(iceberg_edit_begin(edit, &w->m, w->metadata_path,
-                                        w->m.last_updated_ms + 1000, &w->arena, NULL),
+    assert_int_equal(iceberg_edit_begin(edit, &w->m, w->metadata_path, w->m.last_updated_ms + 1000,
+                                        &w->arena, NULL),
                      STATUS_OK);
 }
 
@@ -297,8 +298,8 @@ static void append(struct world *w, int64_t first, int64_t last, const char *wha
 /* Rows 0 and 3 by position, rows with id 4 by equality. */
 static void delete_rows(struct world *w)
 {
-    static const struct field position_fields[] = {
-        {{"file_path", 9}, TYPE_STRING, 2147483546}, {{"pos", 3}, TYPE_INT64, 2147483545}};
+    static const struct field position_fields[] = {{{"file_path", 9}, TYPE_STRING, 2147483546},
+                                                   {{"pos", 3}, TYPE_INT64, 2147483545}};
     struct iceberg_data_file added[2];
     struct iceberg_edit edit;
     struct batch *positions = batch_new(), *equal = batch_new();
@@ -328,10 +329,8 @@ static void delete_rows(struct world *w)
     batch_unref(equal);
     w->alive[0] = w->alive[3] = w->alive[4] = false;
     begin(w, &edit);
-    struct iceberg_commit change = {.operation = ICEBERG_OVERWRITE,
-                                    .added = added,
-                                    .added_len = 2,
-                                    .data_sequence_number = -1};
+    struct iceberg_commit change = {
+        .operation = ICEBERG_OVERWRITE, .added = added, .added_len = 2, .data_sequence_number = -1};
     expect_snapshot(w, "delete", commit(w, &edit, &change));
 }
 
