@@ -1,7 +1,8 @@
-"""Files of other writers through Quarry's Parquet reader: the same values as DuckDB reads.
+"""Files of other writers through Quarry's Parquet reader: the same values as DuckDB reads; and files
+of Quarry's writer with all options on through foreign readers.
 
 The unit test program format/parquet/conformance_test reads the conformance set, and files that
-DuckDB writes here, and puts every row down as NDJSON.
+DuckDB writes here, and puts every row down as NDJSON; options_test writes files and their rows.
 """
 
 import json
@@ -9,11 +10,12 @@ import math
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
 
-from test_parquet_readers import EXPORT, ROOT, DuckDB
+from test_parquet_readers import EXPORT, READ_JS, ROOT, DuckDB
 
 PROGRAM = EXPORT.with_name("conformance_test")
 SHARED = pathlib.Path(os.environ.get("QUARRY_SHARED", ROOT.parent / "shared"))
@@ -41,10 +43,10 @@ def duckdb():
     engine.close()
 
 
-def export(folder, **environment):
-    if not PROGRAM.exists():
-        pytest.fail(f"{PROGRAM} is not built (target format_parquet_conformance_test)")
-    done = subprocess.run([str(PROGRAM)], capture_output=True, text=True, cwd=ROOT,
+def export(folder, program=PROGRAM, **environment):
+    if not program.exists():
+        pytest.fail(f"{program} is not built (target format_parquet_{program.name})")
+    done = subprocess.run([str(program)], capture_output=True, text=True, cwd=ROOT,
                           env=dict(os.environ, QUARRY_SHARED=str(SHARED),
                                    QUARRY_EXPORT_DIR=str(folder), **environment))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -174,3 +176,62 @@ def test_reads_what_duckdb_writes(duckdb, tmp_path, version, codec):
     for index, (ours, theirs) in enumerate(zip(got, expected)):
         ours["clock"] = ours["clock"].rstrip("0").rstrip(".") if "." in ours["clock"] else ours["clock"]
         assert close(plain(ours), plain(theirs)), f"row {index}: {ours} {theirs}"
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory):
+    folder = export(tmp_path_factory.mktemp("options"), PROGRAM.with_name("options_test"))
+    return folder, [json.loads(line) for line in (folder / "options.ndjson").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["options0", "options1"])
+def test_duckdb_reads_options(options, duckdb, name):
+    folder, rows = options
+    path = folder / f"{name}.parquet"
+    # days beyond the calendar's range are infinities for DuckDB: compared as numbers elsewhere
+    text = duckdb.text("SELECT to_json(list(t))::VARCHAR FROM (SELECT serial, epoch_us(moment) AS moment,"
+                       f" random, short, long, real, few FROM read_parquet('{path}')) t")
+    got = json.loads(text)
+    assert len(got) == len(rows)
+    for index, (ours, theirs) in enumerate(zip(rows, got)):
+        assert {key: value for key, value in ours.items() if key != "day"} == theirs, f"row {index}"
+    found = duckdb.text(f"SELECT string_agg(DISTINCT encodings, ' ') FROM parquet_metadata('{path}')")
+    for encoding in ["DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "RLE_DICTIONARY", "PLAIN"]:
+        assert encoding in found
+
+
+@pytest.mark.parametrize("name", ["options0", "options1"])
+def test_hyparquet_reads_options(options, name, tmp_path):
+    folder, rows = options
+    node = shutil.which("node")
+    if not node or not (ROOT / "node_modules/hyparquet").is_dir():
+        pytest.fail("node or node_modules/hyparquet is absent (npm ci --ignore-scripts)")
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    (tmp_path / "read.mjs").write_text(READ_JS)
+    done = subprocess.run([node, str(tmp_path / "read.mjs"), str(folder / f"{name}.parquet")],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    got = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(got) == len(rows)
+    for index, (ours, theirs) in enumerate(zip(rows, got)):
+        theirs = {key: int(next(iter(value.values()))) if isinstance(value, dict) else value
+                  for key, value in theirs.items()}
+        assert ours == theirs, f"row {index}"
+
+
+def test_duckdb_uses_our_bloom_filters(options, duckdb):
+    folder, rows = options
+    path = folder / "options0.parquet"
+    filters = duckdb.text("SELECT count(bloom_filter_offset) || '/' || count(*) FROM"
+                          f" parquet_metadata('{path}')")
+    assert filters == "16/16"
+    for column, absent in [("serial", "999999999999"), ("random", "12345"), ("long", "'no such text'"),
+                           ("few", "'kind 99'")]:
+        present = next(row[column] for row in rows if row[column] is not None)
+        probe = ("SELECT string_agg(bloom_filter_excludes::VARCHAR, ' ' ORDER BY row_group_id)"
+                 f" FROM parquet_bloom_probe('{path}', '{column}', %s)")
+        literal = f"'{present}'" if isinstance(present, str) else str(present)
+        assert duckdb.text(probe % literal).split()[0] == "false", column
+        assert duckdb.text(probe % absent) == "true true", column
+        count = duckdb.text(f"SELECT count(*)::VARCHAR FROM read_parquet('{path}') WHERE {column} = {literal}")
+        assert int(count) == sum(row[column] == present for row in rows)

@@ -24,6 +24,8 @@ static enum status read_pairs(struct reader *r, yyjson_val *object, struct icebe
     yyjson_val *key, *value;
     NEW_ARRAY(r, *ret, yyjson_obj_size(object));
     *ret_len = 0;
+    if (!yyjson_is_obj(object))
+        return STATUS_OK;
     yyjson_obj_foreach(object, i, max, key, value)
     {
         if (!yyjson_is_str(value))
@@ -194,10 +196,12 @@ static enum status read_refs(struct reader *r)
     size_t i, max;
     bool has_main = false;
     NEW_ARRAY(r, m->refs, yyjson_obj_size(refs) + 1);
-    yyjson_obj_foreach(refs, i, max, name, ref)
-    {
-        has_main |= str_is(json_str_of(name), "main");
-        TRY(read_ref(r, name, ref, &m->refs[m->refs_len++]));
+    if (yyjson_is_obj(refs)) {
+        yyjson_obj_foreach(refs, i, max, name, ref)
+        {
+            has_main |= str_is(json_str_of(name), "main");
+            TRY(read_ref(r, name, ref, &m->refs[m->refs_len++]));
+        }
     }
     if (!has_main && m->current_snapshot_id >= 0)
         m->refs[m->refs_len++] = (struct iceberg_ref){.name = STR("main"),

@@ -4,6 +4,8 @@
  * decoded copy stays in the cache, as the next call probably wants the rest of it. */
 #include "format/parquet/reader_int.h"
 
+enum { DIRECT_ROWS_MAX = 4 };
+
 /* Where the values go: `into` itself, or `narrow` first when `into` is of a wider type. */
 struct target {
     struct column *into;
@@ -193,6 +195,33 @@ static enum status append_row(const struct pq_cached *item, const struct pq_cach
     return column_append_from(into, &dictionary->column, item->codes[row]);
 }
 
+/* How many rows at the front of `rows` lie in a page that begins at `start` (of the file). */
+static uint32_t rows_in_page(const uint64_t *rows, uint32_t rows_len, uint64_t start,
+                             uint32_t count)
+{
+    uint32_t n = 0;
+    while (n < rows_len && rows[n] >= start && rows[n] - start < count)
+        n++;
+    return n;
+}
+
+/* A few rows of a page that is touched for the first time: they are taken out of it and nothing is
+ * kept. *ret_done false: the page has another form. */
+static enum status read_rows_directly(struct parquet_reader *reader, struct pq_place at,
+                                      uint32_t page, uint64_t start, const uint64_t *rows,
+                                      uint32_t n, struct column *into, bool *ret_done,
+                                      struct error *err)
+{
+    struct pq_loaded loaded;
+    pq_chunk_at(reader, at)->pages[page].touched = true;
+    TRY(pq_page_load(reader, at, page, &loaded, err));
+    *ret_done = true;
+    for (uint32_t i = 0; i < n && *ret_done; i++)
+        TRY(pq_decode_row(&reader->leaves[at.column], &loaded, (uint32_t)(rows[i] - start),
+                          reader->own, into, ret_done, err));
+    return STATUS_OK;
+}
+
 /* Rows at the front of `rows` that lie in the same page as the first one; *ret_done counts them. */
 static enum status read_rows_of_page(struct parquet_reader *reader, struct pq_place at,
                                      const uint64_t *rows, uint32_t rows_len, struct column *into,
@@ -203,23 +232,27 @@ static enum status read_rows_of_page(struct parquet_reader *reader, struct pq_pl
     const struct pq_cached *dictionary;
     struct pq_cached *item;
     TRY(pq_pages_find(reader, at, err));
-    TRY(pin_dictionary(reader, at, &dictionary, err));
     uint32_t page = pq_page_of_row(chunk, rows[0] - group->first_row);
-    uint64_t start = group->first_row + chunk->pages[page].first_row;
+    const struct pq_page_entry *entry = &chunk->pages[page];
+    uint64_t start = group->first_row + entry->first_row;
+    uint32_t n = rows_in_page(rows, rows_len, start, entry->rows);
+    *ret_done = n;
+    if (!chunk->dictionary_offset && !entry->cached && !entry->touched && n <= DIRECT_ROWS_MAX) {
+        bool done = false;
+        TRY(read_rows_directly(reader, at, page, start, rows, n, into, &done, err));
+        if (done)
+            return STATUS_OK;
+    }
+    TRY(pin_dictionary(reader, at, &dictionary, err));
     enum status status = pq_cached_page(reader, at, page, &item, err);
     if (status != STATUS_OK) {
         pq_unpin(dictionary);
         return status;
     }
-    uint32_t i = 0;
-    for (; i < rows_len && status == STATUS_OK; i++) {
-        if (rows[i] < start || rows[i] - start >= chunk->pages[page].rows)
-            break;
+    for (uint32_t i = 0; i < n && status == STATUS_OK; i++)
         status = append_row(item, dictionary, (uint32_t)(rows[i] - start), into);
-    }
     pq_unpin(item);
     pq_unpin(dictionary);
-    *ret_done = i;
     return status == STATUS_OK ? STATUS_OK : append_failed(status, err);
 }
 

@@ -13,6 +13,7 @@ struct raw_chunk {
     int64_t data_offset, dictionary_offset;
     int64_t offset_index, offset_index_len, column_index, column_index_len;
     int64_t nulls;
+    int64_t bloom_offset, bloom_len;
     struct str min, max, old_min, old_max;
     bool has_meta, foreign_file, encrypted;
     bool dictionary_only, other_data; /* by encoding_stats */
@@ -100,6 +101,13 @@ static void read_meta(struct thrift_reader *r, struct raw_chunk *raw)
             break;
         case 13:
             read_encoding_stats(r, &f, raw);
+            break;
+        case 14: /* one writer has used these two for something else */
+        case 15:
+            if (f.type == THRIFT_I64 || f.type == THRIFT_I32)
+                *(f.id == 14 ? &raw->bloom_offset : &raw->bloom_len) = thrift_read_int(r, &f);
+            else
+                thrift_skip(r, &f);
             break;
         default:
             thrift_skip(r, &f);
@@ -203,6 +211,11 @@ static enum status check_chunk(const struct parquet_reader *reader, const struct
     chunk->stats_encoding = (int32_t)raw->stats_encoding;
     chunk->min = raw->min;
     chunk->max = raw->max;
+    if (is_range(reader, raw->bloom_offset, raw->bloom_len > 0 ? raw->bloom_len : 1) &&
+        raw->bloom_len <= INT32_MAX) { /* else as if there were none */
+        chunk->bloom_offset = (uint64_t)raw->bloom_offset;
+        chunk->bloom_len = raw->bloom_len > 0 ? (uint32_t)raw->bloom_len : 0;
+    }
     bool old_is_right = leaf->physical != PQ_BYTE_ARRAY && !leaf->is_unsigned;
     if (!raw->min.data && !raw->max.data && old_is_right) {
         chunk->min = raw->old_min;
@@ -310,6 +323,24 @@ static enum status check_own(struct parquet_reader *reader, struct str value, st
     return STATUS_OK;
 }
 
+/* The CRCs of own bloom filters, 8 hex digits each. Without them no filter is used. */
+static void give_bloom_crcs(struct parquet_reader *reader, struct str value)
+{
+    for (uint32_t g = 0; g < reader->groups_len; g++) {
+        for (uint32_t c = 0; c < reader->leaves_len; c++) {
+            struct pq_chunk *chunk = &reader->groups[g].chunks[c];
+            uint64_t crc;
+            if (!chunk->bloom_offset)
+                continue;
+            if (value.len < 8 || !parse_hex(value.data, 8, &crc))
+                return;
+            chunk->bloom_crc = (uint32_t)crc;
+            chunk->bloom_has_crc = true;
+            value = str_make(value.data + 8, value.len - 8);
+        }
+    }
+}
+
 static enum status read_key_values(struct parquet_reader *reader, struct thrift_reader *r,
                                    const struct thrift_field *list, struct slice footer,
                                    struct error *err)
@@ -328,6 +359,8 @@ static enum status read_key_values(struct parquet_reader *reader, struct thrift_
         }
         if (!r->failed && str_is(key, PQ_CHECKSUM_KEY))
             TRY(check_own(reader, value, footer, err));
+        else if (!r->failed && str_is(key, PQ_BLOOMS_KEY) && reader->groups)
+            give_bloom_crcs(reader, value);
     }
     return STATUS_OK;
 }

@@ -23,7 +23,7 @@ struct pq_header {
     bool is_compressed;
 };
 
-/* Appends the header of a dictionary or V1 data page as the writer writes it. */
+/* Appends the header of a dictionary or data page as the writer writes it. */
 void pq_header_write(struct buf *out, const struct pq_header *header);
 
 #endif

@@ -146,6 +146,8 @@ static enum status split_v2(struct parquet_reader *reader, const struct pq_heade
 {
     const uint8_t *p = (const uint8_t *)plain.data + h->repetition_len;
     page->present = page->rows;
+    if (h->repetition_len && reader->own)
+        return pq_corrupt(err, "a flat page has repetition levels");
     if (leaf->optional)
         TRY(read_validity(reader, (struct slice){p, h->definition_len}, page, err));
     if (page->rows - page->present != h->nulls)

@@ -316,8 +316,6 @@ enum status pq_pages_find(struct parquet_reader *reader, struct pq_place at, str
         status = read_offset_index(reader, chunk, err);
     else if (chunk->values)
         status = walk_headers(reader, chunk, err);
-    if (status == STATUS_OK && chunk->column_index_len && chunk->offset_index_len)
-        status = read_column_index(reader, chunk, err);
     if (status != STATUS_OK) {
         free(chunk->pages);
         chunk->pages = NULL;
@@ -325,6 +323,17 @@ enum status pq_pages_find(struct parquet_reader *reader, struct pq_place at, str
         return status;
     }
     chunk->pages_known = true;
+    return STATUS_OK;
+}
+
+/* Only for those who ask: reading rows does without. */
+static enum status find_bounds(struct parquet_reader *reader, struct pq_chunk *chunk,
+                               struct error *err)
+{
+    if (chunk->bounds_known || !chunk->column_index_len || !chunk->offset_index_len)
+        return STATUS_OK;
+    TRY(read_column_index(reader, chunk, err));
+    chunk->bounds_known = true;
     return STATUS_OK;
 }
 
@@ -337,6 +346,7 @@ enum status parquet_pages(struct parquet_reader *reader, uint32_t group, uint32_
     if (!reader->columns[column].flat)
         return STATUS_OK;
     TRY(pq_pages_find(reader, at, err));
+    TRY(find_bounds(reader, pq_chunk_at(reader, at), err));
     *ret_pages = pq_chunk_at(reader, at)->pages_len;
     return STATUS_OK;
 }

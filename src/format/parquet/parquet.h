@@ -29,6 +29,12 @@ enum parquet_codec {
 bool parquet_codec_parse(struct str name, enum parquet_codec *ret);
 const char *parquet_codec_name(enum parquet_codec codec);
 
+struct parquet_sorting {
+    uint32_t field;
+    bool descending;
+    bool nulls_first;
+};
+
 struct parquet_write_options {
     enum parquet_codec codec;
     uint32_t row_group_rows; /* 0: 131072 */
@@ -36,6 +42,15 @@ struct parquet_write_options {
                               * one row is found in the same page number of each column; rounded
                               * up to a multiple of 8, at most row_group_rows */
     struct str created_by;   /* borrowed */
+    /* All of this is off when zero. Lists are borrowed during parquet_writer_open only. */
+    const uint32_t *bloom_fields; /* fields (by number) that get a bloom filter in each row group;
+                                   * not BOOL; about 1.2 to 2.4 bytes a distinct value */
+    uint32_t bloom_fields_len;
+    const struct parquet_sorting *sorting; /* how the caller has sorted the rows: only declared */
+    uint32_t sorting_len;
+    bool allow_delta; /* integers and strings may be delta encoded where that is clearly smaller;
+                       * every reader of format 2 knows it, old ones do not */
+    bool page_v2;     /* data pages V2: likewise */
 };
 
 /* Takes the next bytes of the file. */
@@ -136,6 +151,13 @@ enum status parquet_read_column(struct parquet_reader *reader, uint32_t group, u
 enum status parquet_read_rows(struct parquet_reader *reader, uint32_t column, const uint64_t *rows,
                               uint32_t rows_len, struct column *into, struct error *err);
 enum { PARQUET_CACHE_BYTES_MAX = 64 << 20 };
+
+/* False: the row group certainly has no such value in this column, by its bloom filter. True: there
+ * may be one, or there is no filter, or none that can be used (nested columns, types whose stored
+ * form is not the value, a filter that fails its checksum). The value has the column's type, or is
+ * an INT64 for a DOUBLE column. */
+bool parquet_bloom_check(struct parquet_reader *reader, uint32_t group, uint32_t column,
+                         const struct value *value);
 
 /* Pages of one column in one row group, for pruning inside of a row group. */
 struct parquet_page_info {

@@ -106,6 +106,7 @@ struct pq_page_entry {
     uint32_t size; /* header and data */
     uint32_t rows;
     struct pq_cached *cached;
+    bool touched; /* single rows of it were read once without keeping it */
 };
 
 /* Of ColumnIndex; bytes point into the file. */
@@ -128,11 +129,18 @@ struct pq_chunk {
     uint32_t offset_index_len, column_index_len;
     int64_t nulls; /* -1: unknown */
     struct str min, max;
+    uint64_t bloom_offset; /* 0: none */
+    uint32_t bloom_len;    /* header and bits; 0: unknown */
+    uint32_t bloom_crc;    /* own files */
+    bool bloom_has_crc;
+    const uint8_t *bloom_bits; /* once it is found good */
+    uint32_t bloom_size;
     /* made on first use */
     struct pq_page_entry *pages;
     struct pq_page_bounds *bounds; /* NULL: no column index */
     uint32_t pages_len;
     bool pages_known;
+    bool bounds_known;
     bool dictionary_pinned; /* handed out by parquet_chunk_dictionary */
     struct pq_cached *dictionary;
 };
@@ -242,6 +250,10 @@ enum status pq_lz4_hadoop(struct codec_context *context, struct slice in, uint8_
 /* decode_plain.c: appends all rows of a page that is not dictionary encoded. */
 enum status pq_decode_plain(const struct pq_leaf *leaf, const struct pq_loaded *page, bool exact,
                             struct column *into, struct error *err);
+/* decode_row.c: appends one row of a page that is not dictionary encoded; *ret_done false: the page
+ * must be decoded as a whole. */
+enum status pq_decode_row(const struct pq_leaf *leaf, const struct pq_loaded *page, uint32_t row,
+                          bool exact, struct column *into, bool *ret_done, struct error *err);
 /* decode_text.c: the same for forms whose values become text. */
 enum status pq_decode_text(const struct pq_leaf *leaf, const struct pq_loaded *page, bool exact,
                            struct column *into, struct error *err);

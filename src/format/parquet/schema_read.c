@@ -71,7 +71,7 @@ static void classify(struct pq_node *node)
     struct pq_node *inner = node->children_len == 1 ? &node->children[0] : NULL;
     if (!is_annotated(node->logical) || !inner || inner->repetition != PQ_REPEATED)
         return;
-    const struct pq_node *key = inner->children;
+    const struct pq_node *key = inner->children_len ? inner->children : NULL;
     if (node->logical == PQ_LOGICAL_MAP && key && inner->children_len <= 2 &&
         key->kind == PQ_NODE_LEAF && key->repetition != PQ_REPEATED) {
         node->kind = inner->children_len == 2 ? PQ_NODE_MAP : PQ_NODE_LIST;

@@ -102,6 +102,7 @@ enum pq_page_type { PQ_DATA_PAGE, PQ_INDEX_PAGE, PQ_DICTIONARY_PAGE, PQ_DATA_PAG
 
 #define PQ_MAGIC        "PAR1"
 #define PQ_CHECKSUM_KEY "quarry.checksum"
+#define PQ_BLOOMS_KEY   "quarry.blooms" /* see bloom_int.h */
 
 enum {
     PQ_MAGIC_LEN = 4,

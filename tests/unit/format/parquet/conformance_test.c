@@ -216,8 +216,8 @@ static void test_given(void **state)
 {
     (void)state;
     const char *folder = getenv("QUARRY_PARQUET_DIR");
-    if (!folder)
-        skip();
+    if (!folder) /* nothing given */
+        return;
     assert_true(run_folder(folder, false) > 0);
 }
 
