@@ -22,28 +22,30 @@ static void locate(struct str text, size_t offset, struct error *err)
     err->column = (int64_t)(offset - line_start) + 1;
 }
 
-/* Refuses nesting before the parser builds it; strings are skipped. A malformed text may be misread
- * here, which only means that the parser gets to refuse it. */
+bool json_next_outside(struct str text, size_t *at, char *ret)
+{
+    if (*at >= text.len)
+        return false;
+    *ret = text.data[(*at)++];
+    if (*ret != '"')
+        return true;
+    while (*at < text.len && text.data[*at] != '"')
+        *at += text.data[*at] == '\\' ? 2 : 1;
+    *at = *at < text.len ? *at + 1 : text.len;
+    return true;
+}
+
+/* Refuses nesting before the parser builds it. */
 static bool too_deep(struct str text, size_t *ret_offset)
 {
     int depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > JSON_DEPTH_MAX) {
-                *ret_offset = i;
-                return true;
-            }
-        } else if (c == '}' || c == ']') {
+    char c;
+    for (size_t at = 0; json_next_outside(text, &at, &c);) {
+        if (c == '}' || c == ']')
             depth--;
+        else if ((c == '{' || c == '[') && ++depth > JSON_DEPTH_MAX) {
+            *ret_offset = at - 1;
+            return true;
         }
     }
     return false;

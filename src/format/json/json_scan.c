@@ -6,6 +6,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "base/json.h"
 #include "base/utf8.h"
 
 enum status json_scan_fail(const struct json_scan *s, struct error *err, const char *expected)
@@ -311,20 +312,10 @@ static enum status nest_after(struct nest *nest, struct json_scan *s, struct err
 
 static bool has_space(struct str text)
 {
-    bool in_string = false;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+    char c;
+    for (size_t at = 0; json_next_outside(text, &at, &c);)
+        if (c == ' ' || c == '\n' || c == '\r' || c == '\t')
             return true;
-        }
-    }
     return false;
 }
 

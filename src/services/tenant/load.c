@@ -109,21 +109,12 @@ static size_t cut_items(struct str text, bool started)
 {
     size_t cut = 0;
     int depth = started ? 1 : 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
+    char c;
+    for (size_t at = 0; json_next_outside(text, &at, &c);) {
+        if (c == '{' || c == '[')
             depth++;
-        } else if ((c == '}' || c == ']') && --depth == 1) {
-            cut = i + 1;
-        }
+        else if ((c == '}' || c == ']') && --depth == 1)
+            cut = at;
     }
     return cut;
 }
