@@ -9,8 +9,8 @@ static void human_time(enum iceberg_transform_kind kind, int64_t value, struct b
         buf_printf(out, "%04lld", (long long)value + 1970);
     } else if (kind == ICEBERG_MONTH) {
         int64_t year = value / 12 - (value % 12 < 0);
-        buf_printf(out, "%04lld-%02lld", (long long)year + 1970,
-                   (long long)(value - year * 12 + 1));
+        int64_t month = value - year * 12 + 1;
+        buf_printf(out, "%04lld-%02lld", (long long)year + 1970, (long long)month);
     } else {
         int64_t days = value / 24 - (value % 24 < 0);
         size_t len = date_format((int32_t)days, text);
