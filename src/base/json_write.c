@@ -90,17 +90,35 @@ static void append_escape(struct buf *buf, unsigned char c, char escape)
     }
 }
 
+/* Bytes before the first that needs an escape: a quote, a backslash or a control character. Eight
+ * at a time, by Mycroft's test for a byte below n ("Determine if a word has a byte less than n",
+ * Bit Twiddling Hacks). */
+static size_t plain_prefix(const char *data, size_t len)
+{
+    const uint64_t ones = ~UINT64_C(0) / 255, highs = ones * 0x80;
+    size_t i = 0;
+    for (uint64_t word; len - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, data + i, sizeof word);
+        uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+        uint64_t found = ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
+                         ((backslash - ones) & ~backslash);
+        if (found & highs)
+            break;
+    }
+    while (i < len && !escape_of((unsigned char)data[i]))
+        i++;
+    return i;
+}
+
 /* A stretch of valid UTF-8. */
 static void append_escaped(struct buf *buf, const char *data, size_t len)
 {
     size_t start = 0;
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = plain_prefix(data, len); i < len;
+         i += 1 + plain_prefix(data + i + 1, len - i - 1)) {
         unsigned char c = (unsigned char)data[i];
-        char escape = escape_of(c);
-        if (!escape)
-            continue;
         buf_append(buf, data + start, i - start);
-        append_escape(buf, c, escape);
+        append_escape(buf, c, escape_of(c));
         start = i + 1;
     }
     buf_append(buf, data + start, len - start);

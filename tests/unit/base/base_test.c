@@ -154,6 +154,30 @@ static void test_json_write(void **state)
     buf_release(&buf);
 }
 
+/* Every byte value at every place of a word-wise scan: the escaped text reads back as it was. */
+static void test_json_strings_round_trip(void **state)
+{
+    (void)state;
+    struct buf buf;
+    struct json_writer w;
+    buf_init(&buf, 4096);
+    for (int c = 0; c < 0x80; c++) {
+        for (size_t place = 0; place < 19; place++) {
+            char text[19];
+            yyjson_doc *doc;
+            memset(text, place % 2 ? 'x' : '\x7f', sizeof text);
+            text[place] = (char)c;
+            buf_clear(&buf);
+            json_writer_init(&w, &buf);
+            json_string(&w, str_make(text, sizeof text));
+            assert_int_equal(json_parse(buf_str(&buf), &doc, NULL), STATUS_OK);
+            assert_true(str_eq(json_str_of(yyjson_doc_get_root(doc)), str_make(text, 19)));
+            yyjson_doc_free(doc);
+        }
+    }
+    buf_release(&buf);
+}
+
 static void test_json_parse_says_where(void **state)
 {
     (void)state;
@@ -182,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_uuid),
         cmocka_unit_test(test_json_write),
+        cmocka_unit_test(test_json_strings_round_trip),
         cmocka_unit_test(test_json_parse_says_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
