@@ -219,6 +219,27 @@ def test_hyparquet_reads_options(options, name, tmp_path):
         assert ours == theirs, f"row {index}"
 
 
+SORTING_JS = """
+import { readFileSync } from 'fs'
+import { parquetMetadata } from 'hyparquet'
+const bytes = readFileSync(process.argv[2])
+const meta = parquetMetadata(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+console.log(JSON.stringify(meta.row_groups.map((group) => group.sorting_columns)))
+"""
+
+
+def test_hyparquet_sees_the_sorting(options, tmp_path):
+    folder, _ = options
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    (tmp_path / "read.mjs").write_text(SORTING_JS)
+    done = subprocess.run(["node", str(tmp_path / "read.mjs"), str(folder / "options0.parquet")],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = [{"column_idx": 0, "descending": False, "nulls_first": False},
+                {"column_idx": 7, "descending": True, "nulls_first": True}]
+    assert json.loads(done.stdout) == [expected, expected]
+
+
 def test_duckdb_uses_our_bloom_filters(options, duckdb):
     folder, rows = options
     path = folder / "options0.parquet"

@@ -46,7 +46,7 @@ static enum status read_deltas(struct parquet_reader *reader, const struct pq_lo
 static enum status expand_ints(struct parquet_reader *reader, const struct pq_leaf *leaf,
                                struct pq_loaded *page, struct error *err)
 {
-    const uint8_t *end = NULL;
+    const uint8_t *end = page->values;
     TRY(read_deltas(reader, page, 1, &end, err));
     size_t width = leaf->physical == PQ_INT32 ? 4 : 8;
     TRY(room(reader, page->present * width, err));
@@ -65,7 +65,7 @@ static enum status expand_ints(struct parquet_reader *reader, const struct pq_le
 static enum status expand_lengths(struct parquet_reader *reader, const struct pq_leaf *leaf,
                                   struct pq_loaded *page, struct error *err)
 {
-    const uint8_t *from = NULL;
+    const uint8_t *from = page->values;
     const uint8_t *end = page->values + page->values_len;
     TRY(read_deltas(reader, page, 1, &from, err));
     const uint64_t *lengths = (const uint64_t *)(const void *)reader->deltas.data;
@@ -116,7 +116,7 @@ static bool measure_strings(const struct pq_leaf *leaf, const uint64_t *prefixes
 static enum status expand_strings(struct parquet_reader *reader, const struct pq_leaf *leaf,
                                   struct pq_loaded *page, struct error *err)
 {
-    const uint8_t *from = NULL;
+    const uint8_t *from = page->values;
     const uint8_t *end = page->values + page->values_len;
     bool fixed = leaf->physical == PQ_FIXED_LEN_BYTE_ARRAY;
     TRY(read_deltas(reader, page, 2, &from, err));
