@@ -142,26 +142,68 @@ static enum status want_segment(struct wanted *wanted, const struct segment_meta
     return STATUS_OK;
 }
 
-static enum status want_all(struct wanted *wanted, const struct snapshot *snapshot,
-                            struct error *err)
+static size_t count_files(const struct snapshot *snapshot)
 {
-    char path[SYS_PATH_MAX], name[64];
-    size_t count = snapshot->id_files_len + 2;
+    size_t count = 0;
     for (uint32_t i = 0; i < snapshot->segments_len; i++)
         count += 1 + segment_meta(snapshot->segments[i])->indexes_len;
+    return count;
+}
+
+static enum status want_snapshot(struct wanted *wanted, uint64_t id,
+                                 const struct snapshot *snapshot, struct error *err)
+{
+    char path[SYS_PATH_MAX], name[64];
+    snapshot_name(id, name);
+    TRY(sys_path(path, err, "metadata/%s", name));
+    wanted->hashes[wanted->len++] = path_hash(path);
+    for (uint32_t i = 0; snapshot && i < snapshot->segments_len; i++)
+        TRY(want_segment(wanted, segment_meta(snapshot->segments[i]), err));
+    return STATUS_OK;
+}
+
+/* Of older snapshots' segments, those that no newer one has. */
+static enum status want_old(struct wanted *wanted, const struct source *source, struct error *err)
+{
+    const struct history *history = &source->history;
+    const struct snapshot *newer = source->snapshot;
+    for (uint32_t i = history->len; i-- > 0;) {
+        const struct snapshot *snapshot = history->entries[i].snapshot;
+        TRY(want_snapshot(wanted, history->entries[i].id, NULL, err));
+        for (uint32_t k = 0; snapshot && k < snapshot->segments_len; k++) {
+            const struct segment_meta *meta = segment_meta(snapshot->segments[k]);
+            if (!snapshot_find(newer, meta->id))
+                TRY(want_segment(wanted, meta, err));
+        }
+        newer = snapshot ? snapshot : newer;
+    }
+    return STATUS_OK;
+}
+
+static enum status want_all(struct wanted *wanted, const struct source *source, struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    const struct snapshot *snapshot = source->snapshot, *newer = snapshot;
+    const struct history *history = &source->history;
+    size_t count = snapshot->id_files_len + 2 + history->len + count_files(snapshot);
+    for (uint32_t i = history->len; i-- > 0;) {
+        const struct snapshot *old = history->entries[i].snapshot;
+        for (uint32_t k = 0; old && k < old->segments_len; k++) {
+            const struct segment_meta *meta = segment_meta(old->segments[k]);
+            count += snapshot_find(newer, meta->id) ? 0 : 1 + meta->indexes_len;
+        }
+        newer = old ? old : newer;
+    }
     wanted->hashes = malloc(count * sizeof *wanted->hashes);
     if (!wanted->hashes)
         return error_no_memory(err);
     wanted->hashes[wanted->len++] = path_hash("metadata/CURRENT");
-    snapshot_name(snapshot->id, name);
-    TRY(sys_path(path, err, "metadata/%s", name));
-    wanted->hashes[wanted->len++] = path_hash(path);
+    TRY(want_snapshot(wanted, snapshot->id, snapshot, err));
     for (uint32_t i = 0; i < snapshot->id_files_len; i++) {
         TRY(sys_path(path, err, "metadata/%s", snapshot->id_files[i].name.data));
         wanted->hashes[wanted->len++] = path_hash(path);
     }
-    for (uint32_t i = 0; i < snapshot->segments_len; i++)
-        TRY(want_segment(wanted, segment_meta(snapshot->segments[i]), err));
+    TRY(want_old(wanted, source, err));
     qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
     return STATUS_OK;
 }
@@ -212,8 +254,10 @@ static enum status remove_orphans(struct source *source, struct error *err)
 {
     static const char *const places[] = {"data", "index", "metadata"};
     struct wanted wanted = {0};
-    enum status status = want_all(&wanted, source->snapshot, err);
-    for (size_t i = 0; i < sizeof places / sizeof *places && status == STATUS_OK; i++)
+    enum status status = want_all(&wanted, source, err);
+    /* A kept snapshot that cannot be read may name any file: then only metadata is swept. */
+    for (size_t i = history_is_damaged(&source->history) ? 2 : 0;
+         i < sizeof places / sizeof *places && status == STATUS_OK; i++)
         status = sweep(source, &wanted, places[i], 0, err);
     free(wanted.hashes);
     return status;
