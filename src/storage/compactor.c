@@ -4,8 +4,8 @@
  * The thread sleeps until a job is queued, a commit or the closing of a view has marked a source
  * (upkeep_due), or the interval is over; then, in this order: queued jobs, marked sources (files
  * that nobody holds any more are removed; with auto_compaction small files are joined), and once
- * an interval all sources (also expiry by age). One merge at a time: more would only compete for
- * the disk. Lock order: compactor.lock is a leaf. */
+ * an interval all sources (also expiry by age, and orphan files). One merge at a time: more would
+ * only compete for the disk. Lock order: compactor.lock is a leaf. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -196,7 +196,8 @@ static void compact_by_itself(struct compactor *compactor, struct source *source
 static void upkeep(struct compactor *compactor, struct source *source, bool expire)
 {
     if (expire) {
-        (void)source_expire(source, NULL); /* tried again at the next commit */
+        (void)source_expire(source, NULL); /* here and below: tried again in an interval */
+        (void)source_remove_orphans(source, ORPHAN_AGE_US, NULL);
     } else if (atomic_load(&source->history.doomed_len)) {
         pthread_mutex_lock(&source->flush_lock);
         history_collect(source);

@@ -116,6 +116,7 @@ static enum status load_sources(struct store *store, struct error *err)
 struct wanted {
     uint64_t *hashes;
     uint32_t len;
+    int64_t older_than_us; /* others stay: they may be on their way to a snapshot */
 };
 
 static uint64_t path_hash(const char *path)
@@ -216,6 +217,18 @@ static bool is_wanted(const struct wanted *wanted, const char *path)
 
 enum { SWEEP_DEPTH_MAX = SOURCE_COLUMNS_LISTED_MAX + 2 };
 
+static enum status remove_file(struct sys *sys, const char *path, int64_t older_than_us,
+                               struct error *err)
+{
+    struct sys_stat stat;
+    if (older_than_us != INT64_MAX) {
+        TRY(sys_stat(sys, path, &stat, err));
+        if (stat.modified_us >= older_than_us)
+            return STATUS_OK;
+    }
+    return sys_unlink(sys, path, err);
+}
+
 /* Removes what is not wanted below source/<below>, and the directories that are then empty. */
 static enum status sweep(struct source *source, const struct wanted *wanted, const char *below,
                          int depth, struct error *err)
@@ -233,7 +246,7 @@ static enum status sweep(struct source *source, const struct wanted *wanted, con
             continue;
         status = sys_path(path, err, "%s/%s", source->dir, inner);
         if (status == STATUS_OK)
-            status = sys_unlink(sys, path, err);
+            status = remove_file(sys, path, wanted->older_than_us, err);
     }
     names_release(&files);
     if (status != STATUS_OK)
@@ -250,16 +263,47 @@ static enum status sweep(struct source *source, const struct wanted *wanted, con
     return status;
 }
 
-static enum status remove_orphans(struct source *source, struct error *err)
+/* Files of segments that views still hold. */
+static enum status want_doomed(struct wanted *wanted, const struct history *history,
+                               struct error *err)
+{
+    size_t count = wanted->len;
+    for (uint32_t i = 0; i < history->doomed_len; i++)
+        count += 1 + segment_meta(history->doomed[i])->indexes_len;
+    uint64_t *grown = realloc(wanted->hashes, count * sizeof *grown);
+    if (!grown)
+        return error_no_memory(err);
+    wanted->hashes = grown;
+    for (uint32_t i = 0; i < history->doomed_len; i++)
+        TRY(want_segment(wanted, segment_meta(history->doomed[i]), err));
+    qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
+    return STATUS_OK;
+}
+
+static enum status remove_orphans(struct source *source, int64_t older_than_us, struct error *err)
 {
     static const char *const places[] = {"data", "index", "metadata"};
-    struct wanted wanted = {0};
+    struct wanted wanted = {.older_than_us = older_than_us};
     enum status status = want_all(&wanted, source, err);
+    if (status == STATUS_OK && source->history.doomed_len)
+        status = want_doomed(&wanted, &source->history, err);
     /* A kept snapshot that cannot be read may name any file: then only metadata is swept. */
     for (size_t i = history_is_damaged(&source->history) ? 2 : 0;
          i < sizeof places / sizeof *places && status == STATUS_OK; i++)
         status = sweep(source, &wanted, places[i], 0, err);
     free(wanted.hashes);
+    return status;
+}
+
+enum status source_remove_orphans(struct source *source, int64_t min_age_us, struct error *err)
+{
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&source->flush_lock);
+    /* After a failed swap of CURRENT the disk may name what we do not; and an empty source has
+     * nothing that could be an orphan but what is being written. */
+    if (!source->removed && !source->history.unsure && source->snapshot->id)
+        status = remove_orphans(source, sys_now_us(source->store->sys) - min_age_us, err);
+    pthread_mutex_unlock(&source->flush_lock);
     return status;
 }
 
@@ -358,7 +402,7 @@ enum status store_recover(struct store *store, struct error *err)
 {
     TRY(load_sources(store, err));
     for (uint32_t i = 0; i < store->sources_len && !store->options.read_only; i++)
-        TRY(remove_orphans(store->sources[i], err));
+        TRY(remove_orphans(store->sources[i], INT64_MAX, err));
     TRY(open_wal(store, err));
     return store_release_wal(store, err);
 }

@@ -175,6 +175,10 @@ void store_memory_give(struct store *store, uint64_t bytes);
 /* --- recover.c --- */
 
 enum status store_recover(struct store *store, struct error *err);
+/* Removes files below the source's directory that no kept snapshot names and no view holds and that
+ * have not been written to for `min_age_us`: leftovers of failed removals. */
+#define ORPHAN_AGE_US (INT64_C(24) * 3600 * 1000000)
+enum status source_remove_orphans(struct source *source, int64_t min_age_us, struct error *err);
 
 /* --- history.c --- */
 

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "base/buf.h"
+#include "storage/store_int.h"
 
 static struct store *open_store(const char *dir, int64_t retention_us)
 {
@@ -660,6 +661,47 @@ static void test_damaged_history(void **state)
     fixture_remove(dir);
 }
 
+static void put_file(const char *dir, const char *name)
+{
+    char path[SYS_PATH_MAX];
+    assert_ok(sys_path(path, &test_err, "%s/sources/o/%s", dir, name));
+    assert_ok(sys_replace_file(sys_posix(), path, (struct slice){"x", 1}, &test_err));
+}
+
+/* Files that nobody names go when they are old enough; those of views and snapshots stay. */
+static void test_orphans(void **state)
+{
+    char dir[256];
+    struct view view;
+    (void)state;
+    fixture_dir(dir);
+    struct store *store = open_store(dir, nothing_kept);
+    struct source *source = plain_source(store, "o");
+    for (int i = 0; i < 2; i++) {
+        fixture_write(source, i * 10, 10);
+        flush(source);
+    }
+    assert_ok(view_open(source, &view, &test_err));
+    compact(source);
+    put_file(dir, "data/00000099.parquet");
+    put_file(dir, "index/00000099.1.hash");
+    put_file(dir, "metadata/00000001.snapshot.json");
+    assert_ok(source_remove_orphans(source, ORPHAN_AGE_US, &test_err));
+    assert_int_equal(files_in(dir, "o", "data"), 4); /* too young */
+    assert_ok(source_remove_orphans(source, -1000000, &test_err));
+    assert_int_equal(files_in(dir, "o", "data"), 3);
+    assert_int_equal(files_in(dir, "o", "index"), 6);
+    assert_int_equal(files_in(dir, "o", "metadata"), 2);
+    struct column ids;
+    fixture_read(&view, "id", &ids);
+    column_release(&ids);
+    view_close(&view);
+    fixture_check(source, 20);
+    source_unref(source);
+    store_close(store, false);
+    fixture_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -669,7 +711,7 @@ int main(void)
         cmocka_unit_test(test_budget),          cmocka_unit_test(test_view_keeps),
         cmocka_unit_test(test_as_of),           cmocka_unit_test(test_tags),
         cmocka_unit_test(test_rollback),        cmocka_unit_test(test_abandoned),
-        cmocka_unit_test(test_damaged_history),
+        cmocka_unit_test(test_damaged_history), cmocka_unit_test(test_orphans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
