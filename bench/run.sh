@@ -41,7 +41,8 @@ note() {
 family() {
     local child
     echo "$1"
-    for child in $(pgrep -P "$1"); do
+    # shellcheck disable=SC2013
+    for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
         family "$child"
     done
 }

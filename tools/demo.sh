@@ -98,7 +98,8 @@ commas() {
 family() {
     local child
     echo "$1"
-    for child in $(pgrep -P "$1"); do
+    # shellcheck disable=SC2013
+    for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
         family "$child"
     done
 }

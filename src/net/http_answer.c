@@ -74,6 +74,8 @@ static void respond_with(struct http_request *r, int status, struct str type, ch
         MHD_create_response_from_buffer(len, body, MHD_RESPMEM_PERSISTENT);
     if (response) {
         add_headers(r, response, type);
+        r->early_type = arena_str(&r->arena, type);
+        r->early_body = str_make(body, len);
         atomic_fetch_add_explicit(&r->server->bytes_out, len, memory_order_relaxed);
     }
     give_answer(r, status, response, false);

@@ -30,6 +30,7 @@ enum {
     HTTP_POOL_BYTES = 64 * 1024,
     /* So much of an unwanted body is read and thrown away before the connection is cut. */
     HTTP_DISCARD_MAX = 4 * 1024 * 1024,
+    HTTP_EARLY_MAX = 64 * 1024, /* body of an answer in the middle of a request's body */
     HTTP_CLIENT_TEXT_MAX = 64,
     HTTP_SWEEP_MS = 100,
     HTTP_LINGER_MAX = 256,
@@ -106,8 +107,9 @@ struct http_request {
     bool streaming; /* the answer goes through `out` */
     bool out_ended, out_aborted;
     int answer_status;
-    struct MHD_Response *response; /* I/O thread's once answer is set */
-    char *taken_body;              /* from http_respond_take */
+    struct MHD_Response *response;     /* I/O thread's once answer is set */
+    char *taken_body;                  /* from http_respond_take */
+    struct str early_body, early_type; /* the answer, should it have to go past MHD */
 };
 
 struct http_header_out {
@@ -195,7 +197,7 @@ ssize_t http_io_read_answer(void *cls, uint64_t position, char *data, size_t cap
 void http_connection_notify(void *cls, struct MHD_Connection *connection, void **context,
                             enum MHD_ConnectionNotificationCode code);
 struct http_connection *http_connection_of(struct MHD_Connection *connection);
-void *http_sweep_run(void *server);
+void *http_sweep_run(void *argument);
 /* Wakes every handler that waits and makes every client's connection end. */
 void http_connections_shut(struct http_server *server);
 void http_linger_release(struct http_server *server);

@@ -10,8 +10,10 @@
  *
  * A handler that answers without having read sends its answer at once, even before "100 Continue".
  * A handler that answers in the middle of a body has to wait for the body's end, since MHD takes an
- * answer only before or after it; the rest is thrown away, at most HTTP_DISCARD_MAX bytes of it. */
+ * answer only before or after it; the rest is thrown away, at most HTTP_DISCARD_MAX bytes of it:
+ * then the answer is written past MHD (answer_past). */
 #include <stdlib.h>
+#include <sys/uio.h>
 
 #include "net/http_int.h"
 
@@ -86,13 +88,18 @@ static enum MHD_Result send_answer(struct http_request *r, struct MHD_Connection
     return MHD_queue_response(connection, (unsigned)r->answer_status, r->response);
 }
 
-static enum MHD_Result refuse_body(struct http_request *r, struct MHD_Connection *connection)
+static void body_refused(const struct http_request *r, struct error *ret)
 {
-    struct error fault = ERROR_INIT;
-    error_set(&fault, r->body_fault,
+    error_set(ret, r->body_fault,
               r->body_fault == STATUS_TOO_LARGE ? "the body is larger than %llu bytes"
                                                 : "no memory for a body of up to %llu bytes",
               (unsigned long long)r->body_max);
+}
+
+static enum MHD_Result refuse_body(struct http_request *r, struct MHD_Connection *connection)
+{
+    struct error fault = ERROR_INIT;
+    body_refused(r, &fault);
     return send_fault(r, connection, &fault, true);
 }
 
@@ -218,11 +225,59 @@ static void buffer_body(struct http_request *r, const char *data, size_t len)
     r->body_len += len;
 }
 
+static const char *early_head(struct http_request *r, struct arena *arena, int status,
+                              struct str type, size_t len)
+{
+    const char *head = arena_printf(arena, "HTTP/1.1 %d %s\r\nConnection: close\r\n", status,
+                                    MHD_get_reason_phrase_for((unsigned)status));
+    for (const struct http_header_out *h = r->headers_out; h && head; h = h->next)
+        head = arena_printf(arena, "%s%s: %s\r\n", head, h->name, h->value);
+    return head ? arena_printf(arena, "%sContent-Type: %.*s\r\nContent-Length: %zu\r\n\r\n", head,
+                               STR_ARG(type), len)
+                : NULL;
+}
+
+/* MHD takes no answer in the middle of a body. When too much of it is left to wait for its end, the
+ * answer is written past MHD, and the connection closed softly. Best effort: nothing else is under
+ * way, so an answer of this size fits the socket's buffer. */
+static void answer_past(struct http_request *r)
+{
+    struct http_connection *c = http_connection_of(r->connection);
+    struct str body = r->early_body, type = r->early_type;
+    int status = r->answer_status;
+    struct arena arena;
+    struct error fault = ERROR_INIT;
+    arena_init(&arena, 1 << 20);
+    if (r->answer == HTTP_ANSWER_NONE) {
+        body_refused(r, &fault);
+        status = status_info(fault.status)->http;
+        http_fault_text(r->server, &arena, &fault, &body, &type);
+    }
+    const char *head = body.len <= HTTP_EARLY_MAX && !c->tls && !r->streaming
+                           ? early_head(r, &arena, status, type, body.len)
+                           : NULL;
+    struct iovec parts[] = {{(void *)(uintptr_t)head, head ? strlen(head) : 0},
+                            {(void *)(uintptr_t)body.data, body.len}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    if (head && sendmsg(r->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        c->linger = true;
+    arena_release(&arena);
+}
+
 static enum MHD_Result discard(struct http_request *r, size_t *size)
 {
-    r->discarded += *size;
-    *size = 0;
-    return r->discarded > HTTP_DISCARD_MAX ? MHD_NO : MHD_YES;
+    if (r->discarded + *size <= HTTP_DISCARD_MAX) {
+        r->discarded += *size;
+        *size = 0;
+        return MHD_YES;
+    }
+    if (r->queued && r->answer == HTTP_ANSWER_NONE) { /* the handler is about to answer */
+        suspend(r);
+        return MHD_YES;
+    }
+    if (r->answer != HTTP_ANSWER_CUT)
+        answer_past(r);
+    return MHD_NO;
 }
 
 static enum MHD_Result stream_body(struct http_request *r, const char *data, size_t *size)

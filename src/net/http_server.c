@@ -231,22 +231,22 @@ void http_server_stop(struct http_server *server, uint32_t grace_ms)
     server_free(server);
 }
 
-void http_server_get_stats(const struct http_server *given, struct http_server_stats *ret)
+void http_server_get_stats(const struct http_server *server, struct http_server_stats *ret)
 {
-    struct http_server *server = (struct http_server *)(uintptr_t)given;
-    pthread_mutex_lock(&server->queue.mutex);
-    uint64_t queued = server->queue.length;
-    pthread_mutex_unlock(&server->queue.mutex);
-    pthread_mutex_lock(&server->connections_mutex);
-    uint64_t connections = server->connection_count;
-    pthread_mutex_unlock(&server->connections_mutex);
+    struct http_server *own = (struct http_server *)(uintptr_t)server;
+    pthread_mutex_lock(&own->queue.mutex);
+    uint64_t queued = own->queue.length;
+    pthread_mutex_unlock(&own->queue.mutex);
+    pthread_mutex_lock(&own->connections_mutex);
+    uint64_t connections = own->connection_count;
+    pthread_mutex_unlock(&own->connections_mutex);
     *ret = (struct http_server_stats){
-        .requests = atomic_load(&server->requests),
-        .refused = atomic_load(&server->refused),
-        .active = atomic_load(&server->active),
+        .requests = atomic_load(&own->requests),
+        .refused = atomic_load(&own->refused),
+        .active = atomic_load(&own->active),
         .queued = queued,
         .connections = connections,
-        .bytes_in = atomic_load(&server->bytes_in),
-        .bytes_out = atomic_load(&server->bytes_out),
+        .bytes_in = atomic_load(&own->bytes_in),
+        .bytes_out = atomic_load(&own->bytes_out),
     };
 }

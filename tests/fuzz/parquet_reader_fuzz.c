@@ -1,5 +1,6 @@
 /* parquet_reader_fuzz.c: any bytes through every call of the Parquet reader: no crash, no leak, no
- * column with rows that were not asked for. The corpus has small files of our own writer. */
+ * column with rows that were not asked for. The corpus has small files of our own writer (also with
+ * delta encodings, V2 pages and bloom filters) and nested ones of DuckDB's. */
 #include <stdlib.h>
 
 #include "format/parquet/parquet.h"
@@ -32,6 +33,9 @@ static void read_chunk(struct parquet_reader *reader, uint32_t group, uint32_t c
     if (count > 2 &&
         parquet_read_column(reader, group, c, 1, count - 2, &column, NULL) == STATUS_OK)
         check_rows(&column, count - 2);
+    column_truncate(&column, 0); /* back: nested columns start the group again */
+    if (count && parquet_read_column(reader, group, c, 0, 1, &column, NULL) == STATUS_OK)
+        check_rows(&column, 1);
     column_release(&column);
     struct value min, max;
     uint64_t nulls;
@@ -51,6 +55,16 @@ static void read_chunk(struct parquet_reader *reader, uint32_t group, uint32_t c
         for (uint64_t i = 0; i < n; i++)
             if (codes[i] != PARQUET_CODE_NULL && codes[i] >= dictionary->rows)
                 abort();
+}
+
+static void ask_bloom(struct parquet_reader *reader, uint32_t group, uint32_t c, enum type type)
+{
+    struct value value = {.type = type, .int64 = 7};
+    if (type_is_bytes(type))
+        value.bytes = STR("Hello");
+    else if (type == TYPE_BOOL)
+        value.boolean = true;
+    (void)parquet_bloom_check(reader, group, c, &value);
 }
 
 static void read_points(struct parquet_reader *reader, uint32_t c, enum type type)
@@ -75,8 +89,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct field *fields = parquet_reader_fields(reader, &len);
     uint32_t groups = parquet_reader_row_groups(reader);
     for (uint32_t c = 0; c < len && c < COLUMNS_MAX; c++) {
-        for (uint32_t g = 0; g < groups && g < GROUPS_MAX; g++)
+        for (uint32_t g = 0; g < groups && g < GROUPS_MAX; g++) {
             read_chunk(reader, g, c, fields[c].type);
+            ask_bloom(reader, g, c, fields[c].type);
+        }
         read_points(reader, c, fields[c].type);
     }
     parquet_reader_free(reader);

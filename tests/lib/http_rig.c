@@ -294,7 +294,8 @@ int http_rig_receive_head(int fd, struct http_rig_answer *ret)
             ret->status = atoi(ret->head + 9);
             return ret->status;
         }
-        strncat(ret->head, line, sizeof ret->head - strlen(ret->head) - 1);
+        size_t used = strlen(ret->head);
+        snprintf(ret->head + used, sizeof ret->head - used, "%s", line);
     }
     return 0;
 }

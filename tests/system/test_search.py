@@ -138,7 +138,7 @@ def make_row(rng, number):
 
 def random_literal(rng, field):
     pools = {"b": [True, False], "s": TEXTS, "u": TEXTS, "d": DATES + TIMES, "t": DATES + TIMES,
-             "id": [0, 5, 17, 99, 10**6],
+             "id": [0, 5, 17, 99, 250, 300, 444, 599, 10**6],
              "j": [True, False, 1, 2, 2.5, 2**63, "1", "a", "true"],
              "o.k": [0, 1, 2.0, "a", True], "o.n.m": [0, 3, 3.0, 6.5], "o.k.1": ["x", 1],
              "nowhere": [1, "a", True]}
@@ -157,9 +157,9 @@ def random_condition(rng, field):
     if field in TEXT_FIELDS:
         ops += ["like", "regex"]
     condition = {}
-    for op in rng.sample(ops, rng.choice([1, 1, 1, 2, 3])):
+    for op in rng.sample(ops, rng.choice([1, 1, 1, 1, 2, 3])):
         if op in ("in", "in_list", "not_in"):
-            literal = [random_literal(rng, field) for _ in range(rng.randint(0, 4))]
+            literal = [random_literal(rng, field) for _ in range(rng.randint(0, 6))]
             if rng.random() < 0.1:
                 literal.append(None)
         elif op == "null":
@@ -234,7 +234,7 @@ def test_random_filters(client, same_rows, seed):
     sources, rows = same_rows
     rng = random.Random(seed)
     for _ in range(32):
-        fields = rng.sample(FIELDS, rng.choice([1, 1, 2, 3]))
+        fields = rng.sample(FIELDS, rng.choice([1, 1, 1, 2, 3]))
         check_filter(client, sources, rows,
                      {field: random_condition(rng, field) for field in fields})
 

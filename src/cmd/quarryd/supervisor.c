@@ -10,7 +10,7 @@
 #include "sys/process.h"
 
 enum { ARGUMENTS_MAX = 256 };
-static const int64_t backoff_first_us = 1000000, backoff_max_us = 30000000;
+static const int64_t backoff_first_us = 100000, backoff_max_us = 30000000;
 static const int64_t backoff_reset_us = 60000000;
 
 struct supervisor {

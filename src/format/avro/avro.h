@@ -96,10 +96,10 @@ struct avro_field {
 
 struct avro_type {
     enum avro_kind kind;
-    struct str name;               /* FIXED, ENUM, RECORD */
-    struct str logical;            /* "logicalType" or empty */
-    uint32_t size;                 /* FIXED: bytes; ENUM: number of symbols */
-    struct avro_field *fields;     /* RECORD; UNION: branches, ARRAY and MAP: one, of the items */
+    struct str name;           /* FIXED, ENUM, RECORD */
+    struct str logical;        /* "logicalType" or empty */
+    uint32_t size;             /* FIXED: bytes; ENUM: number of symbols */
+    struct avro_field *fields; /* RECORD; UNION: branches, ARRAY and MAP: one, of the items */
     uint32_t fields_len;
 };
 

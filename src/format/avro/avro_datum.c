@@ -106,8 +106,7 @@ static enum status decode_number(struct decoder *d, struct avro_datum *datum)
 {
     if (!avro_get_long(d->in, &datum->integer))
         return bad(d, "a number");
-    if (datum->type->kind == AVRO_INT &&
-        (datum->integer < INT32_MIN || datum->integer > INT32_MAX))
+    if (datum->type->kind == AVRO_INT && (datum->integer < INT32_MIN || datum->integer > INT32_MAX))
         return bad(d, "an int beyond 32 bits");
     if (datum->type->kind == AVRO_ENUM &&
         (datum->integer < 0 || datum->integer >= datum->type->size))

@@ -155,7 +155,7 @@ static size_t unescape_one(const char **p, const char *end, char *out)
     static const char from[] = "\"\\/bfnrt";
     static const char to[] = "\"\\/\b\f\n\r\t";
     char c = (*p)[1];
-    uint32_t code, low;
+    uint32_t code = 0, low = 0; /* the text was checked, so hex4 sets them */
     if (c != 'u') {
         *out = to[strchr(from, c) - from];
         *p += 2;

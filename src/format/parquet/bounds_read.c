@@ -60,7 +60,7 @@ static bool fixed_bound(const struct pq_leaf *leaf, struct str bytes, struct val
 static bool bound(const struct pq_leaf *leaf, struct str bytes, struct value *ret)
 {
     *ret = (struct value){.type = leaf->field.type};
-    if (!bytes.data || leaf->refusal || leaf->field.type == TYPE_JSON)
+    if (!bytes.data || leaf->refusal || leaf->form || leaf->field.type == TYPE_JSON)
         return false;
     if (leaf->physical != PQ_BYTE_ARRAY)
         return fixed_bound(leaf, bytes, ret);
@@ -78,8 +78,10 @@ static bool both(const struct pq_leaf *leaf, struct str min, struct str max, str
 bool parquet_reader_bounds(const struct parquet_reader *reader, uint32_t group, uint32_t column,
                            struct value *ret_min, struct value *ret_max, uint64_t *ret_nulls)
 {
-    if (group >= reader->groups_len || column >= reader->leaves_len)
+    if (group >= reader->groups_len || column >= reader->columns_len ||
+        !reader->columns[column].flat)
         return false;
+    column = reader->columns[column].leaf;
     const struct pq_chunk *chunk = &reader->groups[group].chunks[column];
     if (chunk->nulls < 0 || (uint64_t)chunk->nulls > chunk->values)
         return false;
@@ -90,6 +92,7 @@ bool parquet_reader_bounds(const struct parquet_reader *reader, uint32_t group, 
 void parquet_page(const struct parquet_reader *reader, uint32_t group, uint32_t column,
                   uint32_t page, struct parquet_page_info *ret)
 {
+    column = reader->columns[column].leaf;
     const struct pq_chunk *chunk = &reader->groups[group].chunks[column];
     const struct pq_page_entry *entry = &chunk->pages[page];
     *ret = (struct parquet_page_info){

@@ -121,8 +121,7 @@ static enum status store_strs(struct chunk_builder *chunk, const struct str *str
     return STATUS_OK;
 }
 
-/* From dictionary to PLAIN: the codes so far become values. */
-static enum status give_up_dict(struct chunk_builder *chunk)
+enum status chunk_give_up_dict(struct chunk_builder *chunk)
 {
     chunk->use_dict = false;
     chunk->dict_rest = DICT_REST_GROUPS + 1;
@@ -172,7 +171,7 @@ static enum status store_dict(struct chunk_builder *chunk, struct pq_segment *se
         TRY(dict_encode_keys(&chunk->dict, segment->keys, segment->count, codes, &done));
     if (done == segment->count && dict_helps(chunk))
         return STATUS_OK;
-    TRY(give_up_dict(chunk));
+    TRY(chunk_give_up_dict(chunk));
     return store_plain(chunk, segment);
 }
 

@@ -1,50 +1,56 @@
 /* chunk_write.c: the pages of one full column chunk.
  *
  * Dictionary page (PLAIN values), then data pages V1: definition levels (length, RLE), then either
- * codes (bit width, RLE/bit-packed hybrid) or PLAIN values; all of it compressed as one block.
- * Every page header has the CRC-32 of the page's bytes as stored. A page under a codec is always
- * compressed, as V1 has no flag for the other case. */
+ * codes (bit width, RLE/bit-packed hybrid) or values, PLAIN or delta encoded; all of it compressed
+ * as one block. V2: the levels have no length and stay as they are. Every page header has the
+ * CRC-32 of the page's bytes as stored. A page under a codec is always compressed, as V1 has no
+ * flag for the other case.
+ *
+ * One encoding a chunk. Delta encodings only when the caller allows them: integers when they halve
+ * the bytes, strings when the lengths' deltas save an eighth. */
 #include "format/parquet/page_header_int.h"
 #include "format/parquet/rle_int.h"
 #include "format/parquet/writer_int.h"
 
-static enum status compress_page(struct parquet_writer *writer, struct error *err)
+/* Compresses writer->page from byte `skip` on. */
+static enum status compress_page(struct parquet_writer *writer, size_t skip, struct error *err)
 {
     enum codec codec = (enum codec)writer->options.codec;
     if (writer->page.len > CODEC_BLOCK_MAX)
         return error_set(err, STATUS_RESOURCE_LIMIT,
                          "a Parquet page of %zu bytes is over the limit", writer->page.len);
-    size_t bound = codec_bound(codec, writer->page.len);
+    struct slice plain = {writer->page.data + skip, writer->page.len - skip};
+    size_t bound = codec_bound(codec, plain.len);
     buf_clear(&writer->packed);
     if (!buf_reserve(&writer->packed, bound + 1))
         return buf_check(&writer->packed, "a Parquet page", err);
-    struct slice plain = {writer->page.data, writer->page.len};
     return codec_compress(&writer->codec, codec, plain, writer->packed.data, bound,
                           &writer->packed.len, err);
 }
 
-/* Compresses writer->page and appends it with its header to writer->out. */
-static enum status put_page(struct parquet_writer *writer, enum pq_page_type type, uint32_t count,
-                            bool dictionary, struct chunk_record *record, struct error *err)
+/* Compresses writer->page (but for the levels of V2) and appends it with its header to
+ * writer->out. The header says what is in it. */
+static enum status put_page(struct parquet_writer *writer, struct pq_header head,
+                            struct chunk_record *record, struct error *err)
 {
     TRY(buf_check(&writer->page, "a Parquet page", err));
-    const struct buf *stored = &writer->page;
-    if (writer->options.codec != PARQUET_NONE) {
-        TRY(compress_page(writer, err));
-        stored = &writer->packed;
+    size_t skip = head.definition_len;
+    struct slice stored = {writer->page.data + skip, writer->page.len - skip};
+    head.is_compressed = writer->options.codec != PARQUET_NONE;
+    if (head.is_compressed) {
+        TRY(compress_page(writer, skip, err));
+        stored = (struct slice){writer->packed.data, writer->packed.len};
     }
     size_t start = writer->out.len;
-    struct pq_header head = {.type = type,
-                             .uncompressed = (uint32_t)writer->page.len,
-                             .compressed = (uint32_t)stored->len,
-                             .crc = pq_crc32(0, stored->data, stored->len),
-                             .values = count,
-                             .encoding = dictionary ? PQ_RLE_DICTIONARY : PQ_PLAIN};
+    head.uncompressed = (uint32_t)writer->page.len;
+    head.compressed = (uint32_t)(skip + stored.len);
+    head.crc = pq_crc32(pq_crc32(0, writer->page.data, skip), stored.data, stored.len);
     pq_header_write(&writer->out, &head);
     size_t header = writer->out.len - start;
-    buf_append(&writer->out, stored->data, stored->len);
-    record->uncompressed += header + writer->page.len;
-    record->compressed += header + stored->len;
+    buf_append(&writer->out, writer->page.data, skip);
+    buf_append(&writer->out, stored.data, stored.len);
+    record->uncompressed += header + head.uncompressed;
+    record->compressed += header + head.compressed;
     return buf_check(&writer->out, "a Parquet column chunk", err);
 }
 
@@ -90,51 +96,160 @@ static enum status put_dictionary(struct parquet_writer *writer, const struct ch
             buf_append_str(&writer->page, s);
         }
     }
-    return put_page(writer, PQ_DICTIONARY_PAGE, dict->len, false, record, err);
+    struct pq_header head = {.type = PQ_DICTIONARY_PAGE, .values = dict->len, .encoding = PQ_PLAIN};
+    return put_page(writer, head, record, err);
 }
 
+/* V1 has the levels' length before them. */
 static void put_levels(struct buf *out, const struct chunk_builder *chunk,
-                       const struct pq_page *page, uint32_t first_row)
+                       const struct pq_page *page, uint32_t first_row, bool v2)
 {
     size_t at = out->len;
-    buf_append_u32(out, 0);
+    if (!v2)
+        buf_append_u32(out, 0);
     bool mixed = page->nulls && page->nulls < page->rows;
     rle_encode_bits(out, mixed ? chunk->validity + first_row / 8 : NULL, page->rows,
                     page->nulls == 0);
-    if (out->failed)
+    if (out->failed || v2)
         return;
     uint32_t len = (uint32_t)(out->len - at - 4);
     memcpy(out->data + at, &len, 4);
 }
 
-static void put_values(struct buf *out, const struct chunk_builder *chunk, bool dictionary,
-                       uint32_t first, size_t first_byte, const struct pq_page *page)
+static void put_codes(struct buf *out, const struct chunk_builder *chunk, uint32_t first,
+                      uint32_t count)
+{
+    unsigned width = pq_bit_width(chunk->dict.len - 1);
+    width = width ? width : 1; /* some readers do not like 0 */
+    buf_append_char(out, (char)width);
+    rle_encode(out, chunk->codes + first, count, width);
+}
+
+/* The lengths of PLAIN strings, delta encoded. */
+static void put_lengths(struct buf *out, const char *p, uint32_t count, uint64_t *lengths)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t len;
+        memcpy(&len, p, sizeof len);
+        lengths[i] = len;
+        p += 4 + len;
+    }
+    delta_encode(out, lengths, count, true);
+}
+
+/* DELTA_LENGTH_BYTE_ARRAY: lengths, then all bytes. `lengths` has room for `count`. */
+static void put_delta_strs(struct buf *out, const char *p, uint32_t count, uint64_t *lengths)
+{
+    put_lengths(out, p, count, lengths);
+    for (uint32_t i = 0; i < count; i++) {
+        buf_append(out, p + 4, (size_t)lengths[i]);
+        p += 4 + lengths[i];
+    }
+}
+
+static void put_plain(struct buf *out, const struct chunk_builder *chunk, uint32_t first,
+                      size_t first_byte, const struct pq_page *page)
 {
     uint32_t count = page->dense_end - first;
-    if (dictionary) {
-        unsigned width = pq_bit_width(chunk->dict.len - 1);
-        width = width ? width : 1; /* some readers do not like 0 */
-        buf_append_char(out, (char)width);
-        rle_encode(out, chunk->codes + first, count, width);
-    } else if (count == 0) {
+    if (count == 0)
         return;
-    } else if (type_is_bytes(chunk->type)) {
+    if (type_is_bytes(chunk->type))
         buf_append(out, chunk->plain.data + first_byte, page->bytes_end - first_byte);
-    } else if (chunk->type == TYPE_BOOL) {
+    else if (chunk->type == TYPE_BOOL)
         put_bools(out, chunk->keys + first, count);
-    } else {
+    else
         put_keys(out, chunk->type, chunk->keys + first, count);
+}
+
+static void put_values(struct parquet_writer *writer, const struct chunk_builder *chunk,
+                       enum pq_encoding encoding, uint32_t first, size_t first_byte,
+                       const struct pq_page *page)
+{
+    struct buf *out = &writer->page;
+    uint32_t count = page->dense_end - first;
+    if (encoding == PQ_RLE_DICTIONARY)
+        put_codes(out, chunk, first, count);
+    else if (encoding == PQ_DELTA_BINARY_PACKED)
+        delta_encode(out, chunk->keys + first, count, chunk->type == TYPE_DATE);
+    else if (encoding == PQ_DELTA_LENGTH_BYTE_ARRAY)
+        put_delta_strs(out, chunk->plain.data + first_byte, count,
+                       (uint64_t *)(void *)writer->delta.data);
+    else
+        put_plain(out, chunk, first, first_byte, page);
+}
+
+static bool is_int(enum type type)
+{
+    return type == TYPE_INT64 || type == TYPE_TIMESTAMP || type == TYPE_DATE;
+}
+
+/* Whether delta encoding makes the chunk, PLAIN so far, clearly smaller. Leaves room for the
+ * lengths of all strings in writer->delta. */
+static enum status choose_delta(struct parquet_writer *writer, const struct chunk_builder *chunk,
+                                enum pq_encoding *ret, struct error *err)
+{
+    struct buf *out = &writer->page;
+    buf_clear(out);
+    if (is_int(chunk->type)) {
+        delta_encode(out, chunk->keys, chunk->dense, chunk->type == TYPE_DATE);
+        if (out->len * 2 <= (size_t)chunk->dense * type_width(chunk->type))
+            *ret = PQ_DELTA_BINARY_PACKED;
+        return buf_check(out, "a Parquet column chunk", err);
     }
+    buf_clear(&writer->delta);
+    if (!buf_reserve(&writer->delta, (size_t)chunk->dense * sizeof(uint64_t)))
+        return buf_check(&writer->delta, "a Parquet column chunk", err);
+    put_lengths(out, chunk->plain.data, chunk->dense, (uint64_t *)(void *)writer->delta.data);
+    size_t plain = (size_t)chunk->dense * 4;
+    if (out->len < plain && plain - out->len >= chunk->plain.len / 8)
+        *ret = PQ_DELTA_LENGTH_BYTE_ARRAY;
+    return buf_check(out, "a Parquet column chunk", err);
+}
+
+/* Integers nearly all distinct are better off without a dictionary once deltas are allowed. */
+static enum status choose_encoding(struct parquet_writer *writer, struct chunk_builder *chunk,
+                                   enum pq_encoding *ret, struct error *err)
+{
+    *ret = PQ_PLAIN;
+    bool delta = writer->options.allow_delta && chunk->dense > 1;
+    if (delta && chunk->use_dict && is_int(chunk->type) &&
+        (uint64_t)chunk->dict.len * 8 > (uint64_t)chunk->dense * 7 &&
+        chunk_give_up_dict(chunk) != STATUS_OK)
+        return error_no_memory(err);
+    if (chunk->use_dict && chunk->dict.len > 0)
+        *ret = PQ_RLE_DICTIONARY;
+    else if (delta && (is_int(chunk->type) || type_is_bytes(chunk->type)))
+        return choose_delta(writer, chunk, ret, err);
+    return STATUS_OK;
+}
+
+static enum status put_data_page(struct parquet_writer *writer, const struct chunk_builder *chunk,
+                                 uint32_t row, uint32_t first, size_t first_byte,
+                                 struct pq_page *page, struct chunk_record *record,
+                                 struct error *err)
+{
+    bool v2 = writer->options.page_v2;
+    struct pq_header head = {.type = v2 ? PQ_DATA_PAGE_V2 : PQ_DATA_PAGE,
+                             .values = page->rows,
+                             .rows = page->rows,
+                             .nulls = page->nulls,
+                             .encoding = record->encoding};
+    buf_clear(&writer->page);
+    put_levels(&writer->page, chunk, page, row, v2);
+    if (v2)
+        head.definition_len = (uint32_t)writer->page.len;
+    put_values(writer, chunk, record->encoding, first, first_byte, page);
+    return put_page(writer, head, record, err);
 }
 
 enum status chunk_write(struct parquet_writer *writer, struct chunk_builder *chunk,
                         struct chunk_record *record, struct error *err)
 {
     uint64_t start = writer->position;
-    *record = (struct chunk_record){.values = chunk->rows,
-                                    .nulls = chunk->nulls,
-                                    .pages = chunk->pages_len,
-                                    .dictionary = chunk->use_dict && chunk->dict.len > 0};
+    *record = (struct chunk_record){
+        .values = chunk->rows, .nulls = chunk->nulls, .pages = chunk->pages_len};
+    TRY(choose_encoding(writer, chunk, &record->encoding, err));
+    record->dictionary = record->encoding == PQ_RLE_DICTIONARY;
     buf_clear(&writer->out);
     if (record->dictionary) {
         record->dictionary_offset = start;
@@ -146,10 +261,7 @@ enum status chunk_write(struct parquet_writer *writer, struct chunk_builder *chu
     for (uint32_t i = 0; i < chunk->pages_len; i++) {
         struct pq_page *page = &chunk->pages[i];
         page->offset = start + writer->out.len;
-        buf_clear(&writer->page);
-        put_levels(&writer->page, chunk, page, row);
-        put_values(&writer->page, chunk, record->dictionary, first, first_byte, page);
-        TRY(put_page(writer, PQ_DATA_PAGE, page->rows, record->dictionary, record, err));
+        TRY(put_data_page(writer, chunk, row, first, first_byte, page, record, err));
         page->size = (uint32_t)(start + writer->out.len - page->offset);
         bounds_merge(&record->bounds, &page->bounds, page->rows - page->nulls);
         row += page->rows;

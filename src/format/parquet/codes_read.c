@@ -16,10 +16,12 @@ static bool is_clean(const struct column *dictionary)
 enum status parquet_chunk_dictionary(struct parquet_reader *reader, uint32_t group, uint32_t column,
                                      const struct column **ret_dictionary, struct error *err)
 {
-    struct pq_place at = {group, column};
+    struct pq_place at;
     const struct pq_cached *item;
     *ret_dictionary = NULL;
-    TRY(pq_check_place(reader, at, err));
+    TRY(pq_check_place(reader, group, column, &at, err));
+    if (!reader->columns[column].flat)
+        return STATUS_OK;
     struct pq_chunk *chunk = pq_chunk_at(reader, at);
     if (!chunk->all_dictionary)
         return STATUS_OK;
@@ -71,8 +73,9 @@ static enum status codes_of_page(struct parquet_reader *reader, struct pq_place 
 enum status parquet_read_codes(struct parquet_reader *reader, uint32_t group, uint32_t column,
                                uint64_t first, uint64_t count, uint32_t *codes, struct error *err)
 {
-    struct pq_place at = {group, column};
+    struct pq_place at;
     const struct column *dictionary;
+    TRY(pq_check_place(reader, group, column, &at, err));
     TRY(parquet_chunk_dictionary(reader, group, column, &dictionary, err));
     struct pq_chunk *chunk = pq_chunk_at(reader, at);
     if (!dictionary || first > chunk->values || count > chunk->values - first)

@@ -4,6 +4,8 @@
  * decoded copy stays in the cache, as the next call probably wants the rest of it. */
 #include "format/parquet/reader_int.h"
 
+enum { DIRECT_ROWS_MAX = 4 };
+
 /* Where the values go: `into` itself, or `narrow` first when `into` is of a wider type. */
 struct target {
     struct column *into;
@@ -15,7 +17,7 @@ struct target {
 static enum status target_open(struct target *t, const struct parquet_reader *reader,
                                uint32_t column, struct column *into, struct error *err)
 {
-    enum type type = reader->leaves[column].field.type;
+    enum type type = reader->fields[column].type;
     *t = (struct target){.into = into, .column = into, .rows_before = into->rows};
     column_init(&t->narrow, type);
     if (into->type == type)
@@ -24,8 +26,7 @@ static enum status target_open(struct target *t, const struct parquet_reader *re
     if (type_can_widen(type, into->type))
         return STATUS_OK;
     return error_set(err, STATUS_SCHEMA, "Parquet column %.*s: %s does not become %s",
-                     STR_ARG(reader->leaves[column].field.name), type_name(type),
-                     type_name(into->type));
+                     STR_ARG(reader->fields[column].name), type_name(type), type_name(into->type));
 }
 
 static enum status target_finish(struct target *t, struct error *err)
@@ -134,14 +135,26 @@ static enum status reserve_some(struct column *into, uint64_t count, struct erro
     return pq_into_reserve(into, count < RESERVE_MAX ? (uint32_t)count : RESERVE_MAX, err);
 }
 
+static enum status read_flat(struct parquet_reader *reader, struct pq_place at, uint64_t first,
+                             uint64_t count, struct column *into, struct error *err)
+{
+    const struct pq_cached *dictionary = NULL;
+    TRY(pq_pages_find(reader, at, err));
+    TRY(pin_dictionary(reader, at, &dictionary, err));
+    enum status status = reserve_some(into, count, err);
+    if (status == STATUS_OK)
+        status = read_pages(reader, at, first, count, dictionary, into, err);
+    pq_unpin(dictionary);
+    return status;
+}
+
 enum status parquet_read_column(struct parquet_reader *reader, uint32_t group, uint32_t column,
                                 uint64_t first, uint64_t count, struct column *into,
                                 struct error *err)
 {
-    struct pq_place at = {group, column};
+    struct pq_place at;
     struct target target;
-    const struct pq_cached *dictionary = NULL;
-    TRY(pq_check_place(reader, at, err));
+    TRY(pq_check_place(reader, group, column, &at, err));
     uint64_t rows = reader->groups[group].rows;
     if (first > rows || count > rows - first)
         return error_set(err, STATUS_INVALID_ARGUMENT, "rows beyond the row group's %llu",
@@ -151,12 +164,9 @@ enum status parquet_read_column(struct parquet_reader *reader, uint32_t group, u
     TRY(target_open(&target, reader, column, into, err));
     if (count == 0)
         return STATUS_OK;
-    TRY(pq_pages_find(reader, at, err));
-    TRY(pin_dictionary(reader, at, &dictionary, err));
-    enum status status = reserve_some(target.column, count, err);
-    if (status == STATUS_OK)
-        status = read_pages(reader, at, first, count, dictionary, target.column, err);
-    pq_unpin(dictionary);
+    enum status status = reader->columns[column].flat
+                             ? read_flat(reader, at, first, count, target.column, err)
+                             : pq_nested_read(reader, group, column, first, count, into, err);
     return target_close(&target, status, err);
 }
 
@@ -185,6 +195,33 @@ static enum status append_row(const struct pq_cached *item, const struct pq_cach
     return column_append_from(into, &dictionary->column, item->codes[row]);
 }
 
+/* How many rows at the front of `rows` lie in a page that begins at `start` (of the file). */
+static uint32_t rows_in_page(const uint64_t *rows, uint32_t rows_len, uint64_t start,
+                             uint32_t count)
+{
+    uint32_t n = 0;
+    while (n < rows_len && rows[n] >= start && rows[n] - start < count)
+        n++;
+    return n;
+}
+
+/* A few rows of a page that is touched for the first time: they are taken out of it and nothing is
+ * kept. *ret_done false: the page has another form. */
+static enum status read_rows_directly(struct parquet_reader *reader, struct pq_place at,
+                                      uint32_t page, uint64_t start, const uint64_t *rows,
+                                      uint32_t n, struct column *into, bool *ret_done,
+                                      struct error *err)
+{
+    struct pq_loaded loaded;
+    pq_chunk_at(reader, at)->pages[page].touched = true;
+    TRY(pq_page_load(reader, at, page, &loaded, err));
+    *ret_done = true;
+    for (uint32_t i = 0; i < n && *ret_done; i++)
+        TRY(pq_decode_row(&reader->leaves[at.column], &loaded, (uint32_t)(rows[i] - start),
+                          reader->own, into, ret_done, err));
+    return STATUS_OK;
+}
+
 /* Rows at the front of `rows` that lie in the same page as the first one; *ret_done counts them. */
 static enum status read_rows_of_page(struct parquet_reader *reader, struct pq_place at,
                                      const uint64_t *rows, uint32_t rows_len, struct column *into,
@@ -195,23 +232,27 @@ static enum status read_rows_of_page(struct parquet_reader *reader, struct pq_pl
     const struct pq_cached *dictionary;
     struct pq_cached *item;
     TRY(pq_pages_find(reader, at, err));
-    TRY(pin_dictionary(reader, at, &dictionary, err));
     uint32_t page = pq_page_of_row(chunk, rows[0] - group->first_row);
-    uint64_t start = group->first_row + chunk->pages[page].first_row;
+    const struct pq_page_entry *entry = &chunk->pages[page];
+    uint64_t start = group->first_row + entry->first_row;
+    uint32_t n = rows_in_page(rows, rows_len, start, entry->rows);
+    *ret_done = n;
+    if (!chunk->dictionary_offset && !entry->cached && !entry->touched && n <= DIRECT_ROWS_MAX) {
+        bool done = false;
+        TRY(read_rows_directly(reader, at, page, start, rows, n, into, &done, err));
+        if (done)
+            return STATUS_OK;
+    }
+    TRY(pin_dictionary(reader, at, &dictionary, err));
     enum status status = pq_cached_page(reader, at, page, &item, err);
     if (status != STATUS_OK) {
         pq_unpin(dictionary);
         return status;
     }
-    uint32_t i = 0;
-    for (; i < rows_len && status == STATUS_OK; i++) {
-        if (rows[i] < start || rows[i] - start >= chunk->pages[page].rows)
-            break;
+    for (uint32_t i = 0; i < n && status == STATUS_OK; i++)
         status = append_row(item, dictionary, (uint32_t)(rows[i] - start), into);
-    }
     pq_unpin(item);
     pq_unpin(dictionary);
-    *ret_done = i;
     return status == STATUS_OK ? STATUS_OK : append_failed(status, err);
 }
 
@@ -225,8 +266,15 @@ static enum status read_all_rows(struct parquet_reader *reader, uint32_t column,
             return error_set(err, STATUS_INVALID_ARGUMENT,
                              "row %llu is beyond the file or not ascending",
                              (unsigned long long)rows[i]);
-        struct pq_place at = {group_of_row(reader, rows[i]), column};
-        TRY(read_rows_of_page(reader, at, rows + i, rows_len - i, into, &done, err));
+        uint32_t group = group_of_row(reader, rows[i]);
+        struct pq_place at = {group, reader->columns[column].leaf};
+        if (!reader->columns[column].flat) {
+            TRY(pq_nested_read(reader, group, column, rows[i] - reader->groups[group].first_row, 1,
+                               into, err));
+            done = 1;
+        } else {
+            TRY(read_rows_of_page(reader, at, rows + i, rows_len - i, into, &done, err));
+        }
         i += done;
     }
     return STATUS_OK;

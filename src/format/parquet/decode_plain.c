@@ -3,7 +3,10 @@
  * Fixed types: the values that are there are converted one after the other to the place behind the
  * column's last row, then spread backwards over the nulls. Strings are copied value by value and
  * checked as UTF-8 all at once. */
+#include <math.h>
+
 #include "base/utf8.h"
+#include "format/json/json_scan.h"
 #include "format/parquet/reader_int.h"
 #include "format/parquet/rle_int.h"
 
@@ -22,6 +25,8 @@ static size_t physical_width(enum pq_type type)
         return 4;
     case PQ_INT96:
         return INT96_BYTES;
+    case PQ_FIXED_LEN_BYTE_ARRAY: /* half floats; all others are text */
+        return 2;
     default:
         return 8;
     }
@@ -54,6 +59,19 @@ static void from_float(const uint8_t *p, uint32_t count, double *out)
         float value;
         memcpy(&value, p + (size_t)i * 4, sizeof value);
         out[i] = (double)value;
+    }
+}
+
+static void from_float16(const uint8_t *p, uint32_t count, double *out)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned bits = (unsigned)p[i * 2] | (unsigned)p[i * 2 + 1] << 8;
+        int exponent = (int)(bits >> 10 & 31);
+        int mantissa = (int)(bits & 1023);
+        double value = exponent == 31  ? (mantissa ? (double)NAN : (double)INFINITY)
+                       : exponent == 0 ? ldexp(mantissa, -24)
+                                       : ldexp(mantissa + 1024, exponent - 25);
+        out[i] = bits >> 15 ? -value : value;
     }
 }
 
@@ -142,6 +160,9 @@ static enum status read_fixed(const struct pq_leaf *leaf, const struct pq_loaded
     case PQ_FLOAT:
         from_float(page->values, page->present, out);
         break;
+    case PQ_FIXED_LEN_BYTE_ARRAY:
+        from_float16(page->values, page->present, out);
+        break;
     case PQ_INT96:
         good = from_int96(page->values, page->present, out);
         break;
@@ -193,6 +214,25 @@ static enum status check_utf8(const struct pq_leaf *leaf, const struct column *i
                             STR_ARG(leaf->field.name));
 }
 
+/* A column of type JSON holds JSON, whatever the file's writer thought of it. */
+static enum status check_json(const struct pq_leaf *leaf, const struct column *into,
+                              const struct pq_loaded *page, struct error *err)
+{
+    const uint32_t *offsets = (const uint32_t *)into->values + into->rows;
+    for (uint32_t row = 0; row < page->rows; row++) {
+        struct str text = {into->bytes + offsets[row], offsets[row + 1] - offsets[row]}, value;
+        if (page->validity && !is_valid(page->validity, row))
+            continue;
+        struct json_scan scan = json_scan_of(text);
+        bool spaced;
+        if (json_scan_skip(&scan, &value, &spaced, NULL) != STATUS_OK ||
+            json_scan_end(&scan, NULL) != STATUS_OK)
+            return error_set(err, STATUS_SCHEMA, "column %.*s: a value is not JSON",
+                             STR_ARG(leaf->field.name));
+    }
+    return STATUS_OK;
+}
+
 static enum status decode_strings(const struct pq_leaf *leaf, const struct pq_loaded *page,
                                   bool exact, struct column *into, struct error *err)
 {
@@ -227,6 +267,8 @@ static enum status decode_strings(const struct pq_leaf *leaf, const struct pq_lo
     if (exact && left)
         return too_short(leaf, err);
     TRY(check_utf8(leaf, into, page->rows, at, err));
+    if (leaf->field.type == TYPE_JSON && !exact)
+        TRY(check_json(leaf, into, page, err));
     TRY(pq_into_commit(into, page->rows, page->present, page->validity, err));
     into->bytes_len = at;
     return STATUS_OK;
@@ -237,6 +279,8 @@ enum status pq_decode_plain(const struct pq_leaf *leaf, const struct pq_loaded *
 {
     if (page->rows == 0)
         return STATUS_OK;
+    if (pq_form_is_text(leaf))
+        return pq_decode_text(leaf, page, exact, into, err);
     if (type_is_bytes(into->type))
         return decode_strings(leaf, page, exact, into, err);
     size_t width = type_width(into->type);

@@ -5,15 +5,20 @@
 #include "format/parquet/reader_int.h"
 #include "format/parquet/thrift_int.h"
 
+enum { HEADER_SLACK = 64 };
+
 /* What ColumnMetaData and ColumnChunk say, before it is checked. */
 struct raw_chunk {
     int64_t type, codec, values, compressed;
     int64_t data_offset, dictionary_offset;
     int64_t offset_index, offset_index_len, column_index, column_index_len;
     int64_t nulls;
+    int64_t bloom_offset, bloom_len;
     struct str min, max, old_min, old_max;
     bool has_meta, foreign_file, encrypted;
     bool dictionary_only, other_data; /* by encoding_stats */
+    bool stats_v2;
+    int64_t stats_encoding;
 };
 
 static void read_statistics(struct thrift_reader *r, struct raw_chunk *raw)
@@ -51,6 +56,8 @@ static void read_encoding_stat(struct thrift_reader *r, struct raw_chunk *raw)
     }
     if (count == 0 || (page != PQ_DATA_PAGE && page != PQ_DATA_PAGE_V2))
         return;
+    raw->stats_v2 = page == PQ_DATA_PAGE_V2;
+    raw->stats_encoding = encoding;
     if (encoding == PQ_RLE_DICTIONARY || encoding == PQ_PLAIN_DICTIONARY)
         raw->dictionary_only = true;
     else
@@ -95,6 +102,13 @@ static void read_meta(struct thrift_reader *r, struct raw_chunk *raw)
         case 13:
             read_encoding_stats(r, &f, raw);
             break;
+        case 14: /* one writer has used these two for something else */
+        case 15:
+            if (f.type == THRIFT_I64 || f.type == THRIFT_I32)
+                *(f.id == 14 ? &raw->bloom_offset : &raw->bloom_len) = thrift_read_int(r, &f);
+            else
+                thrift_skip(r, &f);
+            break;
         default:
             thrift_skip(r, &f);
         }
@@ -103,7 +117,7 @@ static void read_meta(struct thrift_reader *r, struct raw_chunk *raw)
 
 static void read_chunk(struct thrift_reader *r, struct raw_chunk *raw)
 {
-    *raw = (struct raw_chunk){.nulls = -1, .type = -1, .codec = -1};
+    *raw = (struct raw_chunk){.nulls = -1, .type = -1, .codec = -1, .stats_encoding = -1};
     struct thrift_field f = {0};
     while (thrift_next_field(r, &f)) {
         switch (f.id) {
@@ -185,12 +199,23 @@ static enum status check_chunk(const struct parquet_reader *reader, const struct
                           STR_ARG(leaf->field.name));
     chunk->start = (uint64_t)start;
     chunk->end = raw->values ? (uint64_t)start + (uint64_t)raw->compressed : chunk->start;
+    /* Old writers did not count the header of the dictionary page. */
+    uint64_t behind = reader->data_end - chunk->end;
+    if (raw->values)
+        chunk->end += behind < HEADER_SLACK ? behind : HEADER_SLACK;
     chunk->values = (uint64_t)raw->values;
     chunk->codec = (enum pq_codec)raw->codec;
     chunk->nulls = raw->nulls;
     chunk->all_dictionary = raw->dictionary_only && !raw->other_data;
+    chunk->stats_v2 = raw->stats_v2;
+    chunk->stats_encoding = (int32_t)raw->stats_encoding;
     chunk->min = raw->min;
     chunk->max = raw->max;
+    if (is_range(reader, raw->bloom_offset, raw->bloom_len > 0 ? raw->bloom_len : 1) &&
+        raw->bloom_len <= INT32_MAX) { /* else as if there were none */
+        chunk->bloom_offset = (uint64_t)raw->bloom_offset;
+        chunk->bloom_len = raw->bloom_len > 0 ? (uint32_t)raw->bloom_len : 0;
+    }
     bool old_is_right = leaf->physical != PQ_BYTE_ARRAY && !leaf->is_unsigned;
     if (!raw->min.data && !raw->max.data && old_is_right) {
         chunk->min = raw->old_min;
@@ -239,7 +264,7 @@ static enum status read_group(struct parquet_reader *reader, struct thrift_reade
     for (uint32_t i = 0; i < reader->leaves_len; i++) {
         const struct pq_leaf *leaf = &reader->leaves[i];
         const struct pq_chunk *chunk = &group->chunks[i];
-        if (!leaf->refusal && chunk->values != group->rows)
+        if (leaf->flat && chunk->values != group->rows)
             return pq_corrupt(err, "column %.*s has %llu values in a row group of %llu rows",
                               STR_ARG(leaf->field.name), (unsigned long long)chunk->values,
                               (unsigned long long)group->rows);
@@ -298,6 +323,24 @@ static enum status check_own(struct parquet_reader *reader, struct str value, st
     return STATUS_OK;
 }
 
+/* The CRCs of own bloom filters, 8 hex digits each. Without them no filter is used. */
+static void give_bloom_crcs(struct parquet_reader *reader, struct str value)
+{
+    for (uint32_t g = 0; g < reader->groups_len; g++) {
+        for (uint32_t c = 0; c < reader->leaves_len; c++) {
+            struct pq_chunk *chunk = &reader->groups[g].chunks[c];
+            uint64_t crc;
+            if (!chunk->bloom_offset)
+                continue;
+            if (value.len < 8 || !parse_hex(value.data, 8, &crc))
+                return;
+            chunk->bloom_crc = (uint32_t)crc;
+            chunk->bloom_has_crc = true;
+            value = str_make(value.data + 8, value.len - 8);
+        }
+    }
+}
+
 static enum status read_key_values(struct parquet_reader *reader, struct thrift_reader *r,
                                    const struct thrift_field *list, struct slice footer,
                                    struct error *err)
@@ -316,6 +359,8 @@ static enum status read_key_values(struct parquet_reader *reader, struct thrift_
         }
         if (!r->failed && str_is(key, PQ_CHECKSUM_KEY))
             TRY(check_own(reader, value, footer, err));
+        else if (!r->failed && str_is(key, PQ_BLOOMS_KEY) && reader->groups)
+            give_bloom_crcs(reader, value);
     }
     return STATUS_OK;
 }

@@ -94,7 +94,7 @@ static void statistics(struct thrift_writer *w, const struct chunk_record *recor
     thrift_end(w);
 }
 
-static void encoding_stats(struct thrift_writer *w, const struct chunk_record *record)
+static void encoding_stats(struct thrift_writer *w, const struct chunk_record *record, bool v2)
 {
     thrift_list(w, 13, THRIFT_STRUCT, record->dictionary ? 2 : 1);
     if (record->dictionary) {
@@ -105,8 +105,8 @@ static void encoding_stats(struct thrift_writer *w, const struct chunk_record *r
         thrift_end(w);
     }
     thrift_begin(w);
-    thrift_i32(w, 1, PQ_DATA_PAGE);
-    thrift_i32(w, 2, record->dictionary ? PQ_RLE_DICTIONARY : PQ_PLAIN);
+    thrift_i32(w, 1, v2 ? PQ_DATA_PAGE_V2 : PQ_DATA_PAGE);
+    thrift_i32(w, 2, (int32_t)record->encoding);
     thrift_i32(w, 3, (int32_t)record->pages);
     thrift_end(w);
 }
@@ -124,7 +124,7 @@ static void column_meta(struct thrift_writer *w, const struct parquet_writer *wr
     thrift_begin_field(w, 3);
     thrift_i32(w, 1, (int32_t)pq_type_of(field->type));
     thrift_list(w, 2, THRIFT_I32, record->dictionary ? 3 : 2);
-    thrift_list_int(w, PQ_PLAIN);
+    thrift_list_int(w, record->dictionary ? PQ_PLAIN : (int32_t)record->encoding);
     thrift_list_int(w, PQ_RLE);
     if (record->dictionary)
         thrift_list_int(w, PQ_RLE_DICTIONARY);
@@ -138,7 +138,11 @@ static void column_meta(struct thrift_writer *w, const struct parquet_writer *wr
     if (record->dictionary)
         thrift_i64(w, 11, (int64_t)record->dictionary_offset);
     statistics(w, record, field->type);
-    encoding_stats(w, record);
+    encoding_stats(w, record, writer->options.page_v2);
+    if (record->bloom_len) {
+        thrift_i64(w, 14, (int64_t)record->bloom_offset);
+        thrift_i32(w, 15, (int32_t)record->bloom_len);
+    }
     thrift_end(w);
 }
 
@@ -159,6 +163,21 @@ static void column_chunk(struct thrift_writer *w, const struct parquet_writer *w
     thrift_end(w);
 }
 
+static void sorting_columns(struct thrift_writer *w, const struct parquet_writer *writer)
+{
+    if (writer->options.sorting_len == 0)
+        return;
+    thrift_list(w, 4, THRIFT_STRUCT, writer->options.sorting_len);
+    for (uint32_t i = 0; i < writer->options.sorting_len; i++) {
+        const struct parquet_sorting *sorting = &writer->options.sorting[i];
+        thrift_begin(w);
+        thrift_i32(w, 1, (int32_t)sorting->field);
+        thrift_bool(w, 2, sorting->descending);
+        thrift_bool(w, 3, sorting->nulls_first);
+        thrift_end(w);
+    }
+}
+
 static void row_group(struct thrift_writer *w, const struct parquet_writer *writer,
                       const struct group_record *group, uint32_t ordinal, uint64_t index_start)
 {
@@ -173,6 +192,7 @@ static void row_group(struct thrift_writer *w, const struct parquet_writer *writ
     }
     thrift_i64(w, 2, (int64_t)uncompressed);
     thrift_i64(w, 3, (int64_t)group->rows);
+    sorting_columns(w, writer);
     if (writer->fields_len) {
         const struct chunk_record *first = &group->chunks[0];
         thrift_i64(w, 5,
@@ -184,11 +204,35 @@ static void row_group(struct thrift_writer *w, const struct parquet_writer *writ
     thrift_end(w);
 }
 
-static void key_values(struct thrift_writer *w, uint64_t index_start, size_t *ret_crc_at)
+/* One CRC a filter, 8 hex digits each. */
+static void bloom_crcs(const struct parquet_writer *writer, struct buf *out)
 {
+    for (const struct group_record *group = writer->first_group; group; group = group->next)
+        for (uint32_t i = 0; i < writer->fields_len; i++)
+            if (group->chunks[i].bloom_len)
+                buf_printf(out, "%08x", group->chunks[i].bloom_crc);
+}
+
+static void key_values(struct thrift_writer *w, const struct parquet_writer *writer,
+                       uint64_t index_start, size_t *ret_crc_at)
+{
+    struct buf blooms;
+    buf_init(&blooms, FOOTER_BYTES_MAX);
+    bloom_crcs(writer, &blooms);
     char text[PQ_CHECKSUM_LEN + 1];
     (void)snprintf(text, sizeof text, "%016llx:00000000", (unsigned long long)index_start);
-    thrift_list(w, 5, THRIFT_STRUCT, 1);
+    thrift_list(w, 5, THRIFT_STRUCT, blooms.len ? 2 : 1);
+    if (blooms.len) {
+        thrift_begin(w);
+        thrift_binary(w, 1, STR(PQ_BLOOMS_KEY));
+        thrift_binary(w, 2, buf_str(&blooms));
+        thrift_end(w);
+    }
+    if (blooms.failed) { /* as if the footer itself had found no room */
+        w->out->failed = true;
+        w->out->over_max = blooms.over_max;
+    }
+    buf_release(&blooms);
     thrift_begin(w);
     thrift_binary(w, 1, STR(PQ_CHECKSUM_KEY));
     thrift_binary(w, 2, str_make(text, PQ_CHECKSUM_LEN));
@@ -209,7 +253,7 @@ void footer_write(const struct parquet_writer *writer, uint64_t index_start, str
     uint32_t ordinal = 0;
     for (const struct group_record *group = writer->first_group; group; group = group->next)
         row_group(&w, writer, group, ordinal++, index_start);
-    key_values(&w, index_start, ret_crc_at);
+    key_values(&w, writer, index_start, ret_crc_at);
     thrift_binary(&w, 6, writer->options.created_by);
     thrift_list(&w, 7, THRIFT_STRUCT, writer->fields_len);
     for (uint32_t i = 0; i < writer->fields_len; i++) {

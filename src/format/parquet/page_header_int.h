@@ -16,13 +16,14 @@ struct pq_header {
     uint32_t crc;
     uint32_t values; /* nulls included; entries of a dictionary */
     int32_t encoding;
-    int32_t level_encoding;
+    int32_t level_encoding; /* of definition levels */
+    int32_t repetition_encoding;
     uint32_t nulls, rows; /* V2 */
     uint32_t definition_len, repetition_len;
     bool is_compressed;
 };
 
-/* Appends the header of a dictionary or V1 data page as the writer writes it. */
+/* Appends the header of a dictionary or data page as the writer writes it. */
 void pq_header_write(struct buf *out, const struct pq_header *header);
 
 #endif

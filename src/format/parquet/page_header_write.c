@@ -12,6 +12,19 @@ static void data_header(struct thrift_writer *w, const struct pq_header *header)
     thrift_end(w);
 }
 
+static void data_header_v2(struct thrift_writer *w, const struct pq_header *header)
+{
+    thrift_begin_field(w, 8);
+    thrift_i32(w, 1, (int32_t)header->values);
+    thrift_i32(w, 2, (int32_t)header->nulls);
+    thrift_i32(w, 3, (int32_t)header->rows);
+    thrift_i32(w, 4, header->encoding);
+    thrift_i32(w, 5, (int32_t)header->definition_len);
+    thrift_i32(w, 6, (int32_t)header->repetition_len);
+    thrift_bool(w, 7, header->is_compressed);
+    thrift_end(w);
+}
+
 static void dictionary_header(struct thrift_writer *w, const struct pq_header *header)
 {
     thrift_begin_field(w, 7);
@@ -31,6 +44,8 @@ void pq_header_write(struct buf *out, const struct pq_header *header)
     thrift_i32(&w, 4, (int32_t)header->crc);
     if (header->type == PQ_DATA_PAGE)
         data_header(&w, header);
+    else if (header->type == PQ_DATA_PAGE_V2)
+        data_header_v2(&w, header);
     else
         dictionary_header(&w, header);
     thrift_end(&w);

@@ -6,7 +6,7 @@
 #include "format/parquet/reader_int.h"
 #include "format/parquet/rle_int.h"
 
-static enum status codec_of(enum pq_codec codec, enum codec *ret, struct error *err)
+enum status pq_codec_of(enum pq_codec codec, enum codec *ret, struct error *err)
 {
     switch (codec) {
     case PQ_CODEC_NONE:
@@ -25,7 +25,8 @@ static enum status codec_of(enum pq_codec codec, enum codec *ret, struct error *
         *ret = CODEC_LZ4;
         return STATUS_OK;
     case PQ_CODEC_LZ4_HADOOP:
-        return error_set(err, STATUS_NOT_IMPLEMENTED, "Parquet codec LZ4 (Hadoop frames)");
+        *ret = CODEC_LZ4; /* its blocks */
+        return STATUS_OK;
     case PQ_CODEC_LZO:
         return error_set(err, STATUS_NOT_IMPLEMENTED, "Parquet codec LZO");
     case PQ_CODEC_BROTLI:
@@ -41,7 +42,7 @@ static enum status unpack(struct parquet_reader *reader, enum pq_codec pq_codec,
                           struct slice *ret, struct error *err)
 {
     enum codec codec = CODEC_NONE;
-    TRY(codec_of(pq_codec, &codec, err));
+    TRY(pq_codec_of(pq_codec, &codec, err));
     if (codec == CODEC_NONE || !is_compressed) {
         if (stored.len != plain_len)
             return pq_corrupt(err, "a page is %zu bytes long, its header says %zu", stored.len,
@@ -60,8 +61,10 @@ static enum status unpack(struct parquet_reader *reader, enum pq_codec pq_codec,
     *ret = (struct slice){reader->plain.data, plain_len};
     if (len == 0 && packed.len == 0) /* V2 without values */
         return STATUS_OK;
-    enum status status =
-        codec_decompress(&reader->codec, codec, packed, reader->plain.data + skip, len, err);
+    uint8_t *out = reader->plain.data + skip;
+    enum status status = pq_codec == PQ_CODEC_LZ4_HADOOP
+                             ? pq_lz4_hadoop(&reader->codec, packed, out, len, err)
+                             : codec_decompress(&reader->codec, codec, packed, out, len, err);
     return status == STATUS_OK ? STATUS_OK : error_wrap(err, "a Parquet page");
 }
 
@@ -93,6 +96,7 @@ static enum status check_crc(const struct pq_header *h, struct slice stored, uin
     return STATUS_OK;
 }
 
+/* In own files the levels take exactly their bytes, else a false length could shift the values. */
 static enum status read_validity(struct parquet_reader *reader, struct slice levels,
                                  struct pq_loaded *page, struct error *err)
 {
@@ -103,6 +107,8 @@ static enum status read_validity(struct parquet_reader *reader, struct slice lev
     rle_reader_init(&r, levels.data, levels.len, 1);
     if (!rle_read_bits(&r, reader->validity.data, page->rows, &ones))
         return pq_corrupt(err, "a page's definition levels end too early");
+    if (reader->own && r.p != r.end)
+        return pq_corrupt(err, "a page's definition levels are too long");
     page->present = ones;
     page->validity = ones == page->rows ? NULL : reader->validity.data;
     return STATUS_OK;
@@ -140,6 +146,8 @@ static enum status split_v2(struct parquet_reader *reader, const struct pq_heade
 {
     const uint8_t *p = (const uint8_t *)plain.data + h->repetition_len;
     page->present = page->rows;
+    if (h->repetition_len && reader->own)
+        return pq_corrupt(err, "a flat page has repetition levels");
     if (leaf->optional)
         TRY(read_validity(reader, (struct slice){p, h->definition_len}, page, err));
     if (page->rows - page->present != h->nulls)
@@ -159,56 +167,90 @@ static const char *encoding_name(int32_t encoding)
     return encoding >= 0 && encoding < 10 ? names[encoding] : "of an unknown number";
 }
 
+/* Which encodings a type may have. */
+static bool is_legal_encoding(enum pq_type type, int32_t encoding)
+{
+    bool whole = type == PQ_INT32 || type == PQ_INT64;
+    bool fixed = type == PQ_FIXED_LEN_BYTE_ARRAY;
+    switch (encoding) {
+    case PQ_PLAIN:
+        return true;
+    case PQ_RLE:
+        return type == PQ_BOOLEAN;
+    case PQ_DELTA_BINARY_PACKED:
+        return whole;
+    case PQ_DELTA_LENGTH_BYTE_ARRAY:
+        return type == PQ_BYTE_ARRAY;
+    case PQ_DELTA_BYTE_ARRAY:
+        return type == PQ_BYTE_ARRAY || fixed;
+    case PQ_BYTE_STREAM_SPLIT:
+        return whole || fixed || type == PQ_FLOAT || type == PQ_DOUBLE;
+    default:
+        return false;
+    }
+}
+
 static enum status check_encoding(const struct parquet_reader *reader, const struct pq_chunk *chunk,
                                   const struct pq_leaf *leaf, int32_t encoding,
                                   enum pq_encoding *ret, struct error *err)
 {
     bool dictionary = encoding == PQ_RLE_DICTIONARY || encoding == PQ_PLAIN_DICTIONARY;
-    if (dictionary)
-        *ret = PQ_RLE_DICTIONARY;
-    else if (encoding == PQ_PLAIN || (encoding == PQ_RLE && leaf->physical == PQ_BOOLEAN))
-        *ret = (enum pq_encoding)encoding;
-    else
+    if (!dictionary && !is_legal_encoding(leaf->physical, encoding))
         return error_set(err, STATUS_NOT_IMPLEMENTED, "Parquet column %.*s: encoding %s",
                          STR_ARG(leaf->field.name), encoding_name(encoding));
+    *ret = dictionary ? PQ_RLE_DICTIONARY : (enum pq_encoding)encoding;
     if (dictionary && !chunk->dictionary_offset)
         return pq_corrupt(err, "column %.*s has no dictionary", STR_ARG(leaf->field.name));
-    if (reader->own && encoding != (chunk->dictionary_offset ? PQ_RLE_DICTIONARY : PQ_PLAIN))
+    if (reader->own && encoding != chunk->stats_encoding)
         return pq_corrupt(err, "column %.*s: a page has the wrong encoding",
                           STR_ARG(leaf->field.name));
     return STATUS_OK;
+}
+
+enum status pq_page_open(struct parquet_reader *reader, struct pq_place at, uint64_t offset,
+                         uint64_t end, struct pq_opened *ret, struct error *err)
+{
+    const struct pq_leaf *leaf = &reader->leaves[at.column];
+    const struct pq_chunk *chunk = pq_chunk_at(reader, at);
+    struct pq_header *h = &ret->header;
+    TRY(pq_header_read(reader, offset, end, h, err));
+    bool v2 = h->type == PQ_DATA_PAGE_V2;
+    if ((h->type != PQ_DATA_PAGE && !v2) || (reader->own && v2 != chunk->stats_v2) ||
+        (reader->own && v2 && h->is_compressed != (chunk->codec != PQ_CODEC_NONE)))
+        return pq_corrupt(err, "the page at %llu is not what the index says",
+                          (unsigned long long)offset);
+    size_t skip = 0;
+    if (v2) {
+        skip = (size_t)h->repetition_len + h->definition_len;
+        if (skip > h->compressed || skip > h->uncompressed)
+            return pq_corrupt(err, "the levels are longer than their page");
+    }
+    if (reader->own)
+        TRY(check_own_header(reader, h, offset, err));
+    TRY(check_encoding(reader, chunk, leaf, h->encoding, &ret->encoding, err));
+    struct slice stored = {reader->file + offset + h->header_len, h->compressed};
+    TRY(check_crc(h, stored, offset, reader->own, err));
+    return unpack(reader, chunk->codec, stored, h->uncompressed, skip, !v2 || h->is_compressed,
+                  &ret->plain, err);
 }
 
 enum status pq_page_load(struct parquet_reader *reader, struct pq_place at, uint32_t page,
                          struct pq_loaded *ret, struct error *err)
 {
     const struct pq_leaf *leaf = &reader->leaves[at.column];
-    const struct pq_chunk *chunk = pq_chunk_at(reader, at);
-    const struct pq_page_entry *entry = &chunk->pages[page];
-    struct pq_header h;
-    TRY(pq_header_read(reader, entry->offset, entry->offset + entry->size, &h, err));
-    bool v2 = h.type == PQ_DATA_PAGE_V2;
-    if ((h.type != PQ_DATA_PAGE && !v2) || h.values != entry->rows ||
-        (v2 && h.rows != entry->rows) || (reader->own && v2) ||
-        h.header_len + h.compressed != entry->size)
+    const struct pq_page_entry *entry = &pq_chunk_at(reader, at)->pages[page];
+    struct pq_opened opened;
+    const struct pq_header *h = &opened.header;
+    TRY(pq_page_open(reader, at, entry->offset, entry->offset + entry->size, &opened, err));
+    bool v2 = h->type == PQ_DATA_PAGE_V2;
+    if (h->values != entry->rows || (v2 && h->rows != entry->rows) ||
+        h->header_len + h->compressed != entry->size)
         return pq_corrupt(err, "the page at %llu is not what the index says",
                           (unsigned long long)entry->offset);
-    size_t skip = 0;
-    if (v2) {
-        skip = (size_t)h.repetition_len + h.definition_len;
-        if (skip > h.compressed || skip > h.uncompressed)
-            return pq_corrupt(err, "the levels are longer than their page");
-    }
-    if (reader->own)
-        TRY(check_own_header(reader, &h, entry->offset, err));
-    *ret = (struct pq_loaded){.rows = entry->rows};
-    TRY(check_encoding(reader, chunk, leaf, h.encoding, &ret->encoding, err));
-    struct slice plain, stored = {reader->file + entry->offset + h.header_len, h.compressed};
-    TRY(check_crc(&h, stored, entry->offset, reader->own, err));
-    TRY(unpack(reader, chunk->codec, stored, h.uncompressed, skip, !v2 || h.is_compressed, &plain,
-               err));
-    return v2 ? split_v2(reader, &h, leaf, plain, ret, err)
-              : split_v1(reader, &h, leaf, plain, ret, err);
+    *ret = (struct pq_loaded){.rows = entry->rows, .encoding = opened.encoding};
+    TRY(v2 ? split_v2(reader, h, leaf, opened.plain, ret, err)
+           : split_v1(reader, h, leaf, opened.plain, ret, err));
+    return pq_expand(reader, leaf, ret, err);
 }
 
 enum status pq_dictionary_load(struct parquet_reader *reader, struct pq_place at,

@@ -18,6 +18,8 @@ static void read_data_header(struct thrift_reader *r, struct pq_header *h)
             h->encoding = thrift_read_i32(r, &f);
         else if (f.id == 3)
             h->level_encoding = thrift_read_i32(r, &f);
+        else if (f.id == 4)
+            h->repetition_encoding = thrift_read_i32(r, &f);
         else
             thrift_skip(r, &f);
     }
@@ -305,15 +307,15 @@ static enum status read_column_index(struct parquet_reader *reader, struct pq_ch
 enum status pq_pages_find(struct parquet_reader *reader, struct pq_place at, struct error *err)
 {
     struct pq_chunk *chunk = pq_chunk_at(reader, at);
+    enum codec codec;
     if (chunk->pages_known)
         return STATUS_OK;
+    TRY(pq_codec_of(chunk->codec, &codec, err));
     enum status status = STATUS_OK;
     if (chunk->values && chunk->offset_index_len)
         status = read_offset_index(reader, chunk, err);
     else if (chunk->values)
         status = walk_headers(reader, chunk, err);
-    if (status == STATUS_OK && chunk->column_index_len && chunk->offset_index_len)
-        status = read_column_index(reader, chunk, err);
     if (status != STATUS_OK) {
         free(chunk->pages);
         chunk->pages = NULL;
@@ -324,12 +326,27 @@ enum status pq_pages_find(struct parquet_reader *reader, struct pq_place at, str
     return STATUS_OK;
 }
 
+/* Only for those who ask: reading rows does without. */
+static enum status find_bounds(struct parquet_reader *reader, struct pq_chunk *chunk,
+                               struct error *err)
+{
+    if (chunk->bounds_known || !chunk->column_index_len || !chunk->offset_index_len)
+        return STATUS_OK;
+    TRY(read_column_index(reader, chunk, err));
+    chunk->bounds_known = true;
+    return STATUS_OK;
+}
+
 enum status parquet_pages(struct parquet_reader *reader, uint32_t group, uint32_t column,
                           uint32_t *ret_pages, struct error *err)
 {
-    struct pq_place at = {group, column};
-    TRY(pq_check_place(reader, at, err));
+    struct pq_place at;
+    TRY(pq_check_place(reader, group, column, &at, err));
+    *ret_pages = 0;
+    if (!reader->columns[column].flat)
+        return STATUS_OK;
     TRY(pq_pages_find(reader, at, err));
+    TRY(find_bounds(reader, pq_chunk_at(reader, at), err));
     *ret_pages = pq_chunk_at(reader, at)->pages_len;
     return STATUS_OK;
 }

@@ -29,6 +29,12 @@ enum parquet_codec {
 bool parquet_codec_parse(struct str name, enum parquet_codec *ret);
 const char *parquet_codec_name(enum parquet_codec codec);
 
+struct parquet_sorting {
+    uint32_t field;
+    bool descending;
+    bool nulls_first;
+};
+
 struct parquet_write_options {
     enum parquet_codec codec;
     uint32_t row_group_rows; /* 0: 131072 */
@@ -36,6 +42,15 @@ struct parquet_write_options {
                               * one row is found in the same page number of each column; rounded
                               * up to a multiple of 8, at most row_group_rows */
     struct str created_by;   /* borrowed */
+    /* All of this is off when zero. Lists are borrowed during parquet_writer_open only. */
+    const uint32_t *bloom_fields; /* fields (by number) that get a bloom filter in each row group;
+                                   * not BOOL; about 1.2 to 2.4 bytes a distinct value */
+    uint32_t bloom_fields_len;
+    const struct parquet_sorting *sorting; /* how the caller has sorted the rows: only declared */
+    uint32_t sorting_len;
+    bool allow_delta; /* integers and strings may be delta encoded where that is clearly smaller;
+                       * every reader of format 2 knows it, old ones do not */
+    bool page_v2;     /* data pages V2: likewise */
 };
 
 /* Takes the next bytes of the file. */
@@ -95,14 +110,26 @@ void parquet_reader_free(struct parquet_reader *reader);
 uint64_t parquet_reader_rows(const struct parquet_reader *reader);
 uint32_t parquet_reader_row_groups(const struct parquet_reader *reader);
 uint64_t parquet_row_group_rows(const struct parquet_reader *reader, uint32_t group);
-/* The file's leaf columns; field id 0 when the file has none. Nested leaves have their dotted path
- * as name. Foreign types: INT8..INT64 and UINT8..UINT32 INT64; UINT64 INT64 (a value beyond int64
- * is STATUS_SCHEMA); FLOAT DOUBLE; millis, micros, nanos (floored) and INT96 TIMESTAMP; strings,
- * enums and unannotated byte arrays STRING (must be UTF-8: else STATUS_SCHEMA). NaN reads as null,
- * an infinity is STATUS_SCHEMA, as is any other value that the type cannot hold. */
+/* The file's columns: the children of the schema's root; field id 0 when the file has none.
+ *
+ * Flat ones have the nearest of our types. INT8..INT64 and UINT8..UINT32 are INT64; UINT64 INT64 (a
+ * value beyond int64 is STATUS_SCHEMA); FLOAT and FLOAT16 DOUBLE; timestamps in millis, micros,
+ * nanos (floored), with or without zone, and INT96 TIMESTAMP; decimals JSON (the number's text with
+ * all digits of its scale); times STRING "HH:MM:SS.ffffff" (nanoseconds: 9 digits); UUIDs STRING;
+ * intervals STRING "P<months>M<days>DT<seconds>.<millis>S"; strings, enums and unannotated byte
+ * arrays STRING (must be UTF-8: else STATUS_SCHEMA); fixed-length byte arrays, BSON and geometries
+ * STRING in base64; JSON JSON (a value that is not JSON is STATUS_SCHEMA). NaN reads as null, an
+ * infinity is STATUS_SCHEMA, as is any other value that the type cannot hold.
+ *
+ * Nested ones (lists in every form that LogicalTypes.md lists, structs, maps, repeated fields) are
+ * one JSON column each: arrays, objects, maps as objects (keys that are no strings by their text; a
+ * key that the file repeats is repeated; maps without values as arrays of the keys), values inside
+ * as the flat type would be written. They have no bounds, no pages and no dictionary here. Reading
+ * on from where the last call ended is cheap, going back starts the row group again. Limits: 64
+ * levels (STATUS_NOT_IMPLEMENTED), NESTED_BYTES_MAX of decoded pages (STATUS_RESOURCE_LIMIT). */
 const struct field *parquet_reader_fields(const struct parquet_reader *reader, uint32_t *ret_len);
-/* STATUS_OK, or STATUS_NOT_IMPLEMENTED with the reason why this column cannot be read (nested,
- * decimal, time, ...). The file's other columns can. */
+/* STATUS_OK, or STATUS_NOT_IMPLEMENTED with the reason why this column cannot be read (a variant,
+ * an unknown time unit, decimals over 32 bytes, ...). The file's other columns can. */
 enum status parquet_reader_column_check(const struct parquet_reader *reader, uint32_t column,
                                         struct error *err);
 /* True when the file carries Quarry's own checksum over footer and page indexes (and it matched):
@@ -120,10 +147,17 @@ enum status parquet_read_column(struct parquet_reader *reader, uint32_t group, u
                                 uint64_t first, uint64_t count, struct column *into,
                                 struct error *err);
 /* The rows whose numbers in the whole file are given (ascending), one page decoded once; decoded
- * pages stay in the reader, up to PARQUET_CACHE_BYTES_MAX. */
+ * pages of flat columns stay in the reader, up to PARQUET_CACHE_BYTES_MAX. */
 enum status parquet_read_rows(struct parquet_reader *reader, uint32_t column, const uint64_t *rows,
                               uint32_t rows_len, struct column *into, struct error *err);
 enum { PARQUET_CACHE_BYTES_MAX = 64 << 20 };
+
+/* False: the row group certainly has no such value in this column, by its bloom filter. True: there
+ * may be one, or there is no filter, or none that can be used (nested columns, types whose stored
+ * form is not the value, a filter that fails its checksum). The value has the column's type, or is
+ * an INT64 for a DOUBLE column. */
+bool parquet_bloom_check(struct parquet_reader *reader, uint32_t group, uint32_t column,
+                         const struct value *value);
 
 /* Pages of one column in one row group, for pruning inside of a row group. */
 struct parquet_page_info {
@@ -135,6 +169,7 @@ struct parquet_page_info {
     bool has_bounds;
     struct value min, max; /* bytes point into the reader; they may be cut (still bounds) */
 };
+/* *ret_pages is 0 for a nested column. */
 enum status parquet_pages(struct parquet_reader *reader, uint32_t group, uint32_t column,
                           uint32_t *ret_pages, struct error *err);
 /* `page` is below the number that parquet_pages gave. */

@@ -38,9 +38,9 @@ static enum status find_footer(struct slice file, struct slice *ret_footer, stru
     if (file.len < PQ_MAGIC_LEN + PQ_TAIL_LEN)
         return pq_corrupt(err, "%zu bytes are too few", file.len);
     const uint8_t *tail = bytes + file.len - PQ_TAIL_LEN;
-    if (!memcmp(tail + 4, "PARE", PQ_MAGIC_LEN))
+    if (memcmp(tail + 4, "PARE", PQ_MAGIC_LEN) == 0)
         return error_set(err, STATUS_NOT_IMPLEMENTED, "encrypted Parquet files are not read");
-    if (memcmp(bytes, PQ_MAGIC, PQ_MAGIC_LEN) || memcmp(tail + 4, PQ_MAGIC, PQ_MAGIC_LEN))
+    if (memcmp(bytes, PQ_MAGIC, PQ_MAGIC_LEN) != 0 || memcmp(tail + 4, PQ_MAGIC, PQ_MAGIC_LEN) != 0)
         return pq_corrupt(err, "it does not begin and end with " PQ_MAGIC);
     uint32_t len;
     memcpy(&len, tail, sizeof len);
@@ -79,6 +79,8 @@ void parquet_reader_free(struct parquet_reader *reader)
 {
     if (!reader)
         return;
+    for (uint32_t i = 0; i < reader->columns_len; i++)
+        pq_nested_free(reader->columns[i].nested);
     pq_cache_release(reader);
     for (uint32_t g = 0; g < reader->groups_len; g++) {
         struct pq_chunk *chunks = reader->groups[g].chunks;
@@ -91,6 +93,8 @@ void parquet_reader_free(struct parquet_reader *reader)
     free(reader->plain.data);
     free(reader->validity.data);
     free(reader->codes.data);
+    free(reader->expanded.data);
+    free(reader->deltas.data);
     arena_release(&reader->arena);
     free(reader);
 }
@@ -112,7 +116,7 @@ uint64_t parquet_row_group_rows(const struct parquet_reader *reader, uint32_t gr
 
 const struct field *parquet_reader_fields(const struct parquet_reader *reader, uint32_t *ret_len)
 {
-    *ret_len = reader->leaves_len;
+    *ret_len = reader->columns_len;
     return reader->fields;
 }
 
@@ -124,20 +128,21 @@ bool parquet_reader_is_own(const struct parquet_reader *reader)
 enum status parquet_reader_column_check(const struct parquet_reader *reader, uint32_t column,
                                         struct error *err)
 {
-    if (column >= reader->leaves_len)
+    if (column >= reader->columns_len)
         return error_set(err, STATUS_INVALID_ARGUMENT, "no column %u in the Parquet file", column);
-    const struct pq_leaf *leaf = &reader->leaves[column];
-    if (leaf->refusal)
+    if (reader->columns[column].refusal)
         return error_set(err, STATUS_NOT_IMPLEMENTED, "Parquet column %.*s: %s",
-                         STR_ARG(leaf->field.name), leaf->refusal);
+                         STR_ARG(reader->fields[column].name), reader->columns[column].refusal);
     return STATUS_OK;
 }
 
-enum status pq_check_place(const struct parquet_reader *reader, struct pq_place at,
-                           struct error *err)
+enum status pq_check_place(const struct parquet_reader *reader, uint32_t group, uint32_t column,
+                           struct pq_place *ret, struct error *err)
 {
-    if (at.group >= reader->groups_len)
+    if (group >= reader->groups_len)
         return error_set(err, STATUS_INVALID_ARGUMENT, "no row group %u in the Parquet file",
-                         at.group);
-    return parquet_reader_column_check(reader, at.column, err);
+                         group);
+    TRY(parquet_reader_column_check(reader, column, err));
+    *ret = (struct pq_place){group, reader->columns[column].leaf};
+    return STATUS_OK;
 }

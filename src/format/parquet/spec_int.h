@@ -54,6 +54,9 @@ enum pq_repetition { PQ_REQUIRED, PQ_OPTIONAL, PQ_REPEATED };
 
 enum pq_converted {
     PQ_CONV_UTF8 = 0,
+    PQ_CONV_MAP = 1,
+    PQ_CONV_MAP_KEY_VALUE = 2,
+    PQ_CONV_LIST = 3,
     PQ_CONV_ENUM = 4,
     PQ_CONV_DECIMAL = 5,
     PQ_CONV_DATE = 6,
@@ -67,12 +70,16 @@ enum pq_converted {
     PQ_CONV_INT_8 = 15,
     PQ_CONV_INT_64 = 18,
     PQ_CONV_JSON = 19,
+    PQ_CONV_BSON = 20,
+    PQ_CONV_INTERVAL = 21,
 };
 
 /* Field ids of the union LogicalType. */
 enum pq_logical {
     PQ_LOGICAL_NONE = 0,
     PQ_LOGICAL_STRING = 1,
+    PQ_LOGICAL_MAP = 2,
+    PQ_LOGICAL_LIST = 3,
     PQ_LOGICAL_ENUM = 4,
     PQ_LOGICAL_DECIMAL = 5,
     PQ_LOGICAL_DATE = 6,
@@ -81,7 +88,12 @@ enum pq_logical {
     PQ_LOGICAL_INTEGER = 10,
     PQ_LOGICAL_UNKNOWN = 11,
     PQ_LOGICAL_JSON = 12,
-    PQ_LOGICAL_LAST_KNOWN = 18, /* GEOGRAPHY */
+    PQ_LOGICAL_BSON = 13,
+    PQ_LOGICAL_UUID = 14,
+    PQ_LOGICAL_FLOAT16 = 15,
+    PQ_LOGICAL_VARIANT = 16,
+    PQ_LOGICAL_GEOMETRY = 17,
+    PQ_LOGICAL_GEOGRAPHY = 18,
 };
 
 enum pq_time_unit { PQ_UNIT_NONE, PQ_MILLIS, PQ_MICROS, PQ_NANOS };
@@ -90,6 +102,7 @@ enum pq_page_type { PQ_DATA_PAGE, PQ_INDEX_PAGE, PQ_DICTIONARY_PAGE, PQ_DATA_PAG
 
 #define PQ_MAGIC        "PAR1"
 #define PQ_CHECKSUM_KEY "quarry.checksum"
+#define PQ_BLOOMS_KEY   "quarry.blooms" /* see bloom_int.h */
 
 enum {
     PQ_MAGIC_LEN = 4,

@@ -9,44 +9,6 @@
 
 #include "format/parquet/writer_int.h"
 
-bool parquet_codec_parse(struct str name, enum parquet_codec *ret)
-{
-    static const struct {
-        const char *name;
-        enum parquet_codec codec;
-    } names[] = {{"none", PARQUET_NONE},      {"uncompressed", PARQUET_NONE},
-                 {"snappy", PARQUET_SNAPPY},  {"gzip", PARQUET_GZIP},
-                 {"zstd", PARQUET_ZSTD},      {"lz4", PARQUET_LZ4_RAW},
-                 {"lz4_raw", PARQUET_LZ4_RAW}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (str_eq_nocase(name, str_of(names[i].name))) {
-            *ret = names[i].codec;
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *parquet_codec_name(enum parquet_codec codec)
-{
-    return codec_name((enum codec)codec);
-}
-
-static void set_options(struct parquet_writer *writer, const struct parquet_write_options *options)
-{
-    struct parquet_write_options *o = &writer->options;
-    *o = *options;
-    if (o->row_group_rows == 0)
-        o->row_group_rows = DEFAULT_ROW_GROUP_ROWS;
-    if (o->row_group_rows > ROW_GROUP_ROWS_MAX)
-        o->row_group_rows = ROW_GROUP_ROWS_MAX;
-    if (o->page_rows == 0)
-        o->page_rows = DEFAULT_PAGE_ROWS;
-    if (o->page_rows > o->row_group_rows)
-        o->page_rows = o->row_group_rows;
-    o->page_rows = (o->page_rows + 7) & ~7u; /* a page's validity starts at a whole byte */
-}
-
 static enum status copy_fields(struct parquet_writer *writer, const struct field *fields)
 {
     uint32_t n = writer->fields_len;
@@ -77,6 +39,7 @@ enum status parquet_writer_open(const struct field *fields, uint32_t fields_len,
     if (fields_len == 0 || fields_len > SCHEMA_FIELDS_MAX)
         return error_set(err, STATUS_INVALID_ARGUMENT, "a Parquet file has 1 to %d columns, not %u",
                          SCHEMA_FIELDS_MAX, fields_len);
+    TRY(pq_options_check(options, fields_len, err));
     struct parquet_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return error_no_memory(err);
@@ -88,11 +51,14 @@ enum status parquet_writer_open(const struct field *fields, uint32_t fields_len,
     buf_init(&writer->page, WRITE_BUFFER_MAX);
     buf_init(&writer->packed, WRITE_BUFFER_MAX);
     buf_init(&writer->out, WRITE_BUFFER_MAX);
+    buf_init(&writer->blooms, WRITE_BUFFER_MAX);
+    buf_init(&writer->delta, WRITE_BUFFER_MAX);
     buf_init(&writer->column_indexes, INDEX_BYTES_MAX);
     buf_init(&writer->offset_indexes, INDEX_BYTES_MAX);
-    set_options(writer, options);
+    pq_options_set(writer, options);
     writer->segment = malloc(sizeof *writer->segment);
-    if (!writer->segment || copy_fields(writer, fields) != STATUS_OK) {
+    if (!writer->segment || copy_fields(writer, fields) != STATUS_OK ||
+        pq_options_copy(writer) != STATUS_OK) {
         parquet_writer_free(writer);
         return error_no_memory(err);
     }
@@ -112,6 +78,8 @@ void parquet_writer_free(struct parquet_writer *writer)
     buf_release(&writer->page);
     buf_release(&writer->packed);
     buf_release(&writer->out);
+    buf_release(&writer->blooms);
+    buf_release(&writer->delta);
     buf_release(&writer->column_indexes);
     buf_release(&writer->offset_indexes);
     arena_release(&writer->arena);
@@ -169,8 +137,21 @@ static enum status write_chunk(struct parquet_writer *writer, uint32_t column,
     TRY(buf_check(&writer->offset_indexes, "the Parquet offset indexes", err));
     TRY(put(writer, writer->out.data, writer->out.len, err));
     add_stats(writer, column, record);
+    if (writer->has_bloom[column])
+        bloom_write(chunk, record, &writer->blooms);
     chunk_builder_clear(chunk);
     return STATUS_OK;
+}
+
+/* The row group's filters, behind its chunks. */
+static enum status put_blooms(struct parquet_writer *writer, struct chunk_record *chunks,
+                              struct error *err)
+{
+    TRY(buf_check(&writer->blooms, "the Parquet bloom filters", err));
+    for (uint32_t i = 0; i < writer->fields_len; i++)
+        if (chunks[i].bloom_len)
+            chunks[i].bloom_offset += writer->position;
+    return put(writer, writer->blooms.data, writer->blooms.len, err);
 }
 
 static enum status end_group(struct parquet_writer *writer, struct error *err)
@@ -183,8 +164,10 @@ static enum status end_group(struct parquet_writer *writer, struct error *err)
         return error_no_memory(err);
     group->rows = writer->group_rows;
     group->chunks = chunks;
+    buf_clear(&writer->blooms);
     for (uint32_t i = 0; i < writer->fields_len; i++)
         TRY(write_chunk(writer, i, &chunks[i], err));
+    TRY(put_blooms(writer, chunks, err));
     if (writer->last_group)
         writer->last_group->next = group;
     else

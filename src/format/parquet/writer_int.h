@@ -117,9 +117,13 @@ enum status bounds_own(struct pq_bounds *bounds, struct arena *arena);
 /* Widens `bounds` by `more`, which holds `more_values` values; bytes are borrowed. */
 void bounds_merge(struct pq_bounds *bounds, const struct pq_bounds *more, uint32_t more_values);
 
+/* From dictionary to PLAIN: the codes so far become values. */
+enum status chunk_give_up_dict(struct chunk_builder *chunk);
+
 /* What the footer says about a chunk. */
 struct chunk_record {
     bool dictionary;
+    enum pq_encoding encoding; /* of the data pages */
     uint32_t pages;
     uint64_t values;
     uint64_t nulls;
@@ -131,6 +135,9 @@ struct chunk_record {
     uint32_t column_index_len;
     uint64_t offset_index_at;
     uint32_t offset_index_len;
+    uint64_t bloom_offset;
+    uint32_t bloom_len; /* 0: no filter */
+    uint32_t bloom_crc;
     struct pq_bounds bounds;
 };
 
@@ -157,6 +164,9 @@ struct parquet_writer {
     struct buf page;   /* plain bytes of a page */
     struct buf packed; /* compressed */
     struct buf out;    /* the chunk's bytes */
+    struct buf blooms; /* filters of the present row group */
+    struct buf delta;  /* lengths of a chunk's strings, u64 each */
+    bool *has_bloom;   /* per field */
     struct buf column_indexes;
     struct buf offset_indexes;
     struct group_record *first_group, *last_group;
@@ -171,6 +181,11 @@ struct parquet_writer {
 /* Writes the chunk's pages to writer->out and fills the record and the pages' places. */
 enum status chunk_write(struct parquet_writer *writer, struct chunk_builder *chunk,
                         struct chunk_record *record, struct error *err);
+/* delta_write.c: DELTA_BINARY_PACKED of `count` integers; `narrow`: of 32 bits. */
+void delta_encode(struct buf *out, const uint64_t *values, uint32_t count, bool narrow);
+/* bloom_write.c: appends the filter of a chunk that still holds its values. The record's offset is
+ * that in `out`. */
+void bloom_write(const struct chunk_builder *chunk, struct chunk_record *record, struct buf *out);
 /* Appends the chunk's column and offset index to the writer's buffers. */
 void index_write(struct parquet_writer *writer, const struct chunk_builder *chunk,
                  struct chunk_record *record);
@@ -179,6 +194,13 @@ void footer_write(const struct parquet_writer *writer, uint64_t index_start, str
                   size_t *ret_crc_at);
 /* A bound in the form of statistics; `room` holds fixed ones. */
 struct str bound_bytes(const struct value *value, enum type type, char room[8]);
+
+/* writer_options.c: numbers out of range are refused; defaults are filled in; the lists of fields,
+ * which the caller keeps only during the call, are copied. */
+enum status pq_options_check(const struct parquet_write_options *o, uint32_t fields_len,
+                             struct error *err);
+void pq_options_set(struct parquet_writer *writer, const struct parquet_write_options *options);
+enum status pq_options_copy(struct parquet_writer *writer);
 
 enum pq_type pq_type_of(enum type type);
 

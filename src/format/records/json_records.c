@@ -102,6 +102,24 @@ static void at_line(enum status status, int64_t line, struct error *err)
         err->line = line;
 }
 
+/* A line that does not fit and is not JSON either: the latter is what its sender has to know. */
+static enum status or_malformed(const struct record_builder *b, const char *line,
+                                struct json_scan scan, struct error *err)
+{
+    struct error malformed = ERROR_INIT;
+    struct str value;
+    scan.at = line;
+    enum status status = json_scan_skip(&scan, &value, NULL, &malformed);
+    if (status == STATUS_OK)
+        status = json_scan_end(&scan, &malformed);
+    if (status == STATUS_OK)
+        return STATUS_SCHEMA;
+    malformed.record = b->row;
+    if (err)
+        *err = malformed;
+    return status;
+}
+
 enum status record_builder_ndjson(struct record_builder *b, struct str text, struct error *err)
 {
     struct json_scan whole = json_scan_of(text);
@@ -113,6 +131,8 @@ enum status record_builder_ndjson(struct record_builder *b, struct str text, str
             enum status status = record_builder_object(b, &scan, err);
             if (status == STATUS_OK)
                 status = json_scan_end(&scan, err);
+            else if (status == STATUS_SCHEMA)
+                status = or_malformed(b, whole.at, scan, err);
             if (status != STATUS_OK) {
                 at_line(status, line, err);
                 return status;

@@ -91,15 +91,15 @@ enum status scan_next(struct scan *scan, bool *ret_more, struct error *err);
 
 /* Appends the selected rows [from, from + n) of a field to a column of the field's type. `again`:
  * the caller will come back for more of this slice. */
-enum status scan_append(struct scan *scan, uint32_t field, uint32_t from, uint32_t n, bool again,
+enum status scan_append(struct scan *scan, uint32_t index, uint32_t from, uint32_t n, bool again,
                         struct column *into, struct error *err);
 /* All selected rows of a field as a column of the field's type, valid until the next slice. NULL
  * when all of them are null because the unit lacks the column. */
-enum status scan_dense(struct scan *scan, uint32_t field, const struct column **ret_column,
+enum status scan_dense(struct scan *scan, uint32_t index, const struct column **ret_column,
                        struct error *err);
 /* Dictionary codes of the selected rows; *ret_dictionary NULL when there are none. The dictionary
  * has the physical type. Valid until the next slice; `codes` has room for SCAN_SLICE_ROWS. */
-enum status scan_codes(struct scan *scan, uint32_t field, const struct column **ret_dictionary,
+enum status scan_codes(struct scan *scan, uint32_t index, const struct column **ret_dictionary,
                        uint32_t *codes, struct error *err);
 
 /* STATUS_TIMEOUT or STATUS_CANCELLED when it is time to stop. */
@@ -111,11 +111,11 @@ void scan_close_unit(struct scan *scan);
 /* Opens the next row group that may match; false when the segment has no more. */
 bool scan_open_group(struct scan *scan);
 /* Reading, in scan_read.c. */
-const struct scan_field *scan_resolve(struct scan *scan, uint32_t field);
-enum status scan_load(struct scan *scan, uint32_t field, const struct column **ret_column,
+const struct scan_field *scan_resolve(struct scan *scan, uint32_t index);
+enum status scan_load(struct scan *scan, uint32_t index, const struct column **ret_column,
                       struct error *err);
-enum status scan_dictionary(struct scan *scan, uint32_t field, const struct column **ret_dictionary,
+enum status scan_dictionary(struct scan *scan, uint32_t index, const struct column **ret_dictionary,
                             struct error *err);
-enum status scan_load_codes(struct scan *scan, uint32_t field, struct error *err);
+enum status scan_load_codes(struct scan *scan, uint32_t index, struct error *err);
 
 #endif

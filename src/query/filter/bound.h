@@ -30,7 +30,7 @@ bool bound_filter_takes_null(const struct bound_filter *bound, uint32_t predicat
 
 /* Rows of `column` for which the predicate holds, of those in `in` (`n` ascending row numbers;
  * NULL: the first `n` rows) into `out` (room for n; may be `in`). `column` NULL: all null. */
-enum status bound_filter_eval(struct bound_filter *bound, uint32_t predicate,
+enum status bound_filter_eval(struct bound_filter *bound, uint32_t index,
                               const struct column *column, const uint32_t *in, uint32_t n,
                               uint32_t *out, uint32_t *ret_n, struct error *err);
 
@@ -50,7 +50,7 @@ bool bound_filter_may_match(const struct bound_filter *bound, uint32_t predicate
  * more than BOUND_POINTS_MAX). Rows found by them still have to be evaluated. Byte values are
  * borrowed. */
 enum { BOUND_POINTS_MAX = 1000 };
-int32_t bound_filter_points(const struct bound_filter *bound, uint32_t predicate,
-                            enum type physical, struct value *ret_values);
+int32_t bound_filter_points(const struct bound_filter *bound, uint32_t index, enum type physical,
+                            struct value *ret_values);
 
 #endif

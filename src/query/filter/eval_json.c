@@ -118,8 +118,8 @@ static enum status parse(struct bound_filter *bound, struct str text, yyjson_doc
     yyjson_alc alc;
     yyjson_read_err read_err;
     yyjson_alc_pool_init(&alc, bound->json_memory, bound->json_memory_len);
-    *ret_doc = yyjson_read_opts((char *)(uintptr_t)text.data, text.len, YYJSON_READ_NOFLAG, &alc,
-                                &read_err);
+    *ret_doc = yyjson_read_opts((char *)(uintptr_t)text.data, text.len,
+                                YYJSON_READ_ALLOW_INF_AND_NAN, &alc, &read_err);
     if (!*ret_doc)
         return error_set(err, STATUS_CORRUPT, "a stored JSON value does not parse: %s",
                          read_err.msg);

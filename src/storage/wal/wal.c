@@ -1,4 +1,9 @@
-/* wal.c: the queue, the writer thread and group commit (contract in wal.h, bytes in wal_int.h).
+/* wal.c: the queue and group commit (contract in wal.h, bytes in wal_int.h).
+ *
+ * Whoever waits for a frame while nobody writes becomes the writer: it leads rounds until its own
+ * frame is settled, then hands over to the owner of the frame that is first in the queue by now.
+ * A lone client thus pays for no change of threads, and all that queued during one sync goes into
+ * the next. The thread "wal" leads where no waiter may: for asynchronous frames, and at the end.
  *
  * One round of the writer:
  *   1. take all queued frames, at most WAL_GROUP_BYTES_MAX
@@ -206,22 +211,44 @@ static struct wal_frame *take_group(struct wal *wal)
     return group;
 }
 
-static void *writer_main(void *context)
+/* Wakes who is to lead the next round; the lock is held. A waiter that is not there yet leads when
+ * it comes, unless the thread was faster. */
+static void hand_over(struct wal *wal)
 {
-    struct wal *wal = context;
-    pthread_mutex_lock(&wal->lock);
-    for (;;) {
-        while (!wal->head && !wal->stopping)
-            pthread_cond_wait(&wal->work, &wal->lock);
+    const struct wal_frame *next = wal->head;
+    if (next && next->waiter && !next->async)
+        pthread_cond_signal(next->waiter);
+    else if (next || wal->stopping)
+        pthread_cond_signal(&wal->work);
+}
+
+/* Rounds until `own` is settled, or (NULL) nothing is queued. The lock is held, except meanwhile.
+ */
+static void lead(struct wal *wal, const struct wal_frame *own)
+{
+    wal->writing = true;
+    while (wal->head && !(own && own->done)) {
         struct wal_frame *group = take_group(wal);
-        if (!group)
-            break;
         pthread_mutex_unlock(&wal->lock);
         while (group)
             group = commit_run(wal, group);
         if (wal->after_group)
             wal->after_group(wal->after_context);
         pthread_mutex_lock(&wal->lock);
+    }
+    wal->writing = false;
+    hand_over(wal);
+}
+
+static void *writer_main(void *context)
+{
+    struct wal *wal = context;
+    pthread_mutex_lock(&wal->lock);
+    while (!wal->stopping || wal->head || wal->writing) {
+        if (wal->head && !wal->writing)
+            lead(wal, NULL);
+        else
+            pthread_cond_wait(&wal->work, &wal->lock);
     }
     pthread_mutex_unlock(&wal->lock);
     return NULL;
@@ -277,7 +304,8 @@ void wal_submit(struct wal *wal, struct wal_frame *frame)
     else
         wal->head = frame;
     wal->tail = frame;
-    pthread_cond_signal(&wal->work);
+    if (frame->async)
+        pthread_cond_signal(&wal->work);
     pthread_mutex_unlock(&wal->lock);
 }
 
@@ -286,8 +314,12 @@ enum status wal_wait(struct wal *wal, struct wal_frame *frame, struct error *err
     pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
     pthread_mutex_lock(&wal->lock);
     frame->waiter = &cond;
-    while (!frame->done)
-        pthread_cond_wait(&cond, &wal->lock);
+    while (!frame->done) {
+        if (wal->head && !wal->writing && !frame->async)
+            lead(wal, frame);
+        else
+            pthread_cond_wait(&cond, &wal->lock);
+    }
     frame->waiter = NULL;
     pthread_mutex_unlock(&wal->lock);
     pthread_cond_destroy(&cond);

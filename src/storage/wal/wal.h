@@ -15,8 +15,8 @@
  * nothing is acknowledged until a fresh segment, whose header says from which LSN on its
  * predecessor is void, has been synced.
  *
- * Threads: all calls from any thread, except open and close. `publish` runs on the writer thread
- * without any lock of the WAL held. */
+ * Threads: all calls from any thread, except open and close. `publish` runs on the thread that
+ * writes the group without any lock of the WAL held. */
 #ifndef QUARRY_STORAGE_WAL_H
 #define QUARRY_STORAGE_WAL_H
 
@@ -90,7 +90,7 @@ struct wal_options {
     bool read_only;         /* replay only; wal_frame_new fails */
     int64_t retention_us;   /* segments that nobody needs stay so long after their last write, at
                              * most WAL_RETAINED_BYTES_MAX of them; 0: they go at once */
-    /* Called on the writer thread when the waiters of a group have been woken; NULL: not. */
+    /* Called by whoever wrote it when the waiters of a group have been woken; NULL: not. */
     void (*after_group)(void *context);
     void *after_context;
 };

@@ -78,6 +78,7 @@ struct wal {
     pthread_mutex_t release_lock; /* one remover of segments at a time; taken before `lock` */
     struct wal_frame *head, *tail;
     uint64_t queued_bytes; /* reserved: queued, being encoded or being written */
+    bool writing;          /* somebody leads a round */
     bool stopping;
     struct thread thread;
     struct wal_segment *segments; /* oldest first; the last is the current one */
@@ -85,7 +86,7 @@ struct wal {
     uint64_t completed_lsn;
     uint64_t syncs, sync_us_total;
 
-    /* The writer thread's: */
+    /* Of whoever leads: */
     struct sys_file *file; /* NULL: no segment may be written to */
     uint64_t salt, offset, capacity;
     uint64_t next_lsn;    /* of the next frame */

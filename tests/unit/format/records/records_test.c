@@ -126,6 +126,8 @@ static void test_misfits_name_record_field_and_value(void **state)
     refuse(WRAPPED, "[{}]", STATUS_INVALID_ARGUMENT, "record 0: 'fields' is missing");
     refuse(NDJSON, "{\"a\":1} x", STATUS_INVALID_JSON,
            "found 'x' at byte 8 where the end of the text should be");
+    refuse(NDJSON, "{\"id\":\"x\",}", STATUS_INVALID_JSON,
+           "found '}' at byte 10 where a string should be");
     refuse(NDJSON, "[1]", STATUS_INVALID_JSON, "found '[' at byte 0 where '{' should be");
 }
 
