@@ -212,7 +212,7 @@ static enum status write_all(struct flush *flush, struct error *err)
     if (status == STATUS_OK)
         status = build_snapshot(flush, err);
     if (status == STATUS_OK)
-        status = snapshot_commit(source->store->sys, source->dir, &source->config, flush->new,
+        status = snapshot_commit(source->store->sys, source->dir, source_config(source), flush->new,
                                  &maybe, err);
     if (status != STATUS_OK && !maybe)
         undo(flush);
@@ -279,7 +279,7 @@ static enum status flush_locked(struct source *source, struct error *err)
         flush.snapshot_id = source->next_snapshot_id++;
         flush.segments = (struct segment_batch){.sys = source->store->sys,
                                                 .dir = source->dir,
-                                                .config = &source->config,
+                                                .config = source_config(source),
                                                 .schema = flush.schema,
                                                 .next_id = &source->next_segment_id};
         status = write_all(&flush, err);

@@ -142,11 +142,29 @@ static enum status want_segment(struct wanted *wanted, const struct segment_meta
     return STATUS_OK;
 }
 
+/* Sidecars of the indexes in force, whether the snapshot knows them or not. */
+static enum status want_indexes(struct wanted *wanted, const struct snapshot *snapshot,
+                                const struct source_config *config, struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    for (uint32_t c = 0; c < config->index_columns_len; c++) {
+        int32_t at = schema_find(snapshot->schema, config->index_columns[c]);
+        for (uint32_t i = 0; at >= 0 && i < snapshot->segments_len; i++) {
+            TRY(sys_path(path, err, "index/%08llu.%d.hash",
+                         (unsigned long long)segment_meta(snapshot->segments[i])->id,
+                         snapshot->schema->fields[at].id));
+            wanted->hashes[wanted->len++] = path_hash(path);
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status want_all(struct wanted *wanted, const struct snapshot *snapshot,
-                            struct error *err)
+                            const struct source_config *config, struct error *err)
 {
     char path[SYS_PATH_MAX], name[64];
     size_t count = snapshot->id_files_len + 2;
+    count += (size_t)config->index_columns_len * snapshot->segments_len;
     for (uint32_t i = 0; i < snapshot->segments_len; i++)
         count += 1 + segment_meta(snapshot->segments[i])->indexes_len;
     wanted->hashes = malloc(count * sizeof *wanted->hashes);
@@ -162,6 +180,7 @@ static enum status want_all(struct wanted *wanted, const struct snapshot *snapsh
     }
     for (uint32_t i = 0; i < snapshot->segments_len; i++)
         TRY(want_segment(wanted, segment_meta(snapshot->segments[i]), err));
+    TRY(want_indexes(wanted, snapshot, config, err));
     qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
     return STATUS_OK;
 }
@@ -174,10 +193,25 @@ static bool is_wanted(const struct wanted *wanted, const char *path)
 
 enum { SWEEP_DEPTH_MAX = SOURCE_COLUMNS_LISTED_MAX + 2 };
 
-/* Removes what is not wanted below source/<below>, and the directories that are then empty. */
-static enum status sweep(struct source *source, const struct wanted *wanted, const char *below,
-                         int depth, struct error *err)
+struct sweep {
+    struct source *source;
+    struct wanted wanted;
+    orphan_fn visit; /* NULL: removes them, and the directories that are then empty */
+    void *context;
+};
+
+static enum status sweep_file(struct sweep *to, const char *inner, struct error *err)
 {
+    char path[SYS_PATH_MAX];
+    TRY(sys_path(path, err, "%s/%s", to->source->dir, inner));
+    return to->visit ? to->visit(to->context, path, err)
+                     : sys_unlink(to->source->store->sys, path, err);
+}
+
+/* All files below source/<below> that are not wanted. */
+static enum status sweep(struct sweep *to, const char *below, int depth, struct error *err)
+{
+    struct source *source = to->source;
     struct sys *sys = source->store->sys;
     char dir[SYS_PATH_MAX], path[SYS_PATH_MAX], inner[SYS_PATH_MAX];
     struct names files, dirs;
@@ -187,11 +221,8 @@ static enum status sweep(struct source *source, const struct wanted *wanted, con
     enum status status = list_names(sys, dir, false, &files, err);
     for (uint32_t i = 0; i < files.len && status == STATUS_OK; i++) {
         status = sys_path(inner, err, "%s/%s", below, files.list[i]);
-        if (status != STATUS_OK || is_wanted(wanted, inner))
-            continue;
-        status = sys_path(path, err, "%s/%s", source->dir, inner);
-        if (status == STATUS_OK)
-            status = sys_unlink(sys, path, err);
+        if (status == STATUS_OK && !is_wanted(&to->wanted, inner))
+            status = sweep_file(to, inner, err);
     }
     names_release(&files);
     if (status != STATUS_OK)
@@ -200,22 +231,24 @@ static enum status sweep(struct source *source, const struct wanted *wanted, con
     for (uint32_t i = 0; i < dirs.len && status == STATUS_OK; i++) {
         status = sys_path(inner, err, "%s/%s", below, dirs.list[i]);
         if (status == STATUS_OK)
-            status = sweep(source, wanted, inner, depth + 1, err);
-        if (status == STATUS_OK && sys_path(path, NULL, "%s/%s", source->dir, inner) == STATUS_OK)
+            status = sweep(to, inner, depth + 1, err);
+        if (status == STATUS_OK && !to->visit &&
+            sys_path(path, NULL, "%s/%s", source->dir, inner) == STATUS_OK)
             (void)sys_rmdir(sys, path, NULL); /* only when empty */
     }
     names_release(&dirs);
     return status;
 }
 
-static enum status remove_orphans(struct source *source, struct error *err)
+enum status source_visit_orphans(struct source *source, orphan_fn visit, void *context,
+                                 struct error *err)
 {
     static const char *const places[] = {"data", "index", "metadata"};
-    struct wanted wanted = {0};
-    enum status status = want_all(&wanted, source->snapshot, err);
+    struct sweep to = {.source = source, .visit = visit, .context = context};
+    enum status status = want_all(&to.wanted, source->snapshot, source_config(source), err);
     for (size_t i = 0; i < sizeof places / sizeof *places && status == STATUS_OK; i++)
-        status = sweep(source, &wanted, places[i], 0, err);
-    free(wanted.hashes);
+        status = sweep(&to, places[i], 0, err);
+    free(to.wanted.hashes);
     return status;
 }
 
@@ -266,6 +299,7 @@ static enum status publish(struct source *source, struct batch *batch,
     struct chunk *chunk = chunk_new(source->store->sys, batch, record->lsn, record->lsn);
     if (!chunk)
         return error_no_memory(err);
+    chunk->budget = &source->store->chunk_indexes;
     store_memory_add(source->store, chunk->bytes);
     source_publish(source, chunk, record->time_us);
     source_merge_chunks(source);
@@ -313,7 +347,7 @@ enum status store_recover(struct store *store, struct error *err)
 {
     TRY(load_sources(store, err));
     for (uint32_t i = 0; i < store->sources_len && !store->options.read_only; i++)
-        TRY(remove_orphans(store->sources[i], err));
+        TRY(source_visit_orphans(store->sources[i], NULL, NULL, err));
     TRY(open_wal(store, err));
     return store_release_wal(store, err);
 }

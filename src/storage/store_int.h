@@ -44,6 +44,10 @@ struct store {
     uint64_t memory_used;        /* memtables and writes under way */
     uint32_t writers_waiting;    /* for memory */
     bool stopping;
+    pthread_cond_t index_work; /* the index thread waits */
+    bool index_wanted;
+    struct thread index_thread;
+    struct chunk_budget chunk_indexes; /* memory of the lazy indexes of chunks */
     struct thread flush_threads[STORE_FLUSH_THREADS_MAX];
     uint32_t flush_threads_len;
 
@@ -57,8 +61,10 @@ struct store {
 struct source {
     _Atomic uint32_t refs;
     struct store *store;
-    struct arena arena; /* the configuration */
-    struct source_config config;
+    struct arena arena;          /* the configuration */
+    struct source_config config; /* as loaded; what is in force: source_config() */
+    _Atomic(const struct source_config *) present; /* in the arena; changed under flush_lock */
+    int64_t created_us;
     struct uuid incarnation; /* of this life of the id: frames of an earlier one do not come back */
     char *dir;               /* changes when the id is added again while old views are open */
 
@@ -113,7 +119,7 @@ enum status source_config_write(struct sys *sys, const char *path,
                                 int64_t created_us, struct error *err);
 enum status source_config_read(struct sys *sys, const char *path, struct arena *arena,
                                struct source_config *ret, struct uuid *ret_incarnation,
-                               struct error *err);
+                               int64_t *ret_created_us, struct error *err);
 
 /* --- source.c --- */
 
@@ -142,12 +148,19 @@ void store_after_group(void *context);
  */
 int64_t store_wait_until(int64_t us);
 enum status store_memory_take(struct store *store, uint64_t bytes, struct error *err);
+/* Lazy indexes of chunks included; memory_lock is held. */
+uint64_t store_memory_used(struct store *store);
 void store_memory_add(struct store *store, uint64_t bytes);
 void store_memory_give(struct store *store, uint64_t bytes);
 
 /* --- recover.c --- */
 
 enum status store_recover(struct store *store, struct error *err);
+/* Files below data/, index/ and metadata/ of a source that nothing refers to; `visit` NULL: they
+ * are removed. */
+typedef enum status (*orphan_fn)(void *context, const char *path, struct error *err);
+enum status source_visit_orphans(struct source *source, orphan_fn visit, void *context,
+                                 struct error *err);
 
 /* --- flush.c, flush_thread.c --- */
 
@@ -155,6 +168,12 @@ enum status store_recover(struct store *store, struct error *err);
 enum status source_flush_once(struct source *source, struct error *err);
 enum status store_flush_start(struct store *store, struct error *err);
 void store_flush_stop(struct store *store);
+
+/* --- index_thread.c: makes the sidecars that are missing --- */
+enum status store_index_start(struct store *store, struct error *err);
+void store_index_stop(struct store *store);
+void store_index_wake(struct store *store);
+
 /* Removes the WAL segments that no source needs any more. */
 enum status store_release_wal(struct store *store, struct error *err);
 

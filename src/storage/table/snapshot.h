@@ -87,6 +87,10 @@ enum status snapshot_commit(struct sys *sys, const char *dir, const struct sourc
 /* The current one; `*ret` NULL when none was ever committed. Checks every reference. */
 enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **ret,
                           struct error *err);
+/* The same, but segments that are missing or of another size are no failure: for those who look for
+ * damage. */
+enum status snapshot_load_any(struct sys *sys, const char *dir, struct snapshot **ret,
+                              struct error *err);
 /* "NNNNNNNN.snapshot.json" */
 void snapshot_name(uint64_t id, char out[64]);
 
@@ -108,6 +112,27 @@ struct segment *segment_new(struct sys *sys, const char *source_dir,
 struct segment *segment_ref(struct segment *segment);
 void segment_unref(struct segment *segment);
 const struct segment_meta *segment_meta(const struct segment *segment);
+
+/* --- the hash sidecar of one column of a segment --- */
+
+enum segment_index_state {
+    SEGMENT_INDEX_NONE,    /* the segment does not have the column (or: the file was dropped) */
+    SEGMENT_INDEX_READY,   /* there, as far as known: its checksums are checked at first use */
+    SEGMENT_INDEX_MISSING, /* not there or found damaged: to be made */
+    SEGMENT_INDEX_FAILED,  /* cannot be made: the segment itself is damaged */
+};
+/* Looks for the file when that was not done before; from then on look-ups use it. */
+enum segment_index_state segment_index_look(struct segment *segment, int32_t field_id);
+/* After the file was made (READY), removed (NONE), or could not be made (FAILED, MISSING). */
+void segment_index_set(struct segment *segment, int32_t field_id, enum segment_index_state state);
+enum status segment_index_path(const struct segment *segment, int32_t field_id,
+                               char out[SYS_PATH_MAX], struct error *err);
+/* index_build.c: reads the column and writes its sidecar, whole by rename, synced. `dir` is the
+ * source's. Takes memory for the column and 24 bytes a row, see segment_index_memory. */
+enum status segment_index_build(struct sys *sys, const char *dir, struct segment *segment,
+                                int32_t field_id, struct error *err);
+uint64_t segment_index_memory(const struct segment *segment);
+
 /* Maps file and indexes now, so that they can be read after the directory is gone. */
 void segment_pin(struct segment *segment);
 
