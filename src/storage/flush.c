@@ -234,6 +234,7 @@ static void swap(struct flush *flush)
         source->ids.unsaved > flush->ids_next ? source->ids.unsaved : flush->ids_next;
     source->flushes++;
     source->flush_error[0] = 0;
+    atomic_store(&source->store->disk_full, false);
     pthread_mutex_unlock(&source->lock);
     snapshot_unref(old);
     store_memory_give(source->store, flushed.bytes);
@@ -304,6 +305,8 @@ enum status source_flush_once(struct source *source, struct error *err)
     }
     pthread_mutex_lock(&source->lock);
     source->flush_failures++;
+    if (status == STATUS_STORAGE_FULL)
+        atomic_store(&source->store->disk_full, true);
     snprintf(source->flush_error, sizeof source->flush_error, "%.150s", local.message);
     pthread_mutex_unlock(&source->lock);
     if (err)

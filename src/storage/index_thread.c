@@ -36,7 +36,7 @@ static void build(struct source *source, struct segment *segment, int32_t field_
     char path[SYS_PATH_MAX];
     uint64_t memory = segment_index_memory(segment);
     store_memory_add(store, memory);
-    enum status status = segment_index_build(store->sys, source->dir, segment, field_id, NULL);
+    enum status status = segment_index_build(store->sys, segment, field_id, NULL);
     store_memory_give(store, memory);
     bool later = status == STATUS_STORAGE_FULL || status == STATUS_NO_MEMORY;
     segment_index_set(segment, field_id,

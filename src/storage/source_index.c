@@ -42,19 +42,11 @@ static enum status change(struct source *source, const struct str *columns, uint
     return STATUS_OK;
 }
 
-static bool is_removed(struct source *source)
-{
-    pthread_mutex_lock(&source->lock);
-    bool removed = source->removed;
-    pthread_mutex_unlock(&source->lock);
-    return removed;
-}
-
 static enum status check_state(struct source *source, struct error *err)
 {
     if (source->store->options.read_only)
         return error_set(err, STATUS_UNAVAILABLE, "the store is open for reading only");
-    if (is_removed(source))
+    if (source_is_removed(source))
         return error_set(err, STATUS_UNKNOWN_SOURCE, "there is no source \"%.*s\"",
                          STR_ARG(source_config(source)->source_id));
     return STATUS_OK;

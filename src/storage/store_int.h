@@ -11,6 +11,7 @@
 
 #include "base/uuid.h"
 #include "storage/memtable/memtable.h"
+#include "storage/source_files.h"
 #include "storage/store.h"
 #include "storage/table/snapshot.h"
 #include "storage/wal/wal.h"
@@ -54,6 +55,7 @@ struct store {
     struct source *to_merge; /* the WAL thread's: sources that it has just published to */
 
     _Atomic bool closing;
+    _Atomic bool disk_full; /* the last flush found no space */
     _Atomic uint64_t next_overlay;
     _Atomic uint64_t writes, rows_written, writes_refused;
 };
@@ -106,21 +108,6 @@ enum status schema_grow(const struct schema *schema, const struct batch *batch,
 /* Sets the bits of fields for which the batch holds integers beyond 2^53. */
 void schema_mark_big_ints(const struct schema *schema, const struct batch *batch, uint8_t *bits);
 
-/* --- source_config.c --- */
-
-enum status source_config_check(const struct source_config *config, struct error *err);
-/* Deep copy. */
-enum status source_config_copy(struct arena *arena, const struct source_config *from,
-                               struct source_config *to, struct error *err);
-bool source_config_equal(const struct source_config *a, const struct source_config *b);
-/* The file source.json. */
-enum status source_config_write(struct sys *sys, const char *path,
-                                const struct source_config *config, struct uuid incarnation,
-                                int64_t created_us, struct error *err);
-enum status source_config_read(struct sys *sys, const char *path, struct arena *arena,
-                               struct source_config *ret, struct uuid *ret_incarnation,
-                               int64_t *ret_created_us, struct error *err);
-
 /* --- source.c --- */
 
 /* Reads what is on disk of one source. */
@@ -156,9 +143,6 @@ void store_memory_give(struct store *store, uint64_t bytes);
 /* --- recover.c --- */
 
 enum status store_recover(struct store *store, struct error *err);
-/* Files below data/, index/ and metadata/ of a source that nothing refers to; `visit` NULL: they
- * are removed. */
-typedef enum status (*orphan_fn)(void *context, const char *path, struct error *err);
 enum status source_visit_orphans(struct source *source, orphan_fn visit, void *context,
                                  struct error *err);
 

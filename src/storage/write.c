@@ -43,6 +43,9 @@ enum status store_memory_take(struct store *store, uint64_t bytes, struct error 
     pthread_mutex_unlock(&store->memory_lock);
     if (fits)
         return STATUS_OK;
+    if (atomic_load(&store->disk_full)) /* waiting alone does not help */
+        return error_set(err, STATUS_STORAGE_FULL,
+                         "the disk is full: rows in memory cannot be made files");
     enum status status = error_set(err, STATUS_TOO_MANY_REQUESTS,
                                    "memory for new rows is full until a flush has ended");
     if (err)

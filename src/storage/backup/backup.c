@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "storage/backup/backup_int.h"
-#include "storage/store_int.h"
+#include "storage/source_files.h"
 
 struct backup {
     struct sys *sys;
@@ -119,29 +119,27 @@ static enum status add_file(struct backup *b, const char *from, const char *path
 
 /* --- 2: hot --- */
 
-struct pinned {
-    struct source *source;
-    struct snapshot *snapshot;
-    const struct source_config *config;
-    const char *id; /* NUL-ended */
-};
+static const char *id_of(const struct source_pin *p)
+{
+    return p->config->source_id.data;
+}
 
-static enum status add_own(struct backup *b, const struct pinned *p, const char *inner,
+static enum status add_own(struct backup *b, const struct source_pin *p, const char *inner,
                            struct error *err)
 {
     char from[SYS_PATH_MAX], path[SYS_PATH_MAX];
-    TRY(sys_path(from, err, "%s/%s", p->source->dir, inner));
-    TRY(sys_path(path, err, "sources/%s/%s", p->id, inner));
+    TRY(sys_path(from, err, "%s/%s", p->dir, inner));
+    TRY(sys_path(path, err, "sources/%s/%s", id_of(p), inner));
     return add_file(b, from, path, err);
 }
 
 /* CURRENT as it is while nothing but this snapshot is known. */
-static enum status add_current(struct backup *b, const struct pinned *p, const char *name,
+static enum status add_current(struct backup *b, const struct source_pin *p, const char *name,
                                struct error *err)
 {
     char temp[SYS_PATH_MAX], path[SYS_PATH_MAX], text[128];
     TRY(sys_path(temp, err, "%s/objects/current.tmp", b->dest));
-    TRY(sys_path(path, err, "sources/%s/metadata/CURRENT", p->id));
+    TRY(sys_path(path, err, "sources/%s/metadata/CURRENT", id_of(p)));
     snprintf(text, sizeof text, "{\"snapshot\":\"%s\"}", name); /* our own name: digits */
     TRY(sealed_write(b->sys, temp, str_of(text), err));
     enum status status = add_file(b, temp, path, err);
@@ -149,14 +147,11 @@ static enum status add_current(struct backup *b, const struct pinned *p, const c
     return status;
 }
 
-/* flush_lock is held: these files stay what they are. */
-static enum status add_metadata(struct backup *b, struct pinned *p, struct error *err)
+/* While nothing is flushed: these files stay what they are. */
+static enum status add_metadata(void *context, const struct source_pin *p, struct error *err)
 {
+    struct backup *b = context;
     char inner[SYS_PATH_MAX], name[64];
-    pthread_mutex_lock(&p->source->lock);
-    p->snapshot = snapshot_ref(p->source->snapshot);
-    pthread_mutex_unlock(&p->source->lock);
-    p->config = source_config(p->source);
     TRY(add_own(b, p, "source.json", err));
     if (p->snapshot->id == 0)
         return STATUS_OK;
@@ -171,8 +166,8 @@ static enum status add_metadata(struct backup *b, struct pinned *p, struct error
 }
 
 /* A sidecar may be missing: the restored store makes it. */
-static enum status add_sidecars(struct backup *b, const struct pinned *p, struct segment *segment,
-                                struct error *err)
+static enum status add_sidecars(struct backup *b, const struct source_pin *p,
+                                struct segment *segment, struct error *err)
 {
     char from[SYS_PATH_MAX], path[SYS_PATH_MAX];
     struct sys_stat stat;
@@ -183,7 +178,7 @@ static enum status add_sidecars(struct backup *b, const struct pinned *p, struct
         int32_t field_id = p->snapshot->schema->fields[at].id;
         struct error local = ERROR_INIT;
         TRY(segment_index_path(segment, field_id, from, err));
-        TRY(sys_path(path, err, "sources/%s/index/%s", p->id, strrchr(from, '/') + 1));
+        TRY(sys_path(path, err, "sources/%s/index/%s", id_of(p), strrchr(from, '/') + 1));
         if (segment_column(segment, field_id) < 0 || sys_stat(b->sys, from, &stat, NULL))
             continue;
         enum status status = add_file(b, from, path, &local);
@@ -196,42 +191,31 @@ static enum status add_sidecars(struct backup *b, const struct pinned *p, struct
     return STATUS_OK;
 }
 
-static enum status add_segments(struct backup *b, const struct pinned *p, struct error *err)
+static enum status add_segments(struct backup *b, const struct source_pin *p, struct error *err)
 {
     char path[SYS_PATH_MAX];
     for (uint32_t i = 0; i < p->snapshot->segments_len; i++) {
         struct segment *segment = p->snapshot->segments[i];
-        TRY(sys_path(path, err, "sources/%s/%s", p->id, segment_meta(segment)->path.data));
+        TRY(sys_path(path, err, "sources/%s/%s", id_of(p), segment_meta(segment)->path.data));
         TRY(add_file(b, segment_info(segment).path, path, err));
         TRY(add_sidecars(b, p, segment, err));
     }
     return STATUS_OK;
 }
 
-static bool is_removed(struct source *source)
-{
-    pthread_mutex_lock(&source->lock);
-    bool removed = source->removed;
-    pthread_mutex_unlock(&source->lock);
-    return removed;
-}
-
 /* A source that is removed meanwhile is left out wholly. */
 static enum status add_source(struct backup *b, struct source *source, struct error *err)
 {
-    struct pinned p = {.source = source, .id = source_config(source)->source_id.data};
+    struct source_pin p = {0};
     uint32_t files = b->manifest.files_len;
     struct error local = ERROR_INIT;
     enum status status = source_flush(source, &local);
-    if (status == STATUS_OK) {
-        pthread_mutex_lock(&source->flush_lock);
-        status = add_metadata(b, &p, &local);
-        pthread_mutex_unlock(&source->flush_lock);
-    }
+    if (status == STATUS_OK)
+        status = source_pin(source, add_metadata, b, &p, &local);
     if (status == STATUS_OK)
         status = add_segments(b, &p, &local);
-    snapshot_unref(p.snapshot);
-    if (is_removed(source)) {
+    source_unpin(&p);
+    if (source_is_removed(source)) {
         b->manifest.files_len = files;
         return STATUS_OK;
     }
@@ -335,7 +319,7 @@ static enum status finish(struct backup *b, enum status status, struct backup_re
 enum status backup_hot(struct store *store, const char *dest, struct backup_progress *progress,
                        struct backup_result *ret, struct error *err)
 {
-    struct backup b = {.sys = store->sys, .dest = dest};
+    struct backup b = {.sys = store_sys(store), .dest = dest};
     b.progress = progress ? progress : &b.own;
     manifest_init(&b.manifest);
     b.manifest.hot = true;

@@ -69,7 +69,7 @@ static enum status leftover(struct checking *c, const char *path, const char *wh
 
 static enum status visit_top(void *context, const struct sys_dir_entry *entry, struct error *err)
 {
-    static const char *const known[] = {"lock", "wal", "run", "sources", "damaged"};
+    static const char *const known[] = {"lock", "wal", "run", "sources", "damaged", "tmp"};
     struct checking *c = context;
     char path[SYS_PATH_MAX];
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

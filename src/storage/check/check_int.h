@@ -3,7 +3,7 @@
 #define QUARRY_STORAGE_CHECK_INT_H
 
 #include "storage/check/check.h"
-#include "storage/store_int.h"
+#include "storage/source_files.h"
 
 /* A source that the log may have frames for. */
 struct check_life {

@@ -126,24 +126,9 @@ static enum status visit_orphan(void *context, const char *path, struct error *e
 /* As the store itself would load it, so that "orphan" means the same here and there. */
 static enum status check_orphans(struct checking *c, struct error *err)
 {
-    struct store shell = {.sys = c->sys, .options = {.path = c->path, .read_only = true}};
-    struct source *source = NULL;
     struct error local = ERROR_INIT;
-    pthread_mutex_init(&shell.memory_lock, NULL);
-    pthread_cond_init(&shell.memory_freed, NULL);
-    enum status status = sys_path(shell.path, err, "%s", c->path);
-    if (status == STATUS_OK) {
-        status = source_load(&shell, c->dir, &source, &local);
-        if (status == STATUS_OK) {
-            status = source_visit_orphans(source, visit_orphan, c, err);
-            source_unref(source);
-        } else {
-            status = judge(c, status, CHECK_METADATA, c->dir, &local, err);
-        }
-    }
-    pthread_cond_destroy(&shell.memory_freed);
-    pthread_mutex_destroy(&shell.memory_lock);
-    return status;
+    enum status status = source_find_orphans(c->sys, c->dir, visit_orphan, c, &local);
+    return status == STATUS_OK ? status : judge(c, status, CHECK_METADATA, c->dir, &local, err);
 }
 
 /* --- all --- */

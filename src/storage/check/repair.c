@@ -107,7 +107,7 @@ static enum status build_index(struct repairing *r, const struct check_finding *
     for (uint32_t i = 0; status == STATUS_OK && i < opened.snapshot->segments_len; i++) {
         struct segment *segment = opened.snapshot->segments[i];
         if (segment_meta(segment)->id == finding->segment_id) {
-            status = segment_index_build(r->sys, opened.dir, segment, finding->field_id, err);
+            status = segment_index_build(r->sys, segment, finding->field_id, err);
             break;
         }
     }

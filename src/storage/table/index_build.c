@@ -36,14 +36,15 @@ static enum status read_all(struct segment *segment, uint32_t which, struct colu
     return STATUS_OK;
 }
 
-static enum status write_index(struct sys *sys, const char *dir, const char *path, int32_t field_id,
+static enum status write_index(struct sys *sys, const char *path, int32_t field_id,
                                const struct column *column, struct error *err)
 {
     char temp[SYS_PATH_MAX], parent[SYS_PATH_MAX];
     struct sys_file *file = NULL;
     uint64_t entries, bytes;
     TRY(sys_path(temp, err, "%s.tmp", path));
-    TRY(sys_path(parent, err, "%s/index", dir));
+    TRY(sys_path(parent, err, "%s", path));
+    *strrchr(parent, '/') = 0;
     uint32_t *order = malloc((column->rows + (size_t)1) * sizeof *order);
     if (!order)
         return error_no_memory(err);
@@ -65,8 +66,8 @@ static enum status write_index(struct sys *sys, const char *dir, const char *pat
     return sys_sync_dir(sys, parent, err);
 }
 
-enum status segment_index_build(struct sys *sys, const char *dir, struct segment *segment,
-                                int32_t field_id, struct error *err)
+enum status segment_index_build(struct sys *sys, struct segment *segment, int32_t field_id,
+                                struct error *err)
 {
     char path[SYS_PATH_MAX];
     struct column column;
@@ -77,7 +78,7 @@ enum status segment_index_build(struct sys *sys, const char *dir, struct segment
     column_init(&column, segment_meta(segment)->columns[which].type);
     enum status status = read_all(segment, (uint32_t)which, &column, err);
     if (status == STATUS_OK)
-        status = write_index(sys, dir, path, field_id, &column, err);
+        status = write_index(sys, path, field_id, &column, err);
     column_release(&column);
     return status;
 }

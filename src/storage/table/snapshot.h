@@ -127,10 +127,10 @@ enum segment_index_state segment_index_look(struct segment *segment, int32_t fie
 void segment_index_set(struct segment *segment, int32_t field_id, enum segment_index_state state);
 enum status segment_index_path(const struct segment *segment, int32_t field_id,
                                char out[SYS_PATH_MAX], struct error *err);
-/* index_build.c: reads the column and writes its sidecar, whole by rename, synced. `dir` is the
- * source's. Takes memory for the column and 24 bytes a row, see segment_index_memory. */
-enum status segment_index_build(struct sys *sys, const char *dir, struct segment *segment,
-                                int32_t field_id, struct error *err);
+/* index_build.c: reads the column and writes its sidecar, whole by rename, synced. Takes memory for
+ * the column and 24 bytes a row, see segment_index_memory. */
+enum status segment_index_build(struct sys *sys, struct segment *segment, int32_t field_id,
+                                struct error *err);
 uint64_t segment_index_memory(const struct segment *segment);
 
 /* Maps file and indexes now, so that they can be read after the directory is gone. */
