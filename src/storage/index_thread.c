@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { INDEX_SLEEP_US = 2000000 };
+enum { INDEX_SLEEP_US = 2000000, INDEX_MEMORY_SHARE = 4 };
 
 static bool stops(struct store *store)
 {
@@ -35,6 +35,9 @@ static void build(struct source *source, struct segment *segment, int32_t field_
     struct store *store = source->store;
     char path[SYS_PATH_MAX];
     uint64_t memory = segment_index_memory(segment);
+    uint64_t most = store->options.memtable_bytes / INDEX_MEMORY_SHARE;
+    if (memory > most) /* counted up to a share: one large file must not flush all memory */
+        memory = most;
     store_memory_add(store, memory);
     enum status status = segment_index_build(store->sys, segment, field_id, NULL);
     store_memory_give(store, memory);
