@@ -153,7 +153,7 @@ enum status commit_write(struct commit *commit, struct error *err)
     struct source *source = commit->source;
     struct snapshot_refs refs = {0};
     TRY(make_refs(commit, &refs, err));
-    enum status status = snapshot_commit(source->store->sys, source->dir, &source->config,
+    enum status status = snapshot_commit(source->store->sys, source->dir, source_config(source),
                                          commit->new, &refs, &commit->maybe, err);
     free(refs.ids);
     if (status == STATUS_OK)

@@ -105,6 +105,19 @@ static enum status write_commit(struct source *source, struct snapshot *new, boo
     return status;
 }
 
+/* Indexes dropped while their sidecars were being made; flush_lock is held. */
+static void drop_sidecars(struct source *source, const struct source_config *used)
+{
+    const struct source_config *now = source_config(source);
+    for (uint32_t i = 0; used != now && i < used->index_columns_len; i++) {
+        bool kept = false;
+        for (uint32_t k = 0; k < now->index_columns_len && !kept; k++)
+            kept = str_eq(used->index_columns[i], now->index_columns[k]);
+        if (!kept)
+            source_remove_sidecars(source, used->index_columns[i]);
+    }
+}
+
 /* flush_lock is held. */
 static enum status commit_locked(struct source *source, const struct compact_plan *plan,
                                  const struct segment_batch *out, bool *ret_maybe,
@@ -127,6 +140,8 @@ static enum status commit_locked(struct source *source, const struct compact_pla
                            (unsigned long long)plan->rows);
     if (status == STATUS_OK)
         status = write_commit(source, new, ret_maybe, err);
+    if (status == STATUS_OK)
+        drop_sidecars(source, out->config);
     snapshot_unref(new);
     return status;
 }
@@ -174,7 +189,7 @@ static enum status merge_once(struct compact_run *run, const struct compact_plan
     struct source *source = run->source;
     struct segment_batch out = {.sys = source->store->sys,
                                 .dir = source->dir,
-                                .config = &source->config,
+                                .config = source_config(source),
                                 .schema = plan->snapshot->schema,
                                 .next_id = &source->next_segment_id};
     note(run, plan, NULL);
@@ -212,8 +227,8 @@ enum status compact_run(struct compact_run *run, struct error *err)
         pthread_mutex_lock(&source->lock);
         struct snapshot *snapshot = snapshot_ref(source->snapshot);
         pthread_mutex_unlock(&source->lock);
-        enum status status = compact_plan_make(snapshot, &source->config, &run->policy, run->force,
-                                               sys_now_us(sys), &plan, err);
+        enum status status = compact_plan_make(snapshot, source_config(source), &run->policy,
+                                               run->force, sys_now_us(sys), &plan, err);
         snapshot_unref(snapshot);
         if (status != STATUS_OK || !plan.inputs_len)
             return status;

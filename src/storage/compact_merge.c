@@ -52,7 +52,7 @@ static enum status choose_fields(struct merge *merge, const struct compact_plan 
                                  struct error *err)
 {
     const struct schema *schema = plan->snapshot->schema;
-    const struct source_config *config = &merge->source->config;
+    const struct source_config *config = merge->out->config;
     merge->fields = calloc(schema->fields_len + 1u, sizeof *merge->fields);
     if (!merge->fields)
         return error_no_memory(err);
@@ -242,7 +242,7 @@ static uint32_t rows_of_group(const struct batch *rows)
 
 static enum status write_out(struct merge *merge, struct error *err)
 {
-    const struct source_config *config = &merge->source->config;
+    const struct source_config *config = merge->out->config;
     if (merge->rows->rows == 0)
         return STATUS_OK;
     if (!merge->stream) {

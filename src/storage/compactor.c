@@ -171,7 +171,7 @@ static void compact_by_itself(struct compactor *compactor, struct source *source
     pthread_mutex_lock(&source->lock);
     struct snapshot *snapshot = snapshot_ref(source->snapshot);
     pthread_mutex_unlock(&source->lock);
-    enum status status = compact_plan_make(snapshot, &source->config, &policy, false,
+    enum status status = compact_plan_make(snapshot, source_config(source), &policy, false,
                                            sys_now_us(store->sys), &plan, NULL);
     bool any = status == STATUS_OK && plan.inputs_len;
     snapshot_unref(snapshot);

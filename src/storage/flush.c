@@ -224,6 +224,7 @@ static void swap(struct flush *flush)
         source->ids.unsaved > flush->ids_next ? source->ids.unsaved : flush->ids_next;
     source->flushes++;
     source->flush_error[0] = 0;
+    atomic_store(&source->store->disk_full, false);
     pthread_mutex_unlock(&source->lock);
     snapshot_unref(old);
     store_memory_give(source->store, flushed.bytes);
@@ -263,7 +264,7 @@ enum status source_flush_locked(struct source *source, struct error *err)
     if (status == STATUS_OK && !empty) {
         flush.segments = (struct segment_batch){.sys = source->store->sys,
                                                 .dir = source->dir,
-                                                .config = &source->config,
+                                                .config = source_config(source),
                                                 .schema = flush.schema,
                                                 .next_id = &source->next_segment_id};
         status = write_all(&flush, err);
@@ -289,6 +290,8 @@ enum status source_flush_once(struct source *source, struct error *err)
     }
     pthread_mutex_lock(&source->lock);
     source->flush_failures++;
+    if (status == STATUS_STORAGE_FULL)
+        atomic_store(&source->store->disk_full, true);
     snprintf(source->flush_error, sizeof source->flush_error, "%.150s", local.message);
     pthread_mutex_unlock(&source->lock);
     if (err)

@@ -71,7 +71,7 @@ static void *flush_main(void *context)
     pthread_mutex_lock(&store->memory_lock);
     while (!store->stopping) {
         bool memory_short =
-            store->memory_used >= store->options.memtable_bytes || store->writers_waiting;
+            store_memory_used(store) >= store->options.memtable_bytes || store->writers_waiting;
         pthread_mutex_unlock(&store->memory_lock);
         struct source *source = pick(store, memory_short);
         if (source)
@@ -101,6 +101,7 @@ void store_flush_stop(struct store *store)
     store->stopping = true;
     pthread_cond_broadcast(&store->flush_work);
     pthread_cond_broadcast(&store->memory_freed);
+    pthread_cond_broadcast(&store->index_work);
     pthread_mutex_unlock(&store->memory_lock);
     for (uint32_t i = 0; i < store->flush_threads_len; i++)
         thread_join(&store->flush_threads[i]);

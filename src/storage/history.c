@@ -32,7 +32,7 @@ enum status history_load(struct source *source, const struct snapshot_refs *refs
         struct history_entry *entry = &history->entries[i];
         entry->id = refs->ids[i];
         status = snapshot_load_old(source->store->sys, source->dir, entry->id, known, known_len,
-                                   &entry->snapshot, err);
+                                   false, &entry->snapshot, err);
         if (status == STATUS_OK)
             known[known_len++] = entry->snapshot;
         if (status == STATUS_CORRUPT)
@@ -73,6 +73,19 @@ void history_pin(const struct history *history)
         segment_pin(history->doomed[i]);
 }
 
+/* Sidecars that were made later are in no description: those in force are looked for. */
+static void unlink_segment(struct source *source, struct segment *segment)
+{
+    const struct source_config *config = source_config(source);
+    const struct schema *schema = source->snapshot->schema;
+    for (uint32_t i = 0; i < config->index_columns_len; i++) {
+        int32_t at = schema_find(schema, config->index_columns[i]);
+        if (at >= 0)
+            (void)segment_index_look(segment, schema->fields[at].id);
+    }
+    segment_unlink(segment);
+}
+
 void history_collect(struct source *source)
 {
     struct history *history = &source->history;
@@ -82,7 +95,7 @@ void history_collect(struct source *source)
     for (uint32_t i = 0; i < history->doomed_len; i++) {
         struct segment *segment = history->doomed[i];
         if (segment_is_last(segment)) {
-            segment_unlink(segment);
+            unlink_segment(source, segment);
             segment_unref(segment);
         } else {
             history->doomed[left++] = segment;

@@ -1,7 +1,7 @@
 /* recover.c: from what is on disk to a running store. Idempotent: it may be interrupted anywhere.
  *
  *   1. sources/: remove trash and tombstoned directories, load the others with their snapshots
- *   2. remove orphans: files that the snapshot does not name
+ *   2. remove orphans: files that no kept snapshot names
  *   3. replay the log: frames of a known incarnation behind its snapshot's LSN are published, their
  *      write ids remembered; all others are passed over
  *   4. a fresh log segment (wal_open); segments that nobody needs are removed */
@@ -112,11 +112,12 @@ static enum status load_sources(struct store *store, struct error *err)
 
 /* --- 2 --- */
 
-/* The names that a snapshot wants, as a sorted array of hashes of paths below the source. */
+/* The names that the kept snapshots want, as a sorted array of hashes of paths below the source. */
 struct wanted {
     uint64_t *hashes;
-    uint32_t len;
-    int64_t older_than_us; /* others stay: they may be on their way to a snapshot */
+    size_t len, cap;
+    int32_t fields[SOURCE_COLUMNS_LISTED_MAX]; /* of the indexes in force */
+    uint32_t fields_len;
 };
 
 static uint64_t path_hash(const char *path)
@@ -130,81 +131,90 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static enum status want_segment(struct wanted *wanted, const struct segment_meta *meta,
-                                struct error *err)
+static enum status want(struct wanted *wanted, const char *path, struct error *err)
 {
-    char path[SYS_PATH_MAX];
-    wanted->hashes[wanted->len++] = path_hash(meta->path.data);
-    for (uint32_t i = 0; i < meta->indexes_len; i++) {
-        TRY(sys_path(path, err, "index/%08llu.%d.hash", (unsigned long long)meta->id,
-                     meta->indexes[i].field_id));
-        wanted->hashes[wanted->len++] = path_hash(path);
+    if (wanted->len == wanted->cap) {
+        size_t cap = wanted->cap ? wanted->cap * 2 : 256;
+        uint64_t *grown = realloc(wanted->hashes, cap * sizeof *grown);
+        if (!grown)
+            return error_no_memory(err);
+        wanted->hashes = grown;
+        wanted->cap = cap;
     }
+    wanted->hashes[wanted->len++] = path_hash(path);
     return STATUS_OK;
 }
 
-static size_t count_files(const struct snapshot *snapshot)
+static enum status want_sidecar(struct wanted *wanted, const struct segment_meta *meta,
+                                int32_t field_id, struct error *err)
 {
-    size_t count = 0;
-    for (uint32_t i = 0; i < snapshot->segments_len; i++)
-        count += 1 + segment_meta(snapshot->segments[i])->indexes_len;
-    return count;
+    char path[SYS_PATH_MAX];
+    TRY(sys_path(path, err, "index/%08llu.%d.hash", (unsigned long long)meta->id, field_id));
+    return want(wanted, path, err);
 }
 
+/* With the sidecars of the indexes in force, whether a snapshot knows them or not. */
+static enum status want_segment(struct wanted *wanted, const struct segment_meta *meta,
+                                struct error *err)
+{
+    TRY(want(wanted, meta->path.data, err));
+    for (uint32_t i = 0; i < meta->indexes_len; i++)
+        TRY(want_sidecar(wanted, meta, meta->indexes[i].field_id, err));
+    for (uint32_t i = 0; i < wanted->fields_len; i++)
+        TRY(want_sidecar(wanted, meta, wanted->fields[i], err));
+    return STATUS_OK;
+}
+
+/* The description of a snapshot, and its segments that `newer` does not have (NULL: all). */
 static enum status want_snapshot(struct wanted *wanted, uint64_t id,
-                                 const struct snapshot *snapshot, struct error *err)
+                                 const struct snapshot *snapshot, const struct snapshot *newer,
+                                 struct error *err)
 {
     char path[SYS_PATH_MAX], name[64];
     snapshot_name(id, name);
     TRY(sys_path(path, err, "metadata/%s", name));
-    wanted->hashes[wanted->len++] = path_hash(path);
-    for (uint32_t i = 0; snapshot && i < snapshot->segments_len; i++)
-        TRY(want_segment(wanted, segment_meta(snapshot->segments[i]), err));
+    TRY(want(wanted, path, err));
+    for (uint32_t i = 0; snapshot && i < snapshot->segments_len; i++) {
+        const struct segment_meta *meta = segment_meta(snapshot->segments[i]);
+        if (!newer || !snapshot_find(newer, meta->id))
+            TRY(want_segment(wanted, meta, err));
+    }
     return STATUS_OK;
 }
 
-/* Of older snapshots' segments, those that no newer one has. */
-static enum status want_old(struct wanted *wanted, const struct source *source, struct error *err)
+/* The current snapshot, the kept ones, and segments that views still hold. */
+static enum status want_states(struct wanted *wanted, const struct source *source,
+                               struct error *err)
 {
     const struct history *history = &source->history;
     const struct snapshot *newer = source->snapshot;
+    TRY(want_snapshot(wanted, newer->id, newer, NULL, err));
     for (uint32_t i = history->len; i-- > 0;) {
-        const struct snapshot *snapshot = history->entries[i].snapshot;
-        TRY(want_snapshot(wanted, history->entries[i].id, NULL, err));
-        for (uint32_t k = 0; snapshot && k < snapshot->segments_len; k++) {
-            const struct segment_meta *meta = segment_meta(snapshot->segments[k]);
-            if (!snapshot_find(newer, meta->id))
-                TRY(want_segment(wanted, meta, err));
-        }
-        newer = snapshot ? snapshot : newer;
+        const struct history_entry *entry = &history->entries[i];
+        TRY(want_snapshot(wanted, entry->id, entry->snapshot, newer, err));
+        newer = entry->snapshot ? entry->snapshot : newer;
     }
+    for (uint32_t i = 0; i < history->doomed_len; i++)
+        TRY(want_segment(wanted, segment_meta(history->doomed[i]), err));
     return STATUS_OK;
 }
 
 static enum status want_all(struct wanted *wanted, const struct source *source, struct error *err)
 {
     char path[SYS_PATH_MAX];
-    const struct snapshot *snapshot = source->snapshot, *newer = snapshot;
-    const struct history *history = &source->history;
-    size_t count = snapshot->id_files_len + 2 + history->len + count_files(snapshot);
-    for (uint32_t i = history->len; i-- > 0;) {
-        const struct snapshot *old = history->entries[i].snapshot;
-        for (uint32_t k = 0; old && k < old->segments_len; k++) {
-            const struct segment_meta *meta = segment_meta(old->segments[k]);
-            count += snapshot_find(newer, meta->id) ? 0 : 1 + meta->indexes_len;
-        }
-        newer = old ? old : newer;
+    const struct snapshot *snapshot = source->snapshot;
+    const struct source_config *config = source_config(source);
+    for (uint32_t i = 0; i < config->index_columns_len; i++) {
+        int32_t at = schema_find(snapshot->schema, config->index_columns[i]);
+        if (at >= 0)
+            wanted->fields[wanted->fields_len++] = snapshot->schema->fields[at].id;
     }
-    wanted->hashes = malloc(count * sizeof *wanted->hashes);
-    if (!wanted->hashes)
-        return error_no_memory(err);
-    wanted->hashes[wanted->len++] = path_hash("metadata/CURRENT");
-    TRY(want_snapshot(wanted, snapshot->id, snapshot, err));
+    TRY(want(wanted, "metadata/CURRENT", err));
+    TRY(want_states(wanted, source, err));
     for (uint32_t i = 0; i < snapshot->id_files_len; i++) {
         TRY(sys_path(path, err, "metadata/%s", snapshot->id_files[i].name.data));
-        wanted->hashes[wanted->len++] = path_hash(path);
+        TRY(want(wanted, path, err));
     }
-    TRY(want_old(wanted, source, err));
     qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
     return STATUS_OK;
 }
@@ -217,22 +227,34 @@ static bool is_wanted(const struct wanted *wanted, const char *path)
 
 enum { SWEEP_DEPTH_MAX = SOURCE_COLUMNS_LISTED_MAX + 2 };
 
-static enum status remove_file(struct sys *sys, const char *path, int64_t older_than_us,
-                               struct error *err)
+struct sweep {
+    struct source *source;
+    struct wanted wanted;
+    orphan_fn visit; /* NULL: removes them, and the directories that are then empty */
+    void *context;
+    int64_t older_than_us; /* others stay: they may be on their way to a snapshot */
+};
+
+static enum status sweep_file(struct sweep *to, const char *inner, struct error *err)
 {
+    char path[SYS_PATH_MAX];
+    struct sys *sys = to->source->store->sys;
     struct sys_stat stat;
-    if (older_than_us != INT64_MAX) {
-        TRY(sys_stat(sys, path, &stat, err));
-        if (stat.modified_us >= older_than_us)
+    TRY(sys_path(path, err, "%s/%s", to->source->dir, inner));
+    if (to->older_than_us != INT64_MAX) {
+        enum status status = sys_stat(sys, path, &stat, err);
+        if (status == STATUS_NOT_FOUND || /* renamed since: it was being written */
+            (status == STATUS_OK && stat.modified_us >= to->older_than_us))
             return STATUS_OK;
+        TRY(status);
     }
-    return sys_unlink(sys, path, err);
+    return to->visit ? to->visit(to->context, path, err) : sys_unlink(sys, path, err);
 }
 
-/* Removes what is not wanted below source/<below>, and the directories that are then empty. */
-static enum status sweep(struct source *source, const struct wanted *wanted, const char *below,
-                         int depth, struct error *err)
+/* All files below source/<below> that are not wanted. */
+static enum status sweep(struct sweep *to, const char *below, int depth, struct error *err)
 {
+    struct source *source = to->source;
     struct sys *sys = source->store->sys;
     char dir[SYS_PATH_MAX], path[SYS_PATH_MAX], inner[SYS_PATH_MAX];
     struct names files, dirs;
@@ -242,11 +264,8 @@ static enum status sweep(struct source *source, const struct wanted *wanted, con
     enum status status = list_names(sys, dir, false, &files, err);
     for (uint32_t i = 0; i < files.len && status == STATUS_OK; i++) {
         status = sys_path(inner, err, "%s/%s", below, files.list[i]);
-        if (status != STATUS_OK || is_wanted(wanted, inner))
-            continue;
-        status = sys_path(path, err, "%s/%s", source->dir, inner);
-        if (status == STATUS_OK)
-            status = remove_file(sys, path, wanted->older_than_us, err);
+        if (status == STATUS_OK && !is_wanted(&to->wanted, inner))
+            status = sweep_file(to, inner, err);
     }
     names_release(&files);
     if (status != STATUS_OK)
@@ -255,44 +274,39 @@ static enum status sweep(struct source *source, const struct wanted *wanted, con
     for (uint32_t i = 0; i < dirs.len && status == STATUS_OK; i++) {
         status = sys_path(inner, err, "%s/%s", below, dirs.list[i]);
         if (status == STATUS_OK)
-            status = sweep(source, wanted, inner, depth + 1, err);
-        if (status == STATUS_OK && sys_path(path, NULL, "%s/%s", source->dir, inner) == STATUS_OK)
+            status = sweep(to, inner, depth + 1, err);
+        if (status == STATUS_OK && !to->visit &&
+            sys_path(path, NULL, "%s/%s", source->dir, inner) == STATUS_OK)
             (void)sys_rmdir(sys, path, NULL); /* only when empty */
     }
     names_release(&dirs);
     return status;
 }
 
-/* Files of segments that views still hold. */
-static enum status want_doomed(struct wanted *wanted, const struct history *history,
-                               struct error *err)
+static enum status sweep_all(struct sweep *to, struct error *err)
 {
-    size_t count = wanted->len;
-    for (uint32_t i = 0; i < history->doomed_len; i++)
-        count += 1 + segment_meta(history->doomed[i])->indexes_len;
-    uint64_t *grown = realloc(wanted->hashes, count * sizeof *grown);
-    if (!grown)
-        return error_no_memory(err);
-    wanted->hashes = grown;
-    for (uint32_t i = 0; i < history->doomed_len; i++)
-        TRY(want_segment(wanted, segment_meta(history->doomed[i]), err));
-    qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
-    return STATUS_OK;
+    static const char *const places[] = {"data", "index", "metadata"};
+    enum status status = want_all(&to->wanted, to->source, err);
+    /* A kept snapshot that cannot be read may name any file: then only metadata is swept. */
+    for (size_t i = history_is_damaged(&to->source->history) ? 2 : 0;
+         i < sizeof places / sizeof *places && status == STATUS_OK; i++)
+        status = sweep(to, places[i], 0, err);
+    free(to->wanted.hashes);
+    return status;
+}
+
+enum status source_visit_orphans(struct source *source, orphan_fn visit, void *context,
+                                 struct error *err)
+{
+    struct sweep to = {
+        .source = source, .visit = visit, .context = context, .older_than_us = INT64_MAX};
+    return sweep_all(&to, err);
 }
 
 static enum status remove_orphans(struct source *source, int64_t older_than_us, struct error *err)
 {
-    static const char *const places[] = {"data", "index", "metadata"};
-    struct wanted wanted = {.older_than_us = older_than_us};
-    enum status status = want_all(&wanted, source, err);
-    if (status == STATUS_OK && source->history.doomed_len)
-        status = want_doomed(&wanted, &source->history, err);
-    /* A kept snapshot that cannot be read may name any file: then only metadata is swept. */
-    for (size_t i = history_is_damaged(&source->history) ? 2 : 0;
-         i < sizeof places / sizeof *places && status == STATUS_OK; i++)
-        status = sweep(source, &wanted, places[i], 0, err);
-    free(wanted.hashes);
-    return status;
+    struct sweep to = {.source = source, .older_than_us = older_than_us};
+    return sweep_all(&to, err);
 }
 
 enum status source_remove_orphans(struct source *source, int64_t min_age_us, struct error *err)
@@ -354,6 +368,7 @@ static enum status publish(struct source *source, struct batch *batch,
     struct chunk *chunk = chunk_new(source->store->sys, batch, record->lsn, record->lsn);
     if (!chunk)
         return error_no_memory(err);
+    chunk->budget = &source->store->chunk_indexes;
     store_memory_add(source->store, chunk->bytes);
     source_publish(source, chunk, record->time_us);
     source_merge_chunks(source);

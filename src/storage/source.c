@@ -16,7 +16,7 @@ struct source *source_ref(struct source *source)
 
 const struct source_config *source_config(const struct source *source)
 {
-    return &source->config;
+    return atomic_load_explicit(&source->present, memory_order_acquire);
 }
 
 static struct source *source_new(struct store *store, const char *dir)
@@ -26,6 +26,7 @@ static struct source *source_new(struct store *store, const char *dir)
         return NULL;
     atomic_init(&source->refs, 1);
     source->store = store;
+    atomic_init(&source->present, &source->config);
     source->next_segment_id = 1;
     source->next_snapshot_id = 1;
     arena_init(&source->arena, 0);
@@ -146,7 +147,8 @@ static enum status write_files(struct source *source, struct error *err)
     char path[SYS_PATH_MAX];
     TRY(make_directories(sys, source->dir, err));
     TRY(sys_path(path, err, "%s/source.json", source->dir));
-    TRY(source_config_write(sys, path, &source->config, source->incarnation, sys_now_us(sys), err));
+    TRY(source_config_write(sys, path, &source->config, source->incarnation, source->created_us,
+                            err));
     TRY(sys_path(path, err, "%s/sources", source->store->path));
     return sys_sync_dir(sys, path, err);
 }
@@ -170,6 +172,7 @@ static enum status make_source(struct store *store, const struct source_config *
     if (!source)
         return error_no_memory(err);
     sys_random(store->sys, random, sizeof random);
+    source->created_us = sys_now_us(store->sys);
     source->incarnation = uuid_v7((uint64_t)sys_now_us(store->sys) / 1000, random);
     enum status status = source_config_copy(&source->arena, config, &source->config, err);
     if (status == STATUS_OK)
@@ -190,7 +193,7 @@ static enum status add_locked(struct store *store, const struct source_config *c
     char dir[SYS_PATH_MAX], trash[SYS_PATH_MAX];
     uint32_t at = store_position(store, config->source_id, &found);
     if (found) {
-        if (source_config_equal(&store->sources[at]->config, config))
+        if (source_config_equal(source_config(store->sources[at]), config))
             return STATUS_OK;
         return error_set(err, STATUS_CONFLICT,
                          "the source \"%.*s\" exists with another configuration",
@@ -333,7 +336,7 @@ enum status source_load(struct store *store, const char *dir, struct source **re
     enum status status = sys_path(path, err, "%s/source.json", dir);
     if (status == STATUS_OK)
         status = source_config_read(store->sys, path, &source->arena, &source->config,
-                                    &source->incarnation, err);
+                                    &source->incarnation, &source->created_us, err);
     if (status == STATUS_OK)
         status = load_snapshot(source, err);
     if (status != STATUS_OK) {

@@ -115,6 +115,12 @@ enum status source_config_copy(struct arena *arena, const struct source_config *
     to->fields = copy_fields(arena, from->fields, from->fields_len);
     to->partition_columns = copy_list(arena, from->partition_columns, from->partition_columns_len);
     to->index_columns = copy_list(arena, from->index_columns, from->index_columns_len);
+    if (from->declared_index_columns) {
+        to->declared_index_columns =
+            copy_list(arena, from->declared_index_columns, from->declared_index_columns_len);
+        if (!to->declared_index_columns)
+            return error_no_memory(err);
+    }
     if (to->max_file_size_mb == 0)
         to->max_file_size_mb = MAX_FILE_SIZE_MB;
     if (!to->source_id.data || !to->name.data || !to->connection_string.data ||
@@ -134,6 +140,15 @@ static bool list_equal(const struct str *a, uint32_t a_len, const struct str *b,
     return true;
 }
 
+static bool same_indexes(const struct source_config *a, const struct source_config *b)
+{
+    return list_equal(a->index_columns, a->index_columns_len, b->index_columns,
+                      b->index_columns_len) ||
+           (a->declared_index_columns &&
+            list_equal(a->declared_index_columns, a->declared_index_columns_len, b->index_columns,
+                       b->index_columns_len));
+}
+
 bool source_config_equal(const struct source_config *a, const struct source_config *b)
 {
     uint32_t a_size = a->max_file_size_mb ? a->max_file_size_mb : MAX_FILE_SIZE_MB;
@@ -149,8 +164,7 @@ bool source_config_equal(const struct source_config *a, const struct source_conf
     }
     return list_equal(a->partition_columns, a->partition_columns_len, b->partition_columns,
                       b->partition_columns_len) &&
-           list_equal(a->index_columns, a->index_columns_len, b->index_columns,
-                      b->index_columns_len);
+           same_indexes(a, b);
 }
 
 /* --- source.json --- */
@@ -199,6 +213,9 @@ enum status source_config_write(struct sys *sys, const char *path,
     write_fields(w, config);
     write_list(w, "partition_columns", config->partition_columns, config->partition_columns_len);
     write_list(w, "index_columns", config->index_columns, config->index_columns_len);
+    if (config->declared_index_columns)
+        write_list(w, "declared_index_columns", config->declared_index_columns,
+                   config->declared_index_columns_len);
     json_kv_strz(w, "codec", parquet_codec_name(config->codec));
     json_kv_int(w, "max_file_size_mb", config->max_file_size_mb);
     json_kv_bool(w, "wal_enabled", config->wal_enabled);
@@ -268,12 +285,15 @@ static bool read_config(yyjson_val *root, struct arena *arena, struct source_con
            read_list(json_get(root, "partition_columns"), arena, &config->partition_columns,
                      &config->partition_columns_len) &&
            read_list(json_get(root, "index_columns"), arena, &config->index_columns,
-                     &config->index_columns_len);
+                     &config->index_columns_len) &&
+           (!json_get(root, "declared_index_columns") ||
+            read_list(json_get(root, "declared_index_columns"), arena,
+                      &config->declared_index_columns, &config->declared_index_columns_len));
 }
 
 enum status source_config_read(struct sys *sys, const char *path, struct arena *arena,
                                struct source_config *ret, struct uuid *ret_incarnation,
-                               struct error *err)
+                               int64_t *ret_created_us, struct error *err)
 {
     struct source_config config = {0};
     struct arena scratch;
@@ -287,6 +307,7 @@ enum status source_config_read(struct sys *sys, const char *path, struct arena *
         status = error_set(err, STATUS_CORRUPT, "%s: a member is missing or wrong", path);
     if (status == STATUS_OK)
         status = source_config_copy(arena, &config, ret, err);
+    *ret_created_us = yyjson_get_sint(json_get(root, "created_us"));
     arena_release(&scratch);
     yyjson_doc_free(doc);
     return status;

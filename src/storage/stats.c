@@ -56,6 +56,6 @@ void store_get_stats(struct store *store, struct store_stats *ret_stats)
     };
     snprintf(ret_stats->wal_current, sizeof ret_stats->wal_current, "%s", wal.current);
     pthread_mutex_lock(&store->memory_lock);
-    ret_stats->memtable_bytes = store->memory_used;
+    ret_stats->memtable_bytes = store_memory_used(store);
     pthread_mutex_unlock(&store->memory_lock);
 }

@@ -11,6 +11,7 @@ static void fill_defaults(struct store *store, const struct store_options *optio
         store->options.memtable_bytes = STORE_MEMTABLE_BYTES;
     if (!store->options.memtable_max_bytes)
         store->options.memtable_max_bytes = 2 * store->options.memtable_bytes;
+    store->chunk_indexes.max = store->options.memtable_max_bytes / CHUNK_INDEX_SHARE;
     if (!store->options.flush_age_us)
         store->options.flush_age_us = STORE_FLUSH_AGE_US;
     if (!store->options.flush_threads)
@@ -82,6 +83,7 @@ static void init_locks(struct store *store)
     pthread_mutex_init(&store->memory_lock, NULL);
     thread_cond_init(&store->memory_freed);
     thread_cond_init(&store->flush_work);
+    thread_cond_init(&store->index_work);
 }
 
 enum status store_open(struct sys *sys, const struct store_options *options,
@@ -102,6 +104,8 @@ enum status store_open(struct sys *sys, const struct store_options *options,
         status = store_flush_start(store, err);
     if (status == STATUS_OK && !options->read_only)
         status = compactor_start(store, err);
+    if (status == STATUS_OK && !options->read_only)
+        status = store_index_start(store, err);
     if (status != STATUS_OK) {
         store_close(store, false);
         return status;
@@ -132,6 +136,7 @@ void store_close(struct store *store, bool flush)
     if (flush && store->flush_threads_len)
         flush_all(store);
     store_flush_stop(store);
+    store_index_stop(store);
     compactor_release(store);
     wal_close(store->wal);
     store_after_group(store);
@@ -139,6 +144,7 @@ void store_close(struct store *store, bool flush)
         source_unref(store->sources[i]);
     free(store->sources);
     sys_close(store->sys, store->lock_file);
+    pthread_cond_destroy(&store->index_work);
     pthread_cond_destroy(&store->flush_work);
     pthread_cond_destroy(&store->memory_freed);
     pthread_mutex_destroy(&store->memory_lock);

@@ -82,6 +82,9 @@ struct source_config {
     uint32_t partition_columns_len;
     const struct str *index_columns;
     uint32_t index_columns_len;
+    /* The store's own: as declared, when indexes were added or dropped since; else NULL. */
+    const struct str *declared_index_columns;
+    uint32_t declared_index_columns_len;
     enum parquet_codec codec;
     uint32_t max_file_size_mb;
     bool wal_enabled; /* false: acknowledged once it can be read; the log is written behind it, so a
@@ -102,7 +105,8 @@ void source_unref(struct source *source);
 /* All sources in the order of their ids, referenced; array from malloc. */
 enum status store_list_sources(struct store *store, struct source ***ret_sources, uint32_t *ret_len,
                                struct error *err);
-const struct source_config *source_config(const struct source *source); /* borrowed from source */
+/* Borrowed from source; its index columns are those in force. */
+const struct source_config *source_config(const struct source *source);
 
 /* --- schema --- */
 
@@ -316,6 +320,26 @@ enum status store_compact_jobs(struct store *store, struct compact_job_info **re
 /* The same work at once, in the calling thread (tests and tools). `ret` may be NULL. */
 enum status source_compact(struct source *source, const struct compact_policy *policy,
                            struct compact_job_info *ret, struct error *err);
+
+/* --- indexes --- */
+
+/* State of the hash index of one column. Rows in memory are indexed at their first look-up. */
+struct index_info {
+    struct str column; /* in the arena given */
+    uint64_t files;    /* that have this column */
+    uint64_t ready;    /* of these: with a sidecar that is used */
+    uint64_t failed; /* of these: the sidecar could not be made (damaged file); they are scanned */
+};
+/* Adds hash indexes (those that are there already are fine): durable when it returns, built in the
+ * background, file by file, each used as soon as it is there. STATUS_INVALID_ARGUMENT for a column
+ * that the source does not have. */
+enum status source_add_indexes(struct source *source, const struct str *columns, uint32_t len,
+                               struct error *err);
+/* STATUS_NOT_FOUND when the column has none. Its files are removed. */
+enum status source_drop_index(struct source *source, struct str column, struct error *err);
+enum status source_list_indexes(struct source *source, struct arena *arena,
+                                struct index_info **ret_indexes, uint32_t *ret_len,
+                                struct error *err);
 
 /* --- statistics --- */
 

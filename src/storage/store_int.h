@@ -3,7 +3,12 @@
  * Lock order (never the other way round): source.flush_lock, store.lock, source.lock, then the
  * leaves store.memory_lock and those inside the WAL, chunks and segments. The WAL's writer thread
  * takes source.lock while publishing, so nobody waits for the WAL under source.lock (wal_submit
- * does not block). */
+ * does not block).
+ *
+ * Who reads a segment's files holds a reference to a snapshot that has it (index_thread.c, backup/,
+ * views, merges): a segment's files go only when the list of doomed ones has the last reference.
+ * The list of indexes changes under flush_lock; a merge works with the list it began with and its
+ * commit removes sidecars of indexes dropped meanwhile. */
 #ifndef QUARRY_STORAGE_STORE_INT_H
 #define QUARRY_STORAGE_STORE_INT_H
 
@@ -11,6 +16,7 @@
 
 #include "base/uuid.h"
 #include "storage/memtable/memtable.h"
+#include "storage/source_files.h"
 #include "storage/store.h"
 #include "storage/table/snapshot.h"
 #include "storage/wal/wal.h"
@@ -66,6 +72,10 @@ struct store {
     uint64_t memory_used;        /* memtables and writes under way */
     uint32_t writers_waiting;    /* for memory */
     bool stopping;
+    pthread_cond_t index_work; /* the index thread waits */
+    bool index_wanted;
+    struct thread index_thread;
+    struct chunk_budget chunk_indexes; /* memory of the lazy indexes of chunks */
     struct thread flush_threads[STORE_FLUSH_THREADS_MAX];
     uint32_t flush_threads_len;
 
@@ -73,6 +83,7 @@ struct store {
     struct source *to_merge;     /* the WAL thread's: sources that it has just published to */
 
     _Atomic bool closing;
+    _Atomic bool disk_full; /* the last flush found no space */
     _Atomic uint64_t next_overlay;
     _Atomic uint64_t writes, rows_written, writes_refused;
 };
@@ -80,8 +91,10 @@ struct store {
 struct source {
     _Atomic uint32_t refs;
     struct store *store;
-    struct arena arena; /* the configuration */
-    struct source_config config;
+    struct arena arena;          /* the configuration */
+    struct source_config config; /* as loaded; what is in force: source_config() */
+    _Atomic(const struct source_config *) present; /* in the arena; changed under flush_lock */
+    int64_t created_us;
     struct uuid incarnation; /* of this life of the id: frames of an earlier one do not come back */
     char *dir;               /* changes when the id is added again while old views are open */
 
@@ -127,21 +140,6 @@ enum status schema_grow(const struct schema *schema, const struct batch *batch,
 /* Sets the bits of fields for which the batch holds integers beyond 2^53. */
 void schema_mark_big_ints(const struct schema *schema, const struct batch *batch, uint8_t *bits);
 
-/* --- source_config.c --- */
-
-enum status source_config_check(const struct source_config *config, struct error *err);
-/* Deep copy. */
-enum status source_config_copy(struct arena *arena, const struct source_config *from,
-                               struct source_config *to, struct error *err);
-bool source_config_equal(const struct source_config *a, const struct source_config *b);
-/* The file source.json. */
-enum status source_config_write(struct sys *sys, const char *path,
-                                const struct source_config *config, struct uuid incarnation,
-                                int64_t created_us, struct error *err);
-enum status source_config_read(struct sys *sys, const char *path, struct arena *arena,
-                               struct source_config *ret, struct uuid *ret_incarnation,
-                               struct error *err);
-
 /* --- source.c --- */
 
 /* Reads what is on disk of one source. */
@@ -169,6 +167,8 @@ void store_after_group(void *context);
  */
 int64_t store_wait_until(int64_t us);
 enum status store_memory_take(struct store *store, uint64_t bytes, struct error *err);
+/* Lazy indexes of chunks included; memory_lock is held. */
+uint64_t store_memory_used(struct store *store);
 void store_memory_add(struct store *store, uint64_t bytes);
 void store_memory_give(struct store *store, uint64_t bytes);
 
@@ -179,6 +179,9 @@ enum status store_recover(struct store *store, struct error *err);
  * have not been written to for `min_age_us`: leftovers of failed removals. */
 #define ORPHAN_AGE_US (INT64_C(24) * 3600 * 1000000)
 enum status source_remove_orphans(struct source *source, int64_t min_age_us, struct error *err);
+/* The same files, of any age: `visit` gets them, nothing is removed. Nobody else has the source. */
+enum status source_visit_orphans(struct source *source, orphan_fn visit, void *context,
+                                 struct error *err);
 
 /* --- history.c --- */
 
@@ -237,6 +240,11 @@ void compactor_release(struct store *store);
 /* There may be something to do for this source. */
 void compactor_wake(struct source *source);
 
+/* --- source_index.c --- */
+
+/* Removes the sidecars of that column; flush_lock is held. */
+void source_remove_sidecars(struct source *source, struct str column);
+
 /* --- flush.c, flush_thread.c --- */
 
 /* The same as source_flush_once; flush_lock is held. */
@@ -246,6 +254,12 @@ enum status source_flush_locked(struct source *source, struct error *err);
 enum status source_flush_once(struct source *source, struct error *err);
 enum status store_flush_start(struct store *store, struct error *err);
 void store_flush_stop(struct store *store);
+
+/* --- index_thread.c: makes the sidecars that are missing --- */
+enum status store_index_start(struct store *store, struct error *err);
+void store_index_stop(struct store *store);
+void store_index_wake(struct store *store);
+
 /* Removes the WAL segments that no source needs any more. */
 enum status store_release_wal(struct store *store, struct error *err);
 

@@ -128,7 +128,7 @@ enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str colu
     *ret_used = false;
     *ret_rows = NULL;
     *ret_len = 0;
-    if (!is_index_column(&view->source->config, column))
+    if (!is_index_column(source_config(view->source), column))
         return STATUS_OK;
     return chunk_lookup(view->impl->chunks[chunk], column, value, ret_used, ret_rows, ret_len, err);
 }

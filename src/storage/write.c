@@ -28,25 +28,34 @@ enum status store_memory_take(struct store *store, uint64_t bytes, struct error 
     pthread_mutex_lock(&store->memory_lock);
     store->writers_waiting++;
     /* A write that is larger than all memory is let in alone. */
-    while (store->memory_used && store->memory_used + bytes > max && !late && !store->stopping) {
+    while (store->memory_used && store_memory_used(store) + bytes > max && !late &&
+           !store->stopping) {
         pthread_cond_signal(&store->flush_work);
         late = !thread_cond_wait_until(&store->memory_freed, &store->memory_lock, until);
     }
     store->writers_waiting--;
-    bool fits = !store->memory_used || store->memory_used + bytes <= max;
+    bool fits = !store->memory_used || store_memory_used(store) + bytes <= max;
     if (fits) {
         store->memory_used += bytes;
-        if (store->memory_used >= store->options.memtable_bytes)
+        if (store_memory_used(store) >= store->options.memtable_bytes)
             pthread_cond_signal(&store->flush_work);
     }
     pthread_mutex_unlock(&store->memory_lock);
     if (fits)
         return STATUS_OK;
+    if (atomic_load(&store->disk_full)) /* waiting alone does not help */
+        return error_set(err, STATUS_STORAGE_FULL,
+                         "the disk is full: rows in memory cannot be made files");
     enum status status = error_set(err, STATUS_TOO_MANY_REQUESTS,
                                    "memory for new rows is full until a flush has ended");
     if (err)
         err->retry_after_s = 1;
     return status;
+}
+
+uint64_t store_memory_used(struct store *store)
+{
+    return store->memory_used + atomic_load(&store->chunk_indexes.used);
 }
 
 void store_memory_add(struct store *store, uint64_t bytes)
@@ -343,6 +352,7 @@ static enum status write_batch(struct source *source, struct batch *batch, struc
     struct chunk *chunk = chunk_new(source->store->sys, batch, 0, 0);
     if (!chunk)
         return error_no_memory(err);
+    chunk->budget = &source->store->chunk_indexes;
     enum status status = store_memory_take(source->store, chunk->bytes, err);
     if (status != STATUS_OK) {
         chunk_unref(chunk);

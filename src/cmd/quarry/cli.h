@@ -47,6 +47,10 @@ int run_aggregate(struct cli *cli, const struct command *command, int argc, char
 int run_sql(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_health(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_stats(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_fsck(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_repair(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_backup(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_restore(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_api(struct cli *cli, const struct command *command, int argc, char **argv);
 /* Summary and fields of one operation, from the list. */
 void api_print_operation(FILE *out, const char *name);

@@ -25,6 +25,11 @@ static const struct service_handler handlers[] = {
     {"compaction_job", handle_compaction_job},
     {"compaction_cancel", handle_compaction_cancel},
     {"tenant_stats", handle_tenant_stats},
+    {"source_indexes_add", handle_index_add},
+    {"source_indexes_list", handle_index_list},
+    {"source_indexes_drop", handle_index_drop},
+    {"admin_backup", handle_backup_start},
+    {"admin_backup_status", handle_backup_status},
     {"query_sql", handle_sql},
     {"queries_list", handle_query_list},
     {"query_cancel", handle_query_cancel},
@@ -224,6 +229,7 @@ enum status tenant_node_start(const struct tenant_node_options *options,
     node->sys = options->sys;
     node->log = options->log;
     set_defaults(&node->options);
+    backup_job_init(&node->backup);
     admission_init(&node->admission, node->options.max_concurrent_searches,
                    node->options.search_queue_max);
     enum status status = query_table_start(node, err);
@@ -256,6 +262,7 @@ void tenant_node_stop(struct tenant_node *node, uint32_t grace_ms)
         return;
     if (node->service)
         service_stop(node->service, grace_ms);
+    backup_job_stop(&node->backup);
     query_table_stop(node);
     if (node->cursors.entries)
         cursor_table_release(&node->cursors);
@@ -265,5 +272,6 @@ void tenant_node_stop(struct tenant_node *node, uint32_t grace_ms)
         store_close(node->store, true);
     query_table_release(node);
     admission_release(&node->admission);
+    backup_job_release(&node->backup);
     free(node);
 }

@@ -7,6 +7,7 @@
 #include "query/exec/exec.h"
 #include "query/sql/sql.h"
 #include "services/tenant/tenant.h"
+#include "storage/backup/backup.h"
 #include "storage/store.h"
 #include "sys/thread.h"
 
@@ -84,6 +85,23 @@ enum status query_table_enter(struct tenant_node *node, const struct running_que
                               struct error *err);
 void query_table_leave(struct tenant_node *node, const char *id);
 
+/* --- the backup that runs, or the last one, see backup.c --- */
+enum backup_state { BACKUP_NONE, BACKUP_RUNNING, BACKUP_DONE, BACKUP_FAILED };
+struct backup_job {
+    pthread_mutex_t lock;
+    enum backup_state state;
+    char path[SYS_PATH_MAX];
+    int64_t started_us, ended_us; /* 1970; 0: not */
+    struct backup_progress progress;
+    struct backup_result result;
+    struct error error;
+    struct thread thread;
+};
+void backup_job_init(struct backup_job *job);
+/* Cancels and waits; before the store is closed. */
+void backup_job_stop(struct backup_job *job);
+void backup_job_release(struct backup_job *job);
+
 struct tenant_node {
     struct tenant_node_options options;
     struct sys *sys;
@@ -94,6 +112,7 @@ struct tenant_node {
     struct admission admission;
     struct cursor_table cursors;
     struct query_table queries;
+    struct backup_job backup;
     _Atomic uint64_t rows_scanned, rows_returned;
 };
 
@@ -168,6 +187,11 @@ enum status handle_compaction_status(struct request *request);
 enum status handle_compaction_job(struct request *request);
 enum status handle_compaction_cancel(struct request *request);
 enum status handle_tenant_stats(struct request *request);
+enum status handle_index_add(struct request *request);
+enum status handle_index_list(struct request *request);
+enum status handle_index_drop(struct request *request);
+enum status handle_backup_start(struct request *request);
+enum status handle_backup_status(struct request *request);
 enum status handle_sql(struct request *request);
 enum status handle_query_list(struct request *request);
 enum status handle_query_cancel(struct request *request);

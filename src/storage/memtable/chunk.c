@@ -10,6 +10,7 @@
 
 struct chunk_index {
     struct chunk_index *next_index;
+    uint64_t bytes; /* counted in the budget */
     uint32_t column;
     uint32_t mask;
     uint32_t *heads; /* mask + 1 */
@@ -44,6 +45,8 @@ void chunk_unref(struct chunk *chunk)
     struct chunk_index *next;
     for (struct chunk_index *index = chunk->indexes; index; index = next) {
         next = index->next_index;
+        if (chunk->budget)
+            atomic_fetch_sub(&chunk->budget->used, index->bytes);
         free(index->heads);
         free(index);
     }
@@ -55,19 +58,32 @@ void chunk_unref(struct chunk *chunk)
     free(chunk);
 }
 
+static bool budget_take(struct chunk_budget *budget, uint64_t bytes)
+{
+    if (!budget || atomic_fetch_add(&budget->used, bytes) + bytes <= budget->max)
+        return true;
+    atomic_fetch_sub(&budget->used, bytes);
+    return false;
+}
+
 static struct chunk_index *index_build(const struct chunk *chunk, uint32_t column)
 {
     uint32_t rows = chunk->batch->rows, buckets = CHUNK_INDEX_ROWS_MIN;
     while (buckets < rows)
         buckets *= 2;
-    struct chunk_index *index = calloc(1, sizeof *index);
-    if (!index)
+    size_t bytes = ((size_t)buckets + rows) * sizeof(uint32_t);
+    if (!budget_take(chunk->budget, bytes))
         return NULL;
-    index->heads = malloc(((size_t)buckets + rows) * sizeof *index->heads);
-    if (!index->heads) {
+    struct chunk_index *index = calloc(1, sizeof *index);
+    if (index)
+        index->heads = malloc(bytes);
+    if (!index || !index->heads) {
+        if (chunk->budget)
+            atomic_fetch_sub(&chunk->budget->used, bytes);
         free(index);
         return NULL;
     }
+    index->bytes = bytes;
     index->column = column;
     index->mask = buckets - 1;
     index->next = index->heads + buckets;

@@ -54,6 +54,8 @@ struct chunk *chunk_merge(struct chunk *const *from, uint32_t len)
         status = batch_append(batch, from[i]->batch, 0, from[i]->batch->rows, NULL);
     if (status == STATUS_OK)
         merged = chunk_new(from[0]->sys, batch, from[0]->first_lsn, from[len - 1]->last_lsn);
+    if (merged)
+        merged->budget = from[0]->budget;
     batch_unref(batch);
     return merged;
 }

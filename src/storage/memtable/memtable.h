@@ -17,9 +17,17 @@ enum {
     CHUNK_MERGE_FAN = 8,
     CHUNK_MERGE_ROWS_MAX = 65536,
     CHUNK_INDEX_ROWS_MIN = 2048, /* smaller ones are scanned */
+    CHUNK_INDEX_SHARE = 4,       /* lazy indexes take at most a quarter of the store's memory */
 };
 
 struct chunk_index;
+
+/* What the lazy indexes of all chunks may take and take; the store's. Beyond it chunks are scanned.
+ */
+struct chunk_budget {
+    _Atomic uint64_t used;
+    uint64_t max;
+};
 
 struct chunk {
     _Atomic uint32_t refs;
@@ -31,7 +39,8 @@ struct chunk {
     struct sys *sys;      /* removes the overlay file */
     pthread_mutex_t lock; /* the lazy parts */
     struct chunk_index *indexes;
-    char *overlay_path; /* Parquet file of the same rows for other processes, or NULL */
+    struct chunk_budget *budget; /* NULL: unbounded */
+    char *overlay_path;          /* Parquet file of the same rows for other processes, or NULL */
 };
 
 /* Takes a reference to the batch. NULL when memory is out. */

@@ -12,10 +12,20 @@
 
 enum { SEGMENT_READERS_KEPT = 8 };
 
-enum index_state { INDEX_UNKNOWN, INDEX_OPEN, INDEX_ABSENT };
+enum index_state {
+    INDEX_UNKNOWN, /* not looked for yet */
+    INDEX_FOUND,   /* the file is there, or the snapshot says so */
+    INDEX_OPEN,
+    INDEX_ABSENT,
+    INDEX_DAMAGED,
+    INDEX_FAILED, /* it cannot be made from this segment */
+};
 
 struct open_index {
+    struct open_index *next;
+    int32_t field_id;
     enum index_state state;
+    bool dropped; /* the file was removed; the mapping stays good */
     struct hash_index index;
 };
 
@@ -32,7 +42,7 @@ struct segment {
     struct sys_map map;
     struct parquet_reader *idle[SEGMENT_READERS_KEPT];
     uint32_t idle_len;
-    struct open_index *indexes; /* as meta.indexes */
+    struct open_index *indexes; /* those of meta.indexes and those that were looked for */
 };
 
 static enum status copy_value(struct arena *arena, enum type type, struct value *value)
@@ -60,6 +70,18 @@ static enum status copy_columns(struct segment *segment, const struct segment_me
     return STATUS_OK;
 }
 
+/* segment->lock is held, or nobody else has the segment yet. */
+static struct open_index *add_index(struct segment *segment, int32_t field_id)
+{
+    struct open_index *index = calloc(1, sizeof *index);
+    if (!index)
+        return NULL;
+    index->field_id = field_id;
+    index->next = segment->indexes;
+    segment->indexes = index;
+    return index;
+}
+
 static enum status copy_rest(struct segment *segment, const char *dir,
                              const struct segment_meta *meta)
 {
@@ -69,9 +91,8 @@ static enum status copy_rest(struct segment *segment, const char *dir,
     segment->full_path = arena_printf(arena, "%s/%.*s", dir, STR_ARG(meta->path));
     segment->meta.partition = arena_array(arena, meta->partition_len + 1u, sizeof(struct str));
     segment->meta.indexes = arena_array(arena, meta->indexes_len + 1u, sizeof *meta->indexes);
-    segment->indexes = arena_array(arena, meta->indexes_len + 1u, sizeof *segment->indexes);
     if (!segment->meta.path.data || !segment->source_dir || !segment->full_path ||
-        !segment->meta.partition || !segment->meta.indexes || !segment->indexes)
+        !segment->meta.partition || !segment->meta.indexes)
         return STATUS_NO_MEMORY;
     for (uint32_t i = 0; i < meta->partition_len; i++) {
         if (!meta->partition[i].data)
@@ -82,6 +103,12 @@ static enum status copy_rest(struct segment *segment, const char *dir,
     }
     if (meta->indexes_len)
         memcpy(segment->meta.indexes, meta->indexes, meta->indexes_len * sizeof *meta->indexes);
+    for (uint32_t i = 0; i < meta->indexes_len; i++) {
+        struct open_index *index = add_index(segment, meta->indexes[i].field_id);
+        if (!index)
+            return STATUS_NO_MEMORY;
+        index->state = INDEX_FOUND;
+    }
     return copy_columns(segment, meta);
 }
 
@@ -120,9 +147,12 @@ void segment_unref(struct segment *segment)
         parquet_reader_free(segment->idle[i]);
     if (segment->mapped)
         sys_unmap(segment->sys, &segment->map);
-    for (uint32_t i = 0; segment->indexes && i < segment->meta.indexes_len; i++) {
-        if (segment->indexes[i].state == INDEX_OPEN)
-            hash_index_close(segment->sys, &segment->indexes[i].index);
+    struct open_index *next;
+    for (struct open_index *index = segment->indexes; index; index = next) {
+        next = index->next;
+        if (index->state == INDEX_OPEN)
+            hash_index_close(segment->sys, &index->index);
+        free(index);
     }
     pthread_mutex_destroy(&segment->lock);
     arena_release(&segment->arena);
@@ -138,10 +168,8 @@ void segment_unlink(const struct segment *segment)
 {
     char path[SYS_PATH_MAX];
     (void)sys_unlink(segment->sys, segment->full_path, NULL);
-    for (uint32_t i = 0; i < segment->meta.indexes_len; i++) {
-        if (sys_path(path, NULL, "%s/index/%08llu.%d.hash", segment->source_dir,
-                     (unsigned long long)segment->meta.id,
-                     segment->meta.indexes[i].field_id) == STATUS_OK)
+    for (const struct open_index *index = segment->indexes; index; index = index->next) {
+        if (segment_index_path(segment, index->field_id, path, NULL) == STATUS_OK)
             (void)sys_unlink(segment->sys, path, NULL);
     }
 }
@@ -249,21 +277,80 @@ void segment_reader_release(struct segment *segment, struct parquet_reader *read
 
 /* --- indexes --- */
 
-/* segment->lock is held. NULL when there is none or it cannot be used. */
-static const struct hash_index *open_index(struct segment *segment, uint32_t which)
+enum status segment_index_path(const struct segment *segment, int32_t field_id,
+                               char out[SYS_PATH_MAX], struct error *err)
 {
-    struct open_index *index = &segment->indexes[which];
-    if (index->state == INDEX_UNKNOWN) {
+    return sys_path(out, err, "%s/index/%08llu.%d.hash", segment->source_dir,
+                    (unsigned long long)segment->meta.id, field_id);
+}
+
+/* segment->lock is held. */
+static struct open_index *find_index(struct segment *segment, int32_t field_id)
+{
+    struct open_index *index = segment->indexes;
+    while (index && index->field_id != field_id)
+        index = index->next;
+    return index;
+}
+
+/* segment->lock is held. NULL when it cannot be used. */
+static const struct hash_index *open_index(struct segment *segment, struct open_index *index)
+{
+    if (index->state == INDEX_UNKNOWN || index->state == INDEX_FOUND) {
         char path[SYS_PATH_MAX];
-        int32_t field_id = segment->meta.indexes[which].field_id;
-        enum status status = sys_path(path, NULL, "%s/index/%08llu.%d.hash", segment->source_dir,
-                                      (unsigned long long)segment->meta.id, field_id);
+        enum status status = segment_index_path(segment, index->field_id, path, NULL);
         if (status == STATUS_OK)
-            status = hash_index_open(segment->sys, path, field_id, segment->meta.rows,
+            status = hash_index_open(segment->sys, path, index->field_id, segment->meta.rows,
                                      &index->index, NULL);
-        index->state = status == STATUS_OK ? INDEX_OPEN : INDEX_ABSENT;
+        index->state = status == STATUS_OK        ? INDEX_OPEN
+                       : status == STATUS_CORRUPT ? INDEX_DAMAGED
+                                                  : INDEX_ABSENT;
     }
     return index->state == INDEX_OPEN ? &index->index : NULL;
+}
+
+/* segment->lock is held. */
+static enum segment_index_state look(struct segment *segment, struct open_index *index)
+{
+    char path[SYS_PATH_MAX];
+    struct sys_stat stat;
+    if (index->state == INDEX_UNKNOWN) {
+        bool there = segment_index_path(segment, index->field_id, path, NULL) == STATUS_OK &&
+                     sys_stat(segment->sys, path, &stat, NULL) == STATUS_OK;
+        index->state = there ? INDEX_FOUND : INDEX_ABSENT;
+    }
+    if (index->state == INDEX_FAILED)
+        return SEGMENT_INDEX_FAILED;
+    return index->dropped || index->state == INDEX_ABSENT || index->state == INDEX_DAMAGED
+               ? SEGMENT_INDEX_MISSING
+               : SEGMENT_INDEX_READY;
+}
+
+enum segment_index_state segment_index_look(struct segment *segment, int32_t field_id)
+{
+    if (segment_column(segment, field_id) < 0)
+        return SEGMENT_INDEX_NONE;
+    pthread_mutex_lock(&segment->lock);
+    struct open_index *index = find_index(segment, field_id);
+    if (!index)
+        index = add_index(segment, field_id);
+    enum segment_index_state state = index ? look(segment, index) : SEGMENT_INDEX_MISSING;
+    pthread_mutex_unlock(&segment->lock);
+    return state;
+}
+
+void segment_index_set(struct segment *segment, int32_t field_id, enum segment_index_state state)
+{
+    pthread_mutex_lock(&segment->lock);
+    struct open_index *index = find_index(segment, field_id);
+    if (index) {
+        index->dropped = state == SEGMENT_INDEX_NONE;
+        if (index->state != INDEX_OPEN)
+            index->state = state == SEGMENT_INDEX_READY    ? INDEX_FOUND
+                           : state == SEGMENT_INDEX_FAILED ? INDEX_FAILED
+                                                           : INDEX_ABSENT;
+    }
+    pthread_mutex_unlock(&segment->lock);
 }
 
 /* The value in the column's own type; false when no value of that type equals it. */
@@ -296,11 +383,8 @@ enum status segment_lookup(struct segment *segment, int32_t field_id, const stru
     *ret_used = false;
     *ret_rows = NULL;
     *ret_len = 0;
-    uint32_t which = 0;
     int32_t column = segment_column(segment, field_id);
-    while (which < segment->meta.indexes_len && segment->meta.indexes[which].field_id != field_id)
-        which++;
-    if (column < 0 || which == segment->meta.indexes_len || value->is_null)
+    if (column < 0 || value->is_null)
         return STATUS_OK;
     struct value wanted = *value;
     bool comparable = wanted.type == segment->meta.columns[column].type ||
@@ -308,7 +392,8 @@ enum status segment_lookup(struct segment *segment, int32_t field_id, const stru
     if (!comparable)
         return STATUS_OK;
     pthread_mutex_lock(&segment->lock);
-    const struct hash_index *index = open_index(segment, which);
+    struct open_index *known = find_index(segment, field_id);
+    const struct hash_index *index = known ? open_index(segment, known) : NULL;
     pthread_mutex_unlock(&segment->lock);
     if (!index)
         return STATUS_OK;
@@ -326,7 +411,7 @@ void segment_pin(struct segment *segment)
 {
     pthread_mutex_lock(&segment->lock);
     (void)map_file(segment, NULL); /* a reader will meet the error again */
-    for (uint32_t i = 0; i < segment->meta.indexes_len; i++)
-        (void)open_index(segment, i);
+    for (struct open_index *index = segment->indexes; index; index = index->next)
+        (void)open_index(segment, index);
     pthread_mutex_unlock(&segment->lock);
 }

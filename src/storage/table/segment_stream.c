@@ -162,7 +162,7 @@ static enum status write_indexes(struct segment_stream *stream, struct error *er
         struct sys_file *file = NULL;
         char path[SYS_PATH_MAX];
         *index = (struct segment_index){.field_id = from->field->id, .entries = from->len};
-        TRY(segment_index_path(piece->batch, piece->meta.id, index->field_id, path, err));
+        TRY(segment_batch_index_path(piece->batch, piece->meta.id, index->field_id, path, err));
         piece->meta.indexes_len++; /* from here on the file is to be removed on failure */
         TRY(hash_index_write_pairs(piece->batch->sys, path, index->field_id, from->pairs, from->len,
                                    stream->rows, &file, &index->bytes, err));

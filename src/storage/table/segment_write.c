@@ -151,8 +151,8 @@ static enum status write_file(struct piece *piece, struct error *err)
     return status;
 }
 
-enum status segment_index_path(const struct segment_batch *batch, uint64_t id, int32_t field_id,
-                               char out[SYS_PATH_MAX], struct error *err)
+enum status segment_batch_index_path(const struct segment_batch *batch, uint64_t id,
+                                     int32_t field_id, char out[SYS_PATH_MAX], struct error *err)
 {
     return sys_path(out, err, "%s/index/%08llu.%d.hash", batch->dir, (unsigned long long)id,
                     field_id);
@@ -179,7 +179,7 @@ static enum status write_indexes(struct piece *piece, struct error *err)
             continue;
         struct segment_index *index = &meta->indexes[meta->indexes_len];
         index->field_id = in_schema->id;
-        TRY(segment_index_path(piece->batch, meta->id, index->field_id, path, err));
+        TRY(segment_batch_index_path(piece->batch, meta->id, index->field_id, path, err));
         meta->indexes_len++; /* from here on the file is to be removed on failure */
         TRY(hash_index_write(piece->batch->sys, path, index->field_id,
                              &piece->rows->columns[column].column, piece->order, piece->count,
@@ -195,7 +195,8 @@ void segment_remove_files(struct segment_batch *batch, const struct segment_meta
     if (sys_path(path, NULL, "%s/%.*s", batch->dir, STR_ARG(meta->path)) == STATUS_OK)
         (void)sys_unlink(batch->sys, path, NULL); /* here and below: the next start removes it */
     for (uint32_t i = 0; i < meta->indexes_len; i++) {
-        if (segment_index_path(batch, meta->id, meta->indexes[i].field_id, path, NULL) == STATUS_OK)
+        if (segment_batch_index_path(batch, meta->id, meta->indexes[i].field_id, path, NULL) ==
+            STATUS_OK)
             (void)sys_unlink(batch->sys, path, NULL);
     }
     /* The partition's directory goes too when it was only made for this. */

@@ -28,8 +28,8 @@ enum status segment_sink(void *context, struct slice bytes, struct error *err);
 /* Rows, bytes and bounds into meta. */
 enum status segment_take_stats(struct piece *piece, const struct parquet_file_stats *stats,
                                struct error *err);
-enum status segment_index_path(const struct segment_batch *batch, uint64_t id, int32_t field_id,
-                               char out[SYS_PATH_MAX], struct error *err);
+enum status segment_batch_index_path(const struct segment_batch *batch, uint64_t id,
+                                     int32_t field_id, char out[SYS_PATH_MAX], struct error *err);
 /* Takes over a written file that is to be synced before the commit. */
 enum status segment_keep_open(struct segment_batch *batch, struct sys_file *file,
                               struct error *err);

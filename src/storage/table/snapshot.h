@@ -111,10 +111,15 @@ enum status snapshot_point(struct sys *sys, const char *dir, uint64_t id,
 /* The current one; `*ret` NULL when none was ever committed. Checks every reference. */
 enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **ret,
                           struct snapshot_refs *ret_refs, struct error *err);
-/* An older one. Segments that `known` (by id) has too are shared with it. */
+/* The same, but segments that are missing or of another size are no failure: for those who look for
+ * damage. */
+enum status snapshot_load_any(struct sys *sys, const char *dir, struct snapshot **ret,
+                              struct snapshot_refs *ret_refs, struct error *err);
+/* An older one. Segments that `known` (by id) has too are shared with it. `any_files`: as with
+ * snapshot_load_any. */
 enum status snapshot_load_old(struct sys *sys, const char *dir, uint64_t id,
                               const struct snapshot *const *known, uint32_t known_len,
-                              struct snapshot **ret, struct error *err);
+                              bool any_files, struct snapshot **ret, struct error *err);
 /* The segment of that id, or NULL. */
 struct segment *snapshot_find(const struct snapshot *snapshot, uint64_t segment_id);
 /* "NNNNNNNN.snapshot.json" */
@@ -140,8 +145,30 @@ void segment_unref(struct segment *segment);
 const struct segment_meta *segment_meta(const struct segment *segment);
 /* The caller's reference is the only one: with a segment that no snapshot names, for good. */
 bool segment_is_last(const struct segment *segment);
-/* Removes its files; what cannot be removed goes at the next start. */
+/* Removes its files and all sidecars that are known of (segment_index_look); what cannot be removed
+ * goes at the next start. */
 void segment_unlink(const struct segment *segment);
+
+/* --- the hash sidecar of one column of a segment --- */
+
+enum segment_index_state {
+    SEGMENT_INDEX_NONE,    /* the segment does not have the column (or: the file was dropped) */
+    SEGMENT_INDEX_READY,   /* there, as far as known: its checksums are checked at first use */
+    SEGMENT_INDEX_MISSING, /* not there or found damaged: to be made */
+    SEGMENT_INDEX_FAILED,  /* cannot be made: the segment itself is damaged */
+};
+/* Looks for the file when that was not done before; from then on look-ups use it. */
+enum segment_index_state segment_index_look(struct segment *segment, int32_t field_id);
+/* After the file was made (READY), removed (NONE), or could not be made (FAILED, MISSING). */
+void segment_index_set(struct segment *segment, int32_t field_id, enum segment_index_state state);
+enum status segment_index_path(const struct segment *segment, int32_t field_id,
+                               char out[SYS_PATH_MAX], struct error *err);
+/* index_build.c: reads the column and writes its sidecar, whole by rename, synced. Takes memory for
+ * the column and 24 bytes a row, see segment_index_memory. */
+enum status segment_index_build(struct sys *sys, struct segment *segment, int32_t field_id,
+                                struct error *err);
+uint64_t segment_index_memory(const struct segment *segment);
+
 /* Maps file and indexes now, so that they can be read after the directory is gone. */
 void segment_pin(struct segment *segment);
 

@@ -14,6 +14,7 @@ struct reading {
     struct arena arena;
     const struct snapshot *const *known; /* their segments are shared */
     uint32_t known_len;
+    bool any_files; /* missing files are somebody else's finding */
     struct error *err;
 };
 
@@ -188,7 +189,8 @@ static enum status read_segment(struct reading *r, yyjson_val *json, struct segm
     TRY(read_partition(r, json_get(json, "partition"), &meta));
     TRY(read_columns(r, json_get(json, "columns"), &meta));
     TRY(read_indexes(r, json_get(json, "indexes"), &meta));
-    TRY(check_file(r, &meta));
+    if (!r->any_files)
+        TRY(check_file(r, &meta));
     *ret = segment_new(r->sys, r->dir, &meta, r->err);
     return *ret ? STATUS_OK : STATUS_NO_MEMORY;
 }
@@ -399,12 +401,13 @@ static enum status load_file(struct reading *r, struct snapshot **ret)
     return status;
 }
 
-enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **ret,
-                          struct snapshot_refs *ret_refs, struct error *err)
+static enum status load(struct sys *sys, const char *dir, bool any_files, struct snapshot **ret,
+                        struct snapshot_refs *ret_refs, struct error *err)
 {
     char path[SYS_PATH_MAX];
     struct error local = ERROR_INIT;
-    struct reading r = {.sys = sys, .dir = dir, .path = path, .err = &local};
+    struct reading r = {
+        .sys = sys, .dir = dir, .path = path, .any_files = any_files, .err = &local};
     *ret = NULL;
     *ret_refs = (struct snapshot_refs){0};
     enum status status = current_path(sys, dir, path, ret_refs, &local);
@@ -420,13 +423,30 @@ enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **re
     return status;
 }
 
+enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **ret,
+                          struct snapshot_refs *ret_refs, struct error *err)
+{
+    return load(sys, dir, false, ret, ret_refs, err);
+}
+
+enum status snapshot_load_any(struct sys *sys, const char *dir, struct snapshot **ret,
+                              struct snapshot_refs *ret_refs, struct error *err)
+{
+    return load(sys, dir, true, ret, ret_refs, err);
+}
+
 enum status snapshot_load_old(struct sys *sys, const char *dir, uint64_t id,
                               const struct snapshot *const *known, uint32_t known_len,
-                              struct snapshot **ret, struct error *err)
+                              bool any_files, struct snapshot **ret, struct error *err)
 {
     char path[SYS_PATH_MAX], name[64];
-    struct reading r = {
-        .sys = sys, .dir = dir, .path = path, .known = known, .known_len = known_len, .err = err};
+    struct reading r = {.sys = sys,
+                        .dir = dir,
+                        .path = path,
+                        .known = known,
+                        .known_len = known_len,
+                        .any_files = any_files,
+                        .err = err};
     *ret = NULL;
     snapshot_name(id, name);
     TRY(sys_path(path, err, "%s/metadata/%s", dir, name));

@@ -335,7 +335,13 @@ static enum status start(struct wal *wal, struct error *err)
     wal->gather = malloc(WAL_GATHER_BYTES);
     if (!wal->gather)
         return error_no_memory(err);
-    TRY(wal_rotate(wal, 0, err));
+    struct error local = ERROR_INIT;
+    enum status status = wal_rotate(wal, 0, &local);
+    if (status != STATUS_OK && status != STATUS_STORAGE_FULL) { /* a full disk: reads go on */
+        if (err)
+            *err = local;
+        return status;
+    }
     return thread_start(&wal->thread, "wal", 0, writer_main, wal, err);
 }
 

@@ -98,6 +98,10 @@ struct wal {
 /* wal_recover.c: replays and fills segments, next_lsn, void_from, durable_lsn. */
 enum status wal_recover(struct wal *wal, uint64_t min_lsn, wal_replay_fn replay, void *context,
                         struct error *err);
+/* The LSN in the name of a segment file. */
+bool wal_parse_name(const char *name, uint64_t *ret_lsn);
+/* True when some whole frame behind `from` says that `lsn` had been synced. */
+bool wal_is_durable_later(struct slice file, uint64_t from, uint64_t salt, uint64_t lsn);
 /* wal_segment.c: leaves the present segment (if any) and makes a fresh one that holds at least
  * `need` bytes of frames. On failure there is no segment. */
 enum status wal_rotate(struct wal *wal, uint64_t need, struct error *err);

@@ -22,7 +22,7 @@ struct recovery {
 
 /* --- 1 --- */
 
-static bool parse_name(const char *name, uint64_t *ret_lsn)
+bool wal_parse_name(const char *name, uint64_t *ret_lsn)
 {
     if (strlen(name) != 20 || strcmp(name + 16, ".wal") != 0)
         return false;
@@ -42,7 +42,7 @@ static enum status visit_name(void *context, const struct sys_dir_entry *entry, 
 {
     struct wal *wal = context;
     uint64_t lsn;
-    if (entry->is_dir || !parse_name(entry->name, &lsn))
+    if (entry->is_dir || !wal_parse_name(entry->name, &lsn))
         return STATUS_OK;
     if (wal->segments_len >= WAL_SEGMENTS_MAX)
         return error_set(err, STATUS_RESOURCE_LIMIT, "more than %d WAL segments", WAL_SEGMENTS_MAX);
@@ -128,7 +128,7 @@ static enum status replay_frame(struct recovery *r, const char *path, uint64_t o
 /* --- 3 --- */
 
 /* True when some whole frame behind `from` says that `lsn` had been synced. */
-static bool is_durable_later(struct slice file, uint64_t from, uint64_t salt, uint64_t lsn)
+bool wal_is_durable_later(struct slice file, uint64_t from, uint64_t salt, uint64_t lsn)
 {
     struct wal_frame_header header;
     const uint8_t *bytes = file.data;
@@ -159,7 +159,8 @@ static enum status read_frames(struct recovery *r, const char *path, struct slic
         at += wal_frame_size(header.length);
         lsn++;
     }
-    bool damaged = limit == UINT64_MAX ? is_durable_later(file, at, head->salt, lsn) : lsn < limit;
+    bool damaged =
+        limit == UINT64_MAX ? wal_is_durable_later(file, at, head->salt, lsn) : lsn < limit;
     if (damaged)
         return corrupt(path, at, "a WAL frame that was acknowledged is damaged", err);
     r->alive_end = lsn;

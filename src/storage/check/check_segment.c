@@ -1,0 +1,246 @@
+/* check_segment.c: one Parquet file and its sidecars, every byte that can ever be read.
+ *
+ *   1. the file's size and footer against the snapshot: rows, columns, ids, types
+ *   2. each column, one at a time: all pages decoded, nulls counted, every value within the bounds
+ *   3. the column's sidecar: every row that is not null is in it once, under its own hash */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "storage/check/check_int.h"
+#include "storage/index/hash_index.h"
+
+struct segment_check {
+    struct checking *c;
+    const struct source_config *config;
+    const struct schema *schema;
+    struct segment *segment;
+    const struct segment_meta *meta;
+    const char *path;
+    bool bad;
+};
+
+static enum status report(struct segment_check *s, int64_t offset, const char *what,
+                          struct error *err)
+{
+    s->bad = true;
+    return check_report(s->c,
+                        (struct check_finding){.severity = CHECK_DAMAGE,
+                                               .kind = CHECK_SEGMENT,
+                                               .file = s->path,
+                                               .offset = offset,
+                                               .what = what,
+                                               .segment_id = s->meta->id},
+                        err);
+}
+
+static enum status report_error(struct segment_check *s, const struct error *local,
+                                struct error *err)
+{
+    char what[ERROR_MESSAGE_MAX + ERROR_CAUSE_MAX + 8];
+    if (local->status == STATUS_NO_MEMORY)
+        return error_no_memory(err);
+    snprintf(what, sizeof what, "%s%s%s", local->message, local->cause[0] ? ": " : "",
+             local->cause);
+    return report(s, local->offset, what, err);
+}
+
+/* --- 1 --- */
+
+static enum status check_size(struct segment_check *s, struct error *err)
+{
+    struct sys_stat stat;
+    char what[128];
+    if (sys_stat(s->c->sys, s->path, &stat, NULL) != STATUS_OK)
+        return report(s, -1, "the file is missing", err);
+    if (stat.size == s->meta->bytes)
+        return STATUS_OK;
+    snprintf(what, sizeof what, "%" PRIu64 " bytes where there should be %" PRIu64, stat.size,
+             s->meta->bytes);
+    return report(s, -1, what, err);
+}
+
+static const char *wrong_columns(const struct segment_check *s, const struct parquet_reader *reader)
+{
+    uint32_t len;
+    const struct field *fields = parquet_reader_fields(reader, &len);
+    if (!parquet_reader_is_own(reader))
+        return "the footer does not carry the checksum of our own files";
+    if (len != s->meta->columns_len)
+        return "not the columns that the snapshot says";
+    for (uint32_t i = 0; i < len; i++) {
+        if (fields[i].id != s->meta->columns[i].field_id ||
+            fields[i].type != s->meta->columns[i].type)
+            return "not the columns that the snapshot says";
+    }
+    return NULL;
+}
+
+/* --- 2 --- */
+
+static const char *wrong_values(const struct segment_column *meta, const struct column *column)
+{
+    if (column->nulls != meta->nulls)
+        return "not the number of nulls that the snapshot says";
+    for (uint32_t row = 0; meta->has_bounds && row < column->rows; row++) {
+        if (column_is_null(column, row))
+            continue;
+        struct value value = value_of_column(column, row);
+        if (value_compare(&value, &meta->min) < 0 || value_compare(&value, &meta->max) > 0)
+            return "a value outside of the bounds that the snapshot says";
+    }
+    return NULL;
+}
+
+static enum status read_column(struct parquet_reader *reader, uint32_t which, struct column *into,
+                               struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (uint32_t g = 0; g < parquet_reader_row_groups(reader) && status == STATUS_OK; g++) {
+        status =
+            parquet_read_column(reader, g, which, 0, parquet_row_group_rows(reader, g), into, err);
+        parquet_group_done(reader, g);
+    }
+    return status;
+}
+
+/* --- 3 --- */
+
+static const char *wrong_entries(const struct hash_index *index, const struct column *column)
+{
+    uint32_t bits = index->radix_bits;
+    uint64_t buckets = UINT64_C(1) << bits;
+    if (index->entries_len != column->rows - column->nulls)
+        return "not the number of entries that the segment needs";
+    uint8_t *seen = calloc(column->rows / 8 + 1, 1);
+    if (!seen)
+        return NULL; /* the checksum was right; without memory that has to do */
+    const char *wrong = index->directory[0] != 0 || index->directory[buckets] != index->entries_len
+                            ? "the directory does not cover the entries"
+                            : NULL;
+    for (uint64_t b = 0; b < buckets && !wrong; b++) {
+        if (index->directory[b] > index->directory[b + 1])
+            wrong = "the directory does not ascend";
+        for (uint32_t i = index->directory[b]; i < index->directory[b + 1] && !wrong; i++) {
+            uint32_t tag = index->entries[2 * (size_t)i], row = index->entries[2 * (size_t)i + 1];
+            if (row >= column->rows || column_is_null(column, row) ||
+                (seen[row >> 3] >> (row & 7) & 1)) {
+                wrong = "an entry of a row that is null, not there or listed twice";
+                break;
+            }
+            struct value value = value_of_column(column, row);
+            uint64_t hash = value_hash(&value);
+            seen[row >> 3] |= (uint8_t)(1u << (row & 7));
+            if ((uint32_t)hash != tag || hash >> (64 - bits) != b)
+                wrong = "an entry under another value's hash";
+        }
+    }
+    free(seen);
+    return wrong;
+}
+
+static bool in_force(const struct segment_check *s, int32_t field_id)
+{
+    for (uint32_t i = 0; i < s->config->index_columns_len; i++) {
+        int32_t at = schema_find(s->schema, s->config->index_columns[i]);
+        if (at >= 0 && s->schema->fields[at].id == field_id)
+            return true;
+    }
+    return false;
+}
+
+static enum status report_index(struct segment_check *s, int32_t field_id, const char *path,
+                                const char *what, bool is_note, struct error *err)
+{
+    return check_report(s->c,
+                        (struct check_finding){.severity = is_note ? CHECK_NOTE : CHECK_REPAIRABLE,
+                                               .kind = CHECK_INDEX,
+                                               .file = path,
+                                               .offset = -1,
+                                               .what = what,
+                                               .segment_id = s->meta->id,
+                                               .field_id = field_id},
+                        err);
+}
+
+static bool was_listed(const struct segment_check *s, int32_t field_id)
+{
+    for (uint32_t i = 0; i < s->meta->indexes_len; i++) {
+        if (s->meta->indexes[i].field_id == field_id)
+            return true;
+    }
+    return false;
+}
+
+static enum status check_index(struct segment_check *s, int32_t field_id,
+                               const struct column *column, struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    struct hash_index index;
+    struct error local = ERROR_INIT;
+    if (!in_force(s, field_id))
+        return STATUS_OK;
+    TRY(segment_index_path(s->segment, field_id, path, err));
+    enum status status = hash_index_open(s->c->sys, path, field_id, s->meta->rows, &index, &local);
+    if (status == STATUS_NOT_FOUND) {
+        bool listed = was_listed(s, field_id);
+        return report_index(s, field_id, path,
+                            listed ? "the sidecar is missing" : "the sidecar is not made yet",
+                            !listed, err);
+    }
+    if (status != STATUS_OK)
+        return report_index(s, field_id, path, local.message, false, err);
+    const char *wrong = wrong_entries(&index, column);
+    s->c->summary->indexes++;
+    s->c->summary->index_entries += index.entries_len;
+    hash_index_close(s->c->sys, &index);
+    return wrong ? report_index(s, field_id, path, wrong, false, err) : STATUS_OK;
+}
+
+/* --- all --- */
+
+static enum status check_column(struct segment_check *s, struct parquet_reader *reader,
+                                uint32_t which, struct error *err)
+{
+    const struct segment_column *meta = &s->meta->columns[which];
+    struct error local = ERROR_INIT;
+    struct column column;
+    column_init(&column, meta->type);
+    enum status status = read_column(reader, which, &column, &local);
+    if (status != STATUS_OK) {
+        status = report_error(s, &local, err);
+    } else {
+        const char *wrong = wrong_values(meta, &column);
+        status = wrong ? report(s, -1, wrong, err) : check_index(s, meta->field_id, &column, err);
+    }
+    column_release(&column);
+    return status;
+}
+
+enum status check_segment(struct checking *c, const struct source_config *config,
+                          const struct schema *schema, struct segment *segment, struct error *err)
+{
+    struct segment_check s = {.c = c,
+                              .config = config,
+                              .schema = schema,
+                              .segment = segment,
+                              .meta = segment_meta(segment),
+                              .path = segment_info(segment).path};
+    struct parquet_reader *reader = NULL;
+    struct error local = ERROR_INIT;
+    c->summary->segments++;
+    c->summary->bytes += s.meta->bytes;
+    TRY(check_size(&s, err));
+    if (s.bad)
+        return STATUS_OK;
+    if (segment_reader(segment, &reader, &local) != STATUS_OK)
+        return report_error(&s, &local, err);
+    const char *wrong = wrong_columns(&s, reader);
+    enum status status = wrong ? report(&s, -1, wrong, err) : STATUS_OK;
+    for (uint32_t i = 0; i < s.meta->columns_len && status == STATUS_OK && !s.bad; i++)
+        status = check_column(&s, reader, i, err);
+    segment_reader_release(segment, reader);
+    if (!s.bad)
+        c->summary->rows += s.meta->rows;
+    return status;
+}

@@ -1,0 +1,52 @@
+/* source_files.h: a source as files, for those who check and copy them (check/, backup/). Not for
+ * other folders: the face of storage is store.h. */
+#ifndef QUARRY_STORAGE_SOURCE_FILES_H
+#define QUARRY_STORAGE_SOURCE_FILES_H
+
+#include "base/uuid.h"
+#include "storage/store.h"
+#include "storage/table/snapshot.h"
+
+/* --- source_config.c --- */
+
+enum status source_config_check(const struct source_config *config, struct error *err);
+/* Deep copy. */
+enum status source_config_copy(struct arena *arena, const struct source_config *from,
+                               struct source_config *to, struct error *err);
+bool source_config_equal(const struct source_config *a, const struct source_config *b);
+/* The file source.json. */
+enum status source_config_write(struct sys *sys, const char *path,
+                                const struct source_config *config, struct uuid incarnation,
+                                int64_t created_us, struct error *err);
+enum status source_config_read(struct sys *sys, const char *path, struct arena *arena,
+                               struct source_config *ret, struct uuid *ret_incarnation,
+                               int64_t *ret_created_us, struct error *err);
+
+/* --- recover.c, source_files.c: files that nothing refers to --- */
+
+/* Called for each file below data/, index/ and metadata/ of a source that nothing refers to. */
+typedef enum status (*orphan_fn)(void *context, const char *path, struct error *err);
+/* The source in `dir`, loaded as the store would load it; nothing is changed. */
+enum status source_find_orphans(struct sys *sys, const char *dir, orphan_fn visit, void *context,
+                                struct error *err);
+
+/* --- source_files.c: a state of a source that stays while it is copied --- */
+
+struct source_pin {
+    struct source *source; /* borrowed */
+    struct snapshot *snapshot;
+    const struct source_config *config;
+    char dir[SYS_PATH_MAX];
+};
+/* Pins the present snapshot: its segments' files stay until source_unpin. `fn` (may be NULL) runs
+ * while nothing is flushed or removed, so that the metadata files are those of the snapshot. With a
+ * failure of `fn` nothing stays pinned. */
+enum status source_pin(struct source *source,
+                       enum status (*fn)(void *context, const struct source_pin *pin,
+                                         struct error *err),
+                       void *context, struct source_pin *ret, struct error *err);
+void source_unpin(struct source_pin *pin);
+bool source_is_removed(struct source *source);
+struct sys *store_sys(const struct store *store);
+
+#endif

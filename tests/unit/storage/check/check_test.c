@@ -1,0 +1,296 @@
+/* check_test.c: every flipped bit, lost, cut or foreign file is found and named; repair mends what
+ * it may and leaves the rest. */
+#include "../fixture.h"
+
+#include "storage/check/check.h"
+
+struct seen {
+    uint32_t len;
+    enum check_kind kinds[64];
+    char files[64][300];
+};
+
+static enum status see(void *context, const struct check_finding *finding, struct error *err)
+{
+    struct seen *seen = context;
+    (void)err;
+    assert_non_null(finding->file);
+    assert_true(finding->what[0] != 0);
+    if (seen->len < 64) {
+        seen->kinds[seen->len] = finding->kind;
+        snprintf(seen->files[seen->len++], 300, "%s", finding->file);
+    }
+    return STATUS_OK;
+}
+
+static struct check_summary check(const char *dir, struct seen *seen)
+{
+    struct check_summary summary;
+    *seen = (struct seen){0};
+    assert_ok(store_check(sys_posix(), dir, see, seen, &summary, &test_err));
+    return summary;
+}
+
+static struct repair_summary repair(const char *dir, bool drop)
+{
+    struct repair_options options = {.path = dir, .drop_damaged = drop};
+    struct repair_summary summary;
+    assert_ok(store_repair(sys_posix(), &options, &summary, &test_err));
+    return summary;
+}
+
+/* Flushed rows 0 to 299 with write ids, and rows 300 to 599 in the log only. */
+static void fill(char dir[256])
+{
+    struct write_result result;
+    fixture_dir(dir);
+    struct store *store = fixture_open(sys_posix(), dir);
+    struct source *source = fixture_source(store, "s");
+    for (int i = 0; i < 3; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "w%d", i);
+        assert_ok(fixture_try_write(source, i * 100, 100, id, &result));
+    }
+    assert_ok(source_flush(source, &test_err));
+    for (int i = 3; i < 6; i++)
+        fixture_write(source, i * 100, 100);
+    source_unref(source);
+    store_close(store, false);
+}
+
+static void check_store(const char *dir, uint32_t rows)
+{
+    struct store *store = fixture_open(sys_posix(), dir);
+    struct source *source = fixture_source(store, "s");
+    fixture_check(source, rows);
+    source_unref(source);
+    store_close(store, false);
+}
+
+static void flip(const char *path, uint64_t bit)
+{
+    struct sys_file *file;
+    uint8_t byte;
+    size_t n;
+    assert_ok(sys_open(sys_posix(), path, SYS_READ | SYS_WRITE, &file, &test_err));
+    assert_ok(sys_pread(sys_posix(), file, &byte, 1, bit / 8, &n, &test_err));
+    byte ^= (uint8_t)(1u << (bit % 8));
+    assert_ok(sys_pwrite(sys_posix(), file, &byte, 1, bit / 8, &test_err));
+    sys_close(sys_posix(), file);
+}
+
+static uint64_t size_of(const char *path)
+{
+    struct sys_stat stat;
+    assert_ok(sys_stat(sys_posix(), path, &stat, &test_err));
+    return stat.size;
+}
+
+static void test_clean(void **state)
+{
+    (void)state;
+    char dir[256];
+    struct seen seen;
+    fill(dir);
+    struct check_summary sum = check(dir, &seen);
+    assert_int_equal(seen.len, 0);
+    assert_int_equal(sum.sources, 1);
+    assert_int_equal(sum.segments, 3);
+    assert_int_equal(sum.rows, 600);
+    assert_int_equal(sum.indexes, 6);
+    assert_int_equal(sum.index_entries, 600);
+    assert_int_equal(sum.write_ids, 3);
+    assert_int_equal(sum.log_frames, 6);
+    assert_int_equal(sum.damage + sum.repairable + sum.notes, 0);
+    check_store(dir, 600); /* it has changed nothing */
+    assert_int_equal(repair(dir, true).mended, 0);
+    check_store(dir, 600);
+    fixture_remove(dir);
+}
+
+static void test_refuses(void **state)
+{
+    (void)state;
+    char dir[256], other[300];
+    struct check_summary sum;
+    struct sys_stat stat;
+    fixture_dir(dir);
+    assert_int_equal(store_check(sys_posix(), dir, NULL, NULL, &sum, &test_err), STATUS_NOT_FOUND);
+    snprintf(other, sizeof other, "%s/lock", dir);
+    assert_int_equal(sys_stat(sys_posix(), other, &stat, NULL), STATUS_NOT_FOUND); /* untouched */
+    struct store *store = fixture_open(sys_posix(), dir);
+    assert_int_equal(store_check(sys_posix(), dir, NULL, NULL, &sum, &test_err), STATUS_CONFLICT);
+    struct repair_options options = {.path = dir};
+    struct repair_summary repaired;
+    assert_int_equal(store_repair(sys_posix(), &options, &repaired, &test_err), STATUS_CONFLICT);
+    store_close(store, true);
+    fixture_remove(dir);
+}
+
+/* Bits all over every kind of file: found, with the file's name and of the right kind. */
+static void test_every_file_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        enum check_kind kind;
+        enum check_severity severity;
+    } cases[] = {
+        {"source.json", CHECK_METADATA, CHECK_DAMAGE},
+        {"metadata/CURRENT", CHECK_METADATA, CHECK_DAMAGE},
+        {"metadata/00000001.snapshot.json", CHECK_METADATA, CHECK_DAMAGE},
+        {"metadata/00000001.writeids", CHECK_WRITE_IDS, CHECK_DAMAGE},
+        {"data/kind=k1/00000002.parquet", CHECK_SEGMENT, CHECK_DAMAGE},
+        {"index/00000002.1.hash", CHECK_INDEX, CHECK_REPAIRABLE},
+    };
+    char dir[256], path[512];
+    struct seen seen;
+    fill(dir);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(path, sizeof path, "%s/sources/s/%s", dir, cases[i].file);
+        uint64_t bits = size_of(path) * 8, step = bits / 23 + 1;
+        for (uint64_t bit = i; bit < bits; bit += step) {
+            flip(path, bit);
+            struct check_summary sum = check(dir, &seen);
+            if (seen.len == 0 || seen.kinds[0] != cases[i].kind)
+                fail_msg("%s, bit %llu: %u findings", path, (unsigned long long)bit, seen.len);
+            if (cases[i].kind != CHECK_METADATA)
+                assert_string_equal(seen.files[0], path);
+            assert_int_equal(sum.damage > 0, cases[i].severity == CHECK_DAMAGE);
+            flip(path, bit);
+        }
+    }
+    assert_int_equal(check(dir, &seen).damage, 0);
+    fixture_remove(dir);
+}
+
+static void test_log(void **state)
+{
+    (void)state;
+    char dir[256], path[512];
+    struct seen seen;
+    fill(dir);
+    snprintf(path, sizeof path, "%s/wal/0000000000000001.wal", dir);
+    flip(path, 64 * 8 + 999); /* the first frame: later ones call it durable */
+    assert_int_equal(check(dir, &seen).damage, 1);
+    assert_int_equal(seen.kinds[0], CHECK_LOG);
+    assert_string_equal(seen.files[0], path);
+    struct repair_summary repaired = repair(dir, true);
+    assert_int_equal(repaired.mended, 0);
+    assert_int_equal(repaired.left, 1);
+    flip(path, 64 * 8 + 999);
+    flip(path, 5); /* the header */
+    assert_int_equal(check(dir, &seen).damage, 1);
+    flip(path, 5);
+    flip(path, (size_of(path) - 1) * 8); /* behind the last frame */
+    struct check_summary sum = check(dir, &seen);
+    assert_int_equal(sum.damage, 0);
+    assert_int_equal(sum.notes, 1);
+    assert_int_equal(seen.kinds[0], CHECK_TORN_TAIL);
+    assert_int_equal(repair(dir, false).mended, 1);
+    check(dir, &seen);
+    assert_int_equal(seen.len, 0);
+    check_store(dir, 600);
+    fixture_remove(dir);
+}
+
+static void test_repair_indexes_and_leftovers(void **state)
+{
+    (void)state;
+    static const char *const leftovers[] = {
+        "wal/next.tmp", "run/00000000.parquet", "sources/s/data/kind=k1/00000099.parquet",
+        "sources/s/index/00000099.1.hash", "sources/s/metadata/00000099.snapshot.json"};
+    char dir[256], path[512];
+    struct seen seen;
+    struct sys_stat stat;
+    fill(dir);
+    for (size_t i = 0; i < 5; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, leftovers[i]);
+        assert_ok(sys_replace_file(sys_posix(), path, (struct slice){"x", 1}, &test_err));
+    }
+    snprintf(path, sizeof path, "%s/sources/s/index/00000001.1.hash", dir);
+    assert_ok(sys_unlink(sys_posix(), path, &test_err));
+    snprintf(path, sizeof path, "%s/sources/s/index/00000003.2.hash", dir);
+    flip(path, 1000);
+    struct check_summary sum = check(dir, &seen);
+    assert_int_equal(sum.notes, 5);
+    assert_int_equal(sum.repairable, 2);
+    assert_int_equal(sum.damage, 0);
+    struct repair_summary repaired = repair(dir, false);
+    assert_int_equal(repaired.mended, 7);
+    assert_int_equal(repaired.left, 0);
+    sum = check(dir, &seen);
+    assert_int_equal(seen.len, 0);
+    assert_int_equal(sum.indexes, 6);
+    assert_int_equal(sys_stat(sys_posix(), path, &stat, &test_err), STATUS_OK);
+    check_store(dir, 600);
+    fixture_remove(dir);
+}
+
+static void test_drop_damaged(void **state)
+{
+    (void)state;
+    char dir[256], bad[512], ids[512], aside[512];
+    struct seen seen;
+    struct sys_stat stat;
+    struct view view;
+    fill(dir);
+    snprintf(bad, sizeof bad, "%s/sources/s/data/kind=k1/00000002.parquet", dir);
+    snprintf(ids, sizeof ids, "%s/sources/s/metadata/00000001.writeids", dir);
+    snprintf(aside, sizeof aside, "%s/damaged/s/00000002.parquet", dir);
+    flip(bad, 1000);
+    flip(ids, 300);
+    assert_int_equal(check(dir, &seen).damage, 2);
+    struct repair_summary repaired = repair(dir, false);
+    assert_int_equal(repaired.left, 2);
+    assert_int_equal(check(dir, &seen).damage, 2); /* nothing was given up unasked */
+    repaired = repair(dir, true);
+    assert_int_equal(repaired.mended, 2);
+    assert_int_equal(repaired.left, 0);
+    assert_ok(sys_stat(sys_posix(), aside, &stat, &test_err));
+    assert_int_equal(sys_stat(sys_posix(), bad, &stat, NULL), STATUS_NOT_FOUND);
+    assert_int_equal(check(dir, &seen).damage, 0);
+    struct store *store = fixture_open(sys_posix(), dir);
+    struct source *source = fixture_source(store, "s");
+    assert_ok(view_open(source, &view, &test_err));
+    assert_int_equal(view.rows, 500); /* 100 of the flushed rows are gone, the log's are there */
+    view_close(&view);
+    fixture_write(source, 600, 100);
+    assert_ok(source_flush(source, &test_err));
+    source_unref(source);
+    store_close(store, true);
+    assert_int_equal(check(dir, &seen).damage, 0);
+    fixture_remove(dir);
+}
+
+static void test_missing_segment(void **state)
+{
+    (void)state;
+    char dir[256], path[512];
+    struct seen seen;
+    fill(dir);
+    snprintf(path, sizeof path, "%s/sources/s/data/kind=k0/00000001.parquet", dir);
+    assert_ok(sys_unlink(sys_posix(), path, &test_err));
+    struct check_summary sum = check(dir, &seen);
+    assert_int_equal(sum.damage, 1);
+    assert_int_equal(seen.kinds[0], CHECK_SEGMENT);
+    assert_string_equal(seen.files[0], path);
+    assert_int_equal(sum.segments, 3);
+    assert_int_equal(repair(dir, true).mended, 1);
+    assert_int_equal(check(dir, &seen).damage, 0);
+    fixture_remove(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clean),
+        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_every_file_kind),
+        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_repair_indexes_and_leftovers),
+        cmocka_unit_test(test_drop_damaged),
+        cmocka_unit_test(test_missing_segment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
