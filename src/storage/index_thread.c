@@ -61,6 +61,9 @@ static void visit_column(struct source *source, const struct snapshot *snapshot,
         return;
     int32_t field_id = snapshot->schema->fields[at].id;
     for (uint32_t i = 0; i < snapshot->segments_len; i++) {
+        /* Dropped and added again before a restart: the snapshot lists files that are gone. */
+        if (!source->indexes_rechecked && source_config(source)->declared_index_columns)
+            segment_index_recheck(snapshot->segments[i], field_id);
         if (segment_index_look(snapshot->segments[i], field_id) != SEGMENT_INDEX_MISSING)
             continue;
         if (stops(source->store) || !is_in_force(source, column))
@@ -80,6 +83,7 @@ static void visit_source(struct source *source)
     pthread_mutex_unlock(&source->lock);
     for (uint32_t i = 0; i < config->index_columns_len && !removed; i++)
         visit_column(source, snapshot, config->index_columns[i]);
+    source->indexes_rechecked = true;
     snapshot_unref(snapshot);
     if (atomic_load(&source->history.doomed_len)) /* files that only we held */
         compactor_wake(source);

@@ -95,6 +95,7 @@ struct source {
     struct source_config config; /* as loaded; what is in force: source_config() */
     _Atomic(const struct source_config *) present; /* in the arena; changed under flush_lock */
     int64_t created_us;
+    bool indexes_rechecked;  /* the index thread's */
     struct uuid incarnation; /* of this life of the id: frames of an earlier one do not come back */
     char *dir;               /* changes when the id is added again while old views are open */
 

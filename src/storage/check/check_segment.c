@@ -183,7 +183,8 @@ static enum status check_index(struct segment_check *s, int32_t field_id,
     TRY(segment_index_path(s->segment, field_id, path, err));
     enum status status = hash_index_open(s->c->sys, path, field_id, s->meta->rows, &index, &local);
     if (status == STATUS_NOT_FOUND) {
-        bool listed = was_listed(s, field_id);
+        /* Where indexes were dropped and added, the snapshot's list does not count. */
+        bool listed = !s->config->declared_index_columns && was_listed(s, field_id);
         return report_index(s, field_id, path,
                             listed ? "the sidecar is missing" : "the sidecar is not made yet",
                             !listed, err);

@@ -339,6 +339,15 @@ enum segment_index_state segment_index_look(struct segment *segment, int32_t fie
     return state;
 }
 
+void segment_index_recheck(struct segment *segment, int32_t field_id)
+{
+    pthread_mutex_lock(&segment->lock);
+    struct open_index *index = find_index(segment, field_id);
+    if (index && index->state == INDEX_FOUND)
+        index->state = INDEX_UNKNOWN;
+    pthread_mutex_unlock(&segment->lock);
+}
+
 void segment_index_set(struct segment *segment, int32_t field_id, enum segment_index_state state)
 {
     pthread_mutex_lock(&segment->lock);

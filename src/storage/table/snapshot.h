@@ -159,6 +159,8 @@ enum segment_index_state {
 };
 /* Looks for the file when that was not done before; from then on look-ups use it. */
 enum segment_index_state segment_index_look(struct segment *segment, int32_t field_id);
+/* What the snapshot says of the file is not to be believed: look for it again. */
+void segment_index_recheck(struct segment *segment, int32_t field_id);
 /* After the file was made (READY), removed (NONE), or could not be made (FAILED, MISSING). */
 void segment_index_set(struct segment *segment, int32_t field_id, enum segment_index_state state);
 enum status segment_index_path(const struct segment *segment, int32_t field_id,
