@@ -3,8 +3,7 @@
  *   1. freeze: under the lock the active chunks join the frozen ones; the LSN, schema, present
  *      snapshot and the write ids that are not saved yet are noted
  *   2. write: chunks are put together in runs, split, sorted and written (segment_write.c)
- *   3. commit: write ids, snapshot file, CURRENT (snapshot_commit): everything synced before the
- * swap
+ *   3. commit: write ids, snapshot file, CURRENT (commit.c): everything synced before the swap
  *   4. swap: under the lock the new snapshot replaces the old one and the frozen chunks go, so a
  * view sees each row exactly once
  *   5. old metadata files and log segments go
@@ -32,7 +31,7 @@ struct flush {
     bool fold_ids; /* `ids` are all that are remembered: the old files go */
     char ids_name[64];
     struct segment_batch segments;
-    uint64_t snapshot_id;
+    struct commit commit;
 };
 
 /* --- 1 --- */
@@ -141,7 +140,7 @@ static enum status write_ids_file(struct flush *flush, struct error *err)
     if (flush->ids_len == 0)
         return STATUS_OK;
     snprintf(flush->ids_name, sizeof flush->ids_name, "%08llu.writeids",
-             (unsigned long long)flush->snapshot_id);
+             (unsigned long long)flush->new->id);
     TRY(sys_path(path, err, "%s/metadata/%s", flush->source->dir, flush->ids_name));
     TRY(write_id_file_write(flush->source->store->sys, path, flush->ids, flush->ids_len, err));
     struct write_id_file file = {.name = str_of(flush->ids_name), .entries = flush->ids_len};
@@ -182,10 +181,8 @@ static enum status build_snapshot(struct flush *flush, struct error *err)
     free(all);
     if (!flush->new)
         return STATUS_NO_MEMORY;
-    flush->new->id = flush->snapshot_id;
     flush->new->lsn = flush->lsn;
-    flush->new->time_us = sys_now_us(flush->source->store->sys);
-    flush->new->next_segment_id = flush->source->next_segment_id;
+    TRY(commit_begin(&flush->commit, flush->source, flush->new, SNAPSHOT_APPEND, err));
     TRY(keep_id_files(flush, err));
     return write_ids_file(flush, err);
 }
@@ -193,12 +190,9 @@ static enum status build_snapshot(struct flush *flush, struct error *err)
 /* Before the swap of CURRENT has begun: nothing of this flush is left. */
 static void undo(struct flush *flush)
 {
-    char path[SYS_PATH_MAX], name[64];
+    char path[SYS_PATH_MAX];
     struct sys *sys = flush->source->store->sys;
     segment_batch_discard(&flush->segments);
-    snapshot_name(flush->snapshot_id, name);
-    if (sys_path(path, NULL, "%s/metadata/%s", flush->source->dir, name) == STATUS_OK)
-        (void)sys_unlink(sys, path, NULL); /* usually not there yet; orphans go at the next start */
     if (flush->ids_name[0] &&
         sys_path(path, NULL, "%s/metadata/%s", flush->source->dir, flush->ids_name) == STATUS_OK)
         (void)sys_unlink(sys, path, NULL);
@@ -206,15 +200,12 @@ static void undo(struct flush *flush)
 
 static enum status write_all(struct flush *flush, struct error *err)
 {
-    struct source *source = flush->source;
-    bool maybe = false;
     enum status status = write_segments(flush, err);
     if (status == STATUS_OK)
         status = build_snapshot(flush, err);
     if (status == STATUS_OK)
-        status = snapshot_commit(source->store->sys, source->dir, &source->config, flush->new,
-                                 &maybe, err);
-    if (status != STATUS_OK && !maybe)
+        status = commit_write(&flush->commit, err);
+    if (status != STATUS_OK && !flush->commit.maybe)
         undo(flush);
     return status;
 }
@@ -226,8 +217,7 @@ static void swap(struct flush *flush)
     struct source *source = flush->source;
     struct memtable flushed;
     pthread_mutex_lock(&source->lock);
-    struct snapshot *old = source->snapshot;
-    source->snapshot = snapshot_ref(flush->new);
+    struct snapshot *old = commit_publish(&flush->commit);
     flushed = source->frozen;
     source->frozen = (struct memtable){0};
     source->ids.unsaved =
@@ -242,19 +232,14 @@ static void swap(struct flush *flush)
 
 static void remove_old(struct flush *flush)
 {
-    char path[SYS_PATH_MAX], name[64];
+    char path[SYS_PATH_MAX];
     struct sys *sys = flush->source->store->sys;
     const char *dir = flush->source->dir;
-    if (flush->old->id) {
-        snapshot_name(flush->old->id, name);
-        if (sys_path(path, NULL, "%s/metadata/%s", dir, name) == STATUS_OK)
-            (void)sys_unlink(sys, path, NULL); /* here and below: the next start removes it */
-    }
     for (uint32_t i = 0; i < flush->old->id_files_len; i++) {
         if (!keeps_id_file(flush, &flush->old->id_files[i]) &&
             sys_path(path, NULL, "%s/metadata/%s", dir, flush->old->id_files[i].name.data) ==
                 STATUS_OK)
-            (void)sys_unlink(sys, path, NULL);
+            (void)sys_unlink(sys, path, NULL); /* the next start removes what stays */
     }
 }
 
@@ -262,13 +247,13 @@ static void flush_release(struct flush *flush)
 {
     free(flush->ids);
     segment_batch_release(&flush->segments);
+    commit_release(&flush->commit);
     snapshot_unref(flush->new);
     snapshot_unref(flush->old);
     schema_unref(flush->schema);
 }
 
-/* source->flush_lock is held. */
-static enum status flush_locked(struct source *source, struct error *err)
+enum status source_flush_locked(struct source *source, struct error *err)
 {
     struct flush flush = {.source = source};
     bool empty = false;
@@ -276,7 +261,6 @@ static enum status flush_locked(struct source *source, struct error *err)
     enum status status = freeze_locked(&flush, &empty, err);
     pthread_mutex_unlock(&source->lock);
     if (status == STATUS_OK && !empty) {
-        flush.snapshot_id = source->next_snapshot_id++;
         flush.segments = (struct segment_batch){.sys = source->store->sys,
                                                 .dir = source->dir,
                                                 .config = &source->config,
@@ -286,6 +270,7 @@ static enum status flush_locked(struct source *source, struct error *err)
         if (status == STATUS_OK) {
             swap(&flush);
             remove_old(&flush);
+            commit_finish(&flush.commit);
         }
     }
     flush_release(&flush);
@@ -296,7 +281,7 @@ enum status source_flush_once(struct source *source, struct error *err)
 {
     struct error local = ERROR_INIT;
     pthread_mutex_lock(&source->flush_lock);
-    enum status status = flush_locked(source, &local);
+    enum status status = source_flush_locked(source, &local);
     pthread_mutex_unlock(&source->flush_lock);
     if (status == STATUS_OK) {
         (void)store_release_wal(source->store, NULL); /* tried again after the next flush */

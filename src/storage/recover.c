@@ -116,6 +116,7 @@ static enum status load_sources(struct store *store, struct error *err)
 struct wanted {
     uint64_t *hashes;
     uint32_t len;
+    int64_t older_than_us; /* others stay: they may be on their way to a snapshot */
 };
 
 static uint64_t path_hash(const char *path)
@@ -142,26 +143,68 @@ static enum status want_segment(struct wanted *wanted, const struct segment_meta
     return STATUS_OK;
 }
 
-static enum status want_all(struct wanted *wanted, const struct snapshot *snapshot,
-                            struct error *err)
+static size_t count_files(const struct snapshot *snapshot)
 {
-    char path[SYS_PATH_MAX], name[64];
-    size_t count = snapshot->id_files_len + 2;
+    size_t count = 0;
     for (uint32_t i = 0; i < snapshot->segments_len; i++)
         count += 1 + segment_meta(snapshot->segments[i])->indexes_len;
+    return count;
+}
+
+static enum status want_snapshot(struct wanted *wanted, uint64_t id,
+                                 const struct snapshot *snapshot, struct error *err)
+{
+    char path[SYS_PATH_MAX], name[64];
+    snapshot_name(id, name);
+    TRY(sys_path(path, err, "metadata/%s", name));
+    wanted->hashes[wanted->len++] = path_hash(path);
+    for (uint32_t i = 0; snapshot && i < snapshot->segments_len; i++)
+        TRY(want_segment(wanted, segment_meta(snapshot->segments[i]), err));
+    return STATUS_OK;
+}
+
+/* Of older snapshots' segments, those that no newer one has. */
+static enum status want_old(struct wanted *wanted, const struct source *source, struct error *err)
+{
+    const struct history *history = &source->history;
+    const struct snapshot *newer = source->snapshot;
+    for (uint32_t i = history->len; i-- > 0;) {
+        const struct snapshot *snapshot = history->entries[i].snapshot;
+        TRY(want_snapshot(wanted, history->entries[i].id, NULL, err));
+        for (uint32_t k = 0; snapshot && k < snapshot->segments_len; k++) {
+            const struct segment_meta *meta = segment_meta(snapshot->segments[k]);
+            if (!snapshot_find(newer, meta->id))
+                TRY(want_segment(wanted, meta, err));
+        }
+        newer = snapshot ? snapshot : newer;
+    }
+    return STATUS_OK;
+}
+
+static enum status want_all(struct wanted *wanted, const struct source *source, struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    const struct snapshot *snapshot = source->snapshot, *newer = snapshot;
+    const struct history *history = &source->history;
+    size_t count = snapshot->id_files_len + 2 + history->len + count_files(snapshot);
+    for (uint32_t i = history->len; i-- > 0;) {
+        const struct snapshot *old = history->entries[i].snapshot;
+        for (uint32_t k = 0; old && k < old->segments_len; k++) {
+            const struct segment_meta *meta = segment_meta(old->segments[k]);
+            count += snapshot_find(newer, meta->id) ? 0 : 1 + meta->indexes_len;
+        }
+        newer = old ? old : newer;
+    }
     wanted->hashes = malloc(count * sizeof *wanted->hashes);
     if (!wanted->hashes)
         return error_no_memory(err);
     wanted->hashes[wanted->len++] = path_hash("metadata/CURRENT");
-    snapshot_name(snapshot->id, name);
-    TRY(sys_path(path, err, "metadata/%s", name));
-    wanted->hashes[wanted->len++] = path_hash(path);
+    TRY(want_snapshot(wanted, snapshot->id, snapshot, err));
     for (uint32_t i = 0; i < snapshot->id_files_len; i++) {
         TRY(sys_path(path, err, "metadata/%s", snapshot->id_files[i].name.data));
         wanted->hashes[wanted->len++] = path_hash(path);
     }
-    for (uint32_t i = 0; i < snapshot->segments_len; i++)
-        TRY(want_segment(wanted, segment_meta(snapshot->segments[i]), err));
+    TRY(want_old(wanted, source, err));
     qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
     return STATUS_OK;
 }
@@ -173,6 +216,18 @@ static bool is_wanted(const struct wanted *wanted, const char *path)
 }
 
 enum { SWEEP_DEPTH_MAX = SOURCE_COLUMNS_LISTED_MAX + 2 };
+
+static enum status remove_file(struct sys *sys, const char *path, int64_t older_than_us,
+                               struct error *err)
+{
+    struct sys_stat stat;
+    if (older_than_us != INT64_MAX) {
+        TRY(sys_stat(sys, path, &stat, err));
+        if (stat.modified_us >= older_than_us)
+            return STATUS_OK;
+    }
+    return sys_unlink(sys, path, err);
+}
 
 /* Removes what is not wanted below source/<below>, and the directories that are then empty. */
 static enum status sweep(struct source *source, const struct wanted *wanted, const char *below,
@@ -191,7 +246,7 @@ static enum status sweep(struct source *source, const struct wanted *wanted, con
             continue;
         status = sys_path(path, err, "%s/%s", source->dir, inner);
         if (status == STATUS_OK)
-            status = sys_unlink(sys, path, err);
+            status = remove_file(sys, path, wanted->older_than_us, err);
     }
     names_release(&files);
     if (status != STATUS_OK)
@@ -208,14 +263,47 @@ static enum status sweep(struct source *source, const struct wanted *wanted, con
     return status;
 }
 
-static enum status remove_orphans(struct source *source, struct error *err)
+/* Files of segments that views still hold. */
+static enum status want_doomed(struct wanted *wanted, const struct history *history,
+                               struct error *err)
+{
+    size_t count = wanted->len;
+    for (uint32_t i = 0; i < history->doomed_len; i++)
+        count += 1 + segment_meta(history->doomed[i])->indexes_len;
+    uint64_t *grown = realloc(wanted->hashes, count * sizeof *grown);
+    if (!grown)
+        return error_no_memory(err);
+    wanted->hashes = grown;
+    for (uint32_t i = 0; i < history->doomed_len; i++)
+        TRY(want_segment(wanted, segment_meta(history->doomed[i]), err));
+    qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
+    return STATUS_OK;
+}
+
+static enum status remove_orphans(struct source *source, int64_t older_than_us, struct error *err)
 {
     static const char *const places[] = {"data", "index", "metadata"};
-    struct wanted wanted = {0};
-    enum status status = want_all(&wanted, source->snapshot, err);
-    for (size_t i = 0; i < sizeof places / sizeof *places && status == STATUS_OK; i++)
+    struct wanted wanted = {.older_than_us = older_than_us};
+    enum status status = want_all(&wanted, source, err);
+    if (status == STATUS_OK && source->history.doomed_len)
+        status = want_doomed(&wanted, &source->history, err);
+    /* A kept snapshot that cannot be read may name any file: then only metadata is swept. */
+    for (size_t i = history_is_damaged(&source->history) ? 2 : 0;
+         i < sizeof places / sizeof *places && status == STATUS_OK; i++)
         status = sweep(source, &wanted, places[i], 0, err);
     free(wanted.hashes);
+    return status;
+}
+
+enum status source_remove_orphans(struct source *source, int64_t min_age_us, struct error *err)
+{
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&source->flush_lock);
+    /* After a failed swap of CURRENT the disk may name what we do not; and an empty source has
+     * nothing that could be an orphan but what is being written. */
+    if (!source->removed && !source->history.unsure && source->snapshot->id)
+        status = remove_orphans(source, sys_now_us(source->store->sys) - min_age_us, err);
+    pthread_mutex_unlock(&source->flush_lock);
     return status;
 }
 
@@ -299,6 +387,7 @@ static enum status open_wal(struct store *store, struct error *err)
     struct wal_options options = {.dir = dir,
                                   .segment_bytes = store->options.wal_segment_bytes,
                                   .read_only = store->options.read_only,
+                                  .retention_us = store->options.wal_retention_us,
                                   .after_group = store_after_group,
                                   .after_context = store};
     TRY(sys_path(dir, err, "%s/wal", store->path));
@@ -313,7 +402,7 @@ enum status store_recover(struct store *store, struct error *err)
 {
     TRY(load_sources(store, err));
     for (uint32_t i = 0; i < store->sources_len && !store->options.read_only; i++)
-        TRY(remove_orphans(store->sources[i], err));
+        TRY(remove_orphans(store->sources[i], INT64_MAX, err));
     TRY(open_wal(store, err));
     return store_release_wal(store, err);
 }

@@ -48,6 +48,7 @@ static void source_free(struct source *source)
     memtable_clear(&source->frozen);
     write_ids_release(&source->ids);
     snapshot_unref(source->snapshot);
+    history_release(&source->history);
     schema_unref(source->schema);
     pthread_mutex_destroy(&source->lock);
     pthread_mutex_destroy(&source->flush_lock);
@@ -112,6 +113,8 @@ static enum status clear_place(struct store *store, const char *dir, struct erro
         grave = grave->next_grave;
     for (uint32_t i = 0; grave && i < grave->snapshot->segments_len; i++)
         segment_pin(grave->snapshot->segments[i]);
+    if (grave)
+        history_pin(&grave->history);
     TRY(store_move_to_trash(store, dir, trash, err));
     if (!grave) {
         (void)sys_remove_tree(store->sys, trash, NULL); /* the next start removes what stays */
@@ -279,10 +282,14 @@ static enum status load_snapshot(struct source *source, struct error *err)
 {
     struct sys *sys = source->store->sys;
     char path[SYS_PATH_MAX];
-    TRY(snapshot_load(sys, source->dir, &source->snapshot, err));
+    struct snapshot_refs refs;
+    TRY(snapshot_load(sys, source->dir, &source->snapshot, &refs, err));
     struct snapshot *snapshot = source->snapshot;
     if (!snapshot)
         return start_empty(source, err);
+    enum status status = history_load(source, &refs, err);
+    snapshot_refs_release(&refs);
+    TRY(status);
     source->schema = schema_ref(snapshot->schema);
     source->published_lsn = snapshot->lsn;
     source->last_updated_us = snapshot->time_us;

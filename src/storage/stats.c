@@ -18,6 +18,7 @@ void source_get_stats(struct source *source, struct source_stats *ret_stats)
         .flushes = source->flushes,
         .flush_failures = source->flush_failures,
         .index_entries = snapshot->index_entries,
+        .snapshots = source->history.len + (snapshot->id != 0),
     };
     snprintf(ret_stats->flush_error, sizeof ret_stats->flush_error, "%s", source->flush_error);
     pthread_mutex_unlock(&source->lock);

@@ -100,6 +100,8 @@ enum status store_open(struct sys *sys, const struct store_options *options,
         status = store_recover(store, err);
     if (status == STATUS_OK && !options->read_only)
         status = store_flush_start(store, err);
+    if (status == STATUS_OK && !options->read_only)
+        status = compactor_start(store, err);
     if (status != STATUS_OK) {
         store_close(store, false);
         return status;
@@ -126,9 +128,11 @@ void store_close(struct store *store, bool flush)
     if (!store)
         return;
     atomic_store(&store->closing, true);
+    compactor_stop(store); /* a merge under way is abandoned */
     if (flush && store->flush_threads_len)
         flush_all(store);
     store_flush_stop(store);
+    compactor_release(store);
     wal_close(store->wal);
     store_after_group(store);
     for (uint32_t i = 0; i < store->sources_len; i++)

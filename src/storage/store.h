@@ -18,6 +18,18 @@
 struct store;
 struct source;
 
+/* When small files are joined, and into what (contracts 1.7). Members that are 0: the defaults. */
+struct compact_policy {
+    uint64_t min_file_bytes;        /* files below are small; 50 MiB */
+    uint64_t max_file_bytes;        /* files above are left alone; 512 MiB */
+    uint64_t target_file_bytes;     /* an output is closed at about this size; 256 MiB */
+    uint32_t small_file_threshold;  /* so many small files of one size class; 10 */
+    uint32_t total_files_threshold; /* or so many small ones of any size in a partition; 100 */
+    int64_t age_threshold_us;       /* or 2 small ones in a source without commits so long; 6 h */
+    uint32_t batch_files;           /* inputs of one merge at the most; COMPACT_INPUTS_MAX */
+    uint64_t io_bytes_per_s; /* read and written; 0: COMPACT_IO_BYTES, UINT64_MAX: no limit */
+};
+
 struct store_options {
     const char *path;            /* DATA_PATH; sources/ and wal/ live below */
     uint64_t memtable_bytes;     /* sum of all memtables that starts flushing; 0: 256 MiB */
@@ -25,6 +37,13 @@ struct store_options {
     int64_t flush_age_us;        /* a memtable older than this is flushed; 0: 300 s */
     uint32_t flush_threads;      /* 0: 1 */
     uint64_t wal_segment_bytes;  /* 0: 64 MiB */
+    int64_t wal_retention_us; /* log segments that nobody needs are kept so long; 0: not at all */
+    int64_t
+        snapshot_retention_us;   /* older states are kept so long; 0: 24 h; negative: not at all */
+    uint32_t snapshots_min_kept; /* but so many of the newest, the current one included; 0: 3 */
+    bool auto_compaction;
+    int64_t compaction_interval_us;   /* 0: 1 h */
+    struct compact_policy compaction; /* members that are 0: the defaults */
     bool read_only;
 };
 
@@ -184,6 +203,120 @@ enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str colu
 enum status view_overlay_files(struct view *view, const char ***ret_paths, uint32_t *ret_len,
                                struct error *err);
 
+/* --- history: every commit is a snapshot that stays readable until it expires --- */
+
+enum {
+    TAG_NAME_MAX = 64, /* [A-Za-z0-9_][A-Za-z0-9_.-]* and not a number */
+    SNAPSHOT_TAGS_MAX = 100,
+    SNAPSHOTS_KEPT_MAX = 1000,          /* more: the oldest without a tag go early */
+    SNAPSHOT_HISTORY_BYTES = 128 << 20, /* the same for the size of their descriptions */
+};
+
+enum snapshot_operation {
+    SNAPSHOT_APPEND,
+    SNAPSHOT_REPLACE, /* same rows, other files */
+    SNAPSHOT_ROLLBACK,
+};
+const char *snapshot_operation_name(enum snapshot_operation operation);
+
+struct snapshot_info {
+    uint64_t id, parent; /* parent 0: none */
+    int64_t time_us;
+    enum snapshot_operation operation;
+    uint64_t lsn, rows, bytes, files;
+    uint64_t added, removed; /* files, against the parent */
+    bool is_current;
+    bool is_damaged; /* its description cannot be read: only `id` is valid */
+    const char **tags;
+    uint32_t tags_len;
+};
+struct snapshot_list {
+    struct snapshot_info *items; /* newest first */
+    uint32_t len;
+    struct arena arena;
+};
+enum status source_list_snapshots(struct source *source, struct snapshot_list *ret,
+                                  struct error *err);
+void snapshot_list_release(struct snapshot_list *list);
+
+/* Which state: of an id, of a tag, or the newest not later than a time. */
+struct as_of {
+    enum { AS_OF_ID, AS_OF_TAG, AS_OF_TIME } kind;
+    uint64_t id;
+    struct str tag;
+    int64_t time_us;
+};
+/* A number is an id, an ISO timestamp a time, anything else a tag. STATUS_INVALID_ARGUMENT. */
+enum status as_of_parse(struct str text, struct as_of *ret, struct error *err);
+/* A view of that state: its segments, no unflushed rows. STATUS_NOT_FOUND when it is not kept. */
+enum status view_open_as_of(struct source *source, const struct as_of *as_of, struct view *ret_view,
+                            struct error *err);
+/* Names a snapshot. STATUS_NOT_FOUND: no such snapshot; STATUS_CONFLICT: the name is taken. */
+enum status source_tag(struct source *source, uint64_t snapshot_id, struct str name,
+                       struct error *err);
+enum status source_untag(struct source *source, struct str name, struct error *err);
+/* A new commit whose rows are those of that state. What was acknowledged before the call is flushed
+ * first, so that the state before the call stays readable; write ids stay remembered, and the
+ * schema stays as wide as it has become. */
+enum status source_rollback(struct source *source, const struct as_of *as_of,
+                            uint64_t *ret_snapshot_id, struct error *err);
+/* Lets go of what has expired now, and of files that nobody needs any more. */
+enum status source_expire(struct source *source, struct error *err);
+
+/* --- compaction: jobs of a background thread --- */
+
+enum {
+    COMPACT_JOBS_KEPT = 256, /* finished ones that are still told of */
+    COMPACT_JOBS_QUEUED_MAX = 64,
+    COMPACT_INPUTS_MAX = 512,
+    COMPACT_JOB_ID_MAX = 37,
+};
+
+enum compact_state {
+    COMPACT_QUEUED,
+    COMPACT_RUNNING,
+    COMPACT_DONE,
+    COMPACT_FAILED,
+    COMPACT_CANCELLED,
+};
+const char *compact_state_name(enum compact_state state);
+
+struct compact_job_info {
+    char id[COMPACT_JOB_ID_MAX];
+    char source_id[SOURCE_ID_MAX + 1];
+    enum compact_state state;
+    bool automatic;
+    int64_t queued_us, started_us, finished_us; /* 0: not yet */
+    uint64_t merges;                            /* commits */
+    uint64_t input_files, input_bytes, output_files, output_bytes, rows;
+    uint64_t estimated_bytes; /* of the inputs of the merge under way, or the last one */
+    char error[160];
+};
+struct compact_status {
+    bool automatic;
+    uint64_t active, queued, done, failed, cancelled, merges;
+    uint64_t files_reduced;
+    int64_t bytes_reduced;
+};
+/* Queues a job that joins all small files of the source by this policy (members 0: the store's).
+ * STATUS_UNKNOWN_SOURCE, STATUS_TOO_MANY_REQUESTS. */
+enum status store_compact(struct store *store, struct str source_id,
+                          const struct compact_policy *policy, char ret_job[COMPACT_JOB_ID_MAX],
+                          struct error *err);
+/* STATUS_NOT_FOUND. */
+enum status store_compact_job(struct store *store, struct str job, struct compact_job_info *ret,
+                              struct error *err);
+/* Asks it to stop: a merge under way is abandoned. STATUS_NOT_FOUND; STATUS_CONFLICT when it has
+ * ended. */
+enum status store_compact_cancel(struct store *store, struct str job, struct error *err);
+void store_compact_status(struct store *store, struct compact_status *ret);
+/* Known jobs, newest first; malloc'ed. */
+enum status store_compact_jobs(struct store *store, struct compact_job_info **ret,
+                               uint32_t *ret_len, struct error *err);
+/* The same work at once, in the calling thread (tests and tools). `ret` may be NULL. */
+enum status source_compact(struct source *source, const struct compact_policy *policy,
+                           struct compact_job_info *ret, struct error *err);
+
 /* --- statistics --- */
 
 struct source_stats {
@@ -193,6 +326,7 @@ struct source_stats {
     uint64_t snapshot_id;
     uint64_t flushes, flush_failures; /* since the start */
     uint64_t index_entries;
+    uint64_t snapshots;    /* readable states, the current one included */
     char flush_error[160]; /* why the last flush failed; "" when it succeeded */
 };
 void source_get_stats(struct source *source, struct source_stats *ret_stats);

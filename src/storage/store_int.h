@@ -26,6 +26,28 @@ enum {
 };
 #define STORE_FLUSH_AGE_US INT64_C(300000000)
 
+/* A kept state that is not the current one. */
+struct history_entry {
+    uint64_t id;
+    struct snapshot *snapshot; /* referenced; NULL: its file is damaged */
+};
+
+/* The older states of a source, ascending. Changed under flush_lock and lock, so that either is
+ * enough for reading. `doomed` (flush_lock): segments that no kept snapshot names, but a view may.
+ */
+struct history {
+    struct history_entry *entries;
+    uint32_t len;
+    struct snapshot_tag *tags;
+    uint32_t tags_len;
+    struct segment **doomed;
+    uint32_t doomed_cap;
+    _Atomic uint32_t doomed_len;
+    bool unsure; /* a swap of CURRENT has failed: what is on disk may be another state */
+};
+
+struct compactor;
+
 struct store {
     struct sys *sys;
     struct store_options options; /* with the defaults filled in */
@@ -47,7 +69,8 @@ struct store {
     struct thread flush_threads[STORE_FLUSH_THREADS_MAX];
     uint32_t flush_threads_len;
 
-    struct source *to_merge; /* the WAL thread's: sources that it has just published to */
+    struct compactor *compactor; /* NULL when read_only */
+    struct source *to_merge;     /* the WAL thread's: sources that it has just published to */
 
     _Atomic bool closing;
     _Atomic uint64_t next_overlay;
@@ -81,6 +104,10 @@ struct source {
     int64_t flush_not_before_us; /* monotonic; after a failure */
     int64_t flush_backoff_us;
     bool flushing;
+
+    struct history history;
+    _Atomic bool upkeep_due;       /* the compactor is to look at it */
+    int64_t compact_not_before_us; /* the compactor's own: monotonic, after a failure */
 
     pthread_mutex_t flush_lock; /* one flush at a time, and the two counters */
     uint64_t next_segment_id, next_snapshot_id;
@@ -148,8 +175,72 @@ void store_memory_give(struct store *store, uint64_t bytes);
 /* --- recover.c --- */
 
 enum status store_recover(struct store *store, struct error *err);
+/* Removes files below the source's directory that no kept snapshot names and no view holds and that
+ * have not been written to for `min_age_us`: leftovers of failed removals. */
+#define ORPHAN_AGE_US (INT64_C(24) * 3600 * 1000000)
+enum status source_remove_orphans(struct source *source, int64_t min_age_us, struct error *err);
+
+/* --- history.c --- */
+
+/* Reads what CURRENT lists besides the current snapshot. */
+enum status history_load(struct source *source, const struct snapshot_refs *refs,
+                         struct error *err);
+void history_release(struct history *history);
+/* A kept snapshot cannot be read: which files it needs is not known. */
+bool history_is_damaged(const struct history *history);
+/* Maps all files, so that they can be read after the directory is gone. */
+void history_pin(const struct history *history);
+/* The kept snapshot, not referenced; source->lock is held. STATUS_NOT_FOUND, STATUS_CORRUPT. */
+enum status history_find(struct source *source, const struct as_of *as_of, struct snapshot **ret,
+                         struct error *err);
+/* Removes the files of doomed segments that no view holds any more; flush_lock is held. */
+void history_collect(struct source *source);
+
+/* --- commit.c: one commit, in the order of these calls; flush_lock is held throughout --- */
+
+struct commit {
+    struct source *source;
+    struct snapshot *new; /* borrowed */
+    struct history_entry *kept, *expired;
+    uint32_t kept_len, expired_len;
+    struct snapshot_tag *tags; /* of what is kept */
+    uint32_t tags_len;
+    bool maybe; /* after a failure of commit_write: it may be what a restart finds */
+};
+/* Fills in id, parent, time and counts of `new`, decides what expires. */
+enum status commit_begin(struct commit *commit, struct source *source, struct snapshot *new,
+                         enum snapshot_operation operation, struct error *err);
+/* All files of `new` are synced; writes its description and swaps CURRENT. After a failure with
+ * `maybe` false the description is removed again. */
+enum status commit_write(struct commit *commit, struct error *err);
+/* The new state becomes the source's; source->lock is held. Returns the former one, to be given
+ * back. */
+struct snapshot *commit_publish(struct commit *commit);
+/* Lets go of what has expired. */
+void commit_finish(struct commit *commit);
+void commit_release(struct commit *commit);
+/* The new snapshot with the write ids of the current one. */
+enum status commit_keep_write_ids(struct source *source, struct snapshot *new, struct error *err);
+
+/* Lets go of what has expired by now; flush_lock is held. */
+enum status history_expire(struct source *source, struct error *err);
+/* Takes `tags` (malloc'ed) over when it succeeds; flush_lock is held. */
+enum status history_set_tags(struct source *source, struct snapshot_tag *tags, uint32_t len,
+                             struct error *err);
+
+/* --- compactor.c --- */
+
+enum status compactor_start(struct store *store, struct error *err);
+/* Ends the thread; flushes and closing views may still wake it. */
+void compactor_stop(struct store *store);
+void compactor_release(struct store *store);
+/* There may be something to do for this source. */
+void compactor_wake(struct source *source);
 
 /* --- flush.c, flush_thread.c --- */
+
+/* The same as source_flush_once; flush_lock is held. */
+enum status source_flush_locked(struct source *source, struct error *err);
 
 /* flush.c: writes what is frozen (and what is active) and commits. */
 enum status source_flush_once(struct source *source, struct error *err);

@@ -63,17 +63,52 @@ enum status view_open(struct source *source, struct view *ret_view, struct error
     return STATUS_OK;
 }
 
+enum status view_open_as_of(struct source *source, const struct as_of *as_of, struct view *ret_view,
+                            struct error *err)
+{
+    struct snapshot *snapshot = NULL;
+    *ret_view = (struct view){0};
+    struct view_int *impl = view_int_new(0);
+    if (!impl)
+        return error_no_memory(err);
+    pthread_mutex_lock(&source->lock);
+    enum status status = history_find(source, as_of, &snapshot, err);
+    if (status == STATUS_OK)
+        impl->snapshot = snapshot_ref(snapshot);
+    pthread_mutex_unlock(&source->lock);
+    if (status != STATUS_OK) {
+        free(impl->chunks);
+        free(impl);
+        return status;
+    }
+    *ret_view = (struct view){
+        .impl = impl,
+        .source = source_ref(source),
+        .schema = schema_ref(snapshot->schema),
+        .lsn = snapshot->lsn,
+        .snapshot_id = snapshot->id,
+        .rows = snapshot->rows,
+        .segments = snapshot->segments,
+        .segments_len = snapshot->segments_len,
+        .chunks = (struct batch **)(void *)impl->chunks,
+    };
+    return STATUS_OK;
+}
+
 void view_close(struct view *view)
 {
     if (!view->impl)
         return;
+    struct source *source = view->source;
     for (uint32_t i = 0; i < view->chunks_len; i++)
         chunk_unref(view->impl->chunks[i]);
     free(view->impl->chunks);
     snapshot_unref(view->impl->snapshot);
     free(view->impl);
     schema_unref(view->schema);
-    source_unref(view->source);
+    if (atomic_load(&source->history.doomed_len)) /* files that only this view held */
+        compactor_wake(source);
+    source_unref(source);
     *view = (struct view){0};
 }
 

@@ -37,6 +37,8 @@ struct command {
 const struct command *command_at(size_t index);
 
 int run_sources(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_snapshots(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_compact(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_write(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_load(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_convert(struct cli *cli, const struct command *command, int argc, char **argv);

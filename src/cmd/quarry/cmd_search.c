@@ -9,6 +9,7 @@ struct search_args {
     struct texts wheres, select;
     const char *filters, *cursor;
     int64_t limit, offset, repeat;
+    const char *as_of;
     bool show_request;
 };
 
@@ -33,6 +34,8 @@ static bool write_request(struct buf *body, const struct search_args *args, int 
     if (!filters_write(&writer, &args->wheres, args->filters))
         return false;
     json_kv_int(&writer, "limit", args->limit);
+    if (args->as_of)
+        json_kv_strz(&writer, "as_of", args->as_of);
     if (args->offset)
         json_kv_int(&writer, "offset", args->offset);
     if (args->select.len)
@@ -121,6 +124,7 @@ int run_search(struct cli *cli, const struct command *command, int argc, char **
         {"--where", ARG_TEXTS, &options.wheres, "'F OP V'", "condition; repeat to combine by AND"},
         {"--filters", ARG_TEXT, &options.filters, "JSON", "the filters as a JSON object"},
         {"--limit", ARG_INT, &options.limit, "N", "records of each source (20)"},
+        {"--as-of", ARG_TEXT, &options.as_of, "STATE", "snapshot, tag or time of an earlier state"},
         {"--offset", ARG_INT, &options.offset, "N", "matching records to skip"},
         {"--select", ARG_TEXTS, &options.select, "COLUMN", "only this column; may be repeated"},
         {"--cursor", ARG_TEXT, &options.cursor, "TEXT",

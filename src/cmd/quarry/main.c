@@ -10,6 +10,10 @@
 static const struct command commands[] = {
     {"sources", "list | add SOURCE [OPTIONS] | show SOURCE | remove SOURCE | flush SOURCE",
      "sources_add", "Lists, declares, shows, removes, flushes sources.", run_sources},
+    {"snapshots",
+     "list SOURCE | tag SOURCE SNAPSHOT NAME | untag SOURCE NAME | rollback SOURCE SNAPSHOT|TAG",
+     NULL, "Earlier states of a source: lists, names, brings back.", run_snapshots},
+    {"compact", "SOURCE", "compaction_start", "Joins a source's small files.", run_compact},
     {"write", "SOURCE FILE|-", "data_write", "Stores the records of a file as one atomic batch.",
      run_write},
     {"load", "SOURCE FILE...", NULL,

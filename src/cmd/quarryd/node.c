@@ -18,6 +18,7 @@ enum {
     LOCK_RETRY_US = 50000, /* a node that was killed a moment ago may still hold its lock */
     LOCK_RETRIES = 20,
 };
+#define HOUR_US (INT64_C(3600) * 1000000)
 
 static void tell(const struct quarryd_options *options, const char *line)
 {
@@ -36,6 +37,26 @@ static enum status worker_path(const struct settings *settings, char out[SYS_PAT
         return sys_path(out, err, "%s", given);
     TRY(process_own_folder(folder, sizeof folder, err));
     return sys_path(out, err, "%s/quarry-sql-worker", folder);
+}
+
+/* 0 hours: nothing beyond SNAPSHOTS_MIN_KEPT. */
+static int64_t snapshot_retention_us(const struct settings *settings)
+{
+    int64_t hours = settings_int(settings, SETTING_SNAPSHOT_RETENTION_HOURS);
+    return hours ? hours * HOUR_US : -1;
+}
+
+static struct compact_policy compaction_policy(const struct settings *settings)
+{
+    uint64_t io = (uint64_t)settings_int(settings, SETTING_COMPACTION_IO_MB_PER_SECOND) << 20;
+    return (struct compact_policy){
+        .min_file_bytes = (uint64_t)settings_int(settings, SETTING_MIN_FILE_SIZE_MB) << 20,
+        .max_file_bytes = (uint64_t)settings_int(settings, SETTING_MAX_FILE_SIZE_MB) << 20,
+        .target_file_bytes = (uint64_t)settings_int(settings, SETTING_TARGET_FILE_SIZE_MB) << 20,
+        .small_file_threshold =
+            (uint32_t)settings_int(settings, SETTING_COMPACTION_THRESHOLD_FILES),
+        .io_bytes_per_s = io ? io : UINT64_MAX,
+    };
 }
 
 static enum status start(const struct quarryd_options *options, struct sys *sys,
@@ -65,6 +86,13 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .memtable_bytes = (uint64_t)settings_int(settings, SETTING_MEMTABLE_MB) << 20,
         .flush_age_us = settings_int(settings, SETTING_FLUSH_AGE_SECONDS) * 1000000,
         .flush_threads = (uint32_t)settings_int(settings, SETTING_FLUSH_THREADS),
+        .wal_retention_us = settings_int(settings, SETTING_WAL_RETENTION_HOURS) * HOUR_US,
+        .snapshot_retention_us = snapshot_retention_us(settings),
+        .snapshots_min_kept = (uint32_t)settings_int(settings, SETTING_SNAPSHOTS_MIN_KEPT),
+        .auto_compaction = settings_bool(settings, SETTING_AUTO_COMPACTION_ENABLED),
+        .compaction_interval_us =
+            settings_int(settings, SETTING_COMPACTION_INTERVAL_MINUTES) * 60 * 1000000,
+        .compaction = compaction_policy(settings),
         .http_workers = (uint32_t)settings_int(settings, SETTING_TENANT_HTTP_WORKERS),
         .connections_max = (uint32_t)settings_int(settings, SETTING_HTTP_CONNECTIONS_MAX),
         .idle_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_IDLE_TIMEOUT_SECONDS),

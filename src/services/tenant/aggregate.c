@@ -114,7 +114,7 @@ static enum status add_source(struct job *job, struct source *source, struct jso
 {
     struct aggregate *part = NULL;
     struct view view;
-    TRY(view_open(source, &view, err));
+    TRY(tenant_view(job->request, source, &view, err));
     enum status status =
         aggregate_new(job->specs, job->specs_len, job->keys, job->keys_len, &part, err);
     if (status == STATUS_OK)

@@ -16,6 +16,14 @@ static const struct service_handler handlers[] = {
     {"sources_list", handle_source_list},
     {"source_stats", handle_source_stats},
     {"source_flush", handle_source_flush},
+    {"snapshots_list", handle_snapshots_list},
+    {"snapshot_tag", handle_snapshot_tag},
+    {"snapshot_untag", handle_snapshot_untag},
+    {"source_rollback", handle_source_rollback},
+    {"compaction_start", handle_compaction_start},
+    {"compaction_status", handle_compaction_status},
+    {"compaction_job", handle_compaction_job},
+    {"compaction_cancel", handle_compaction_cancel},
     {"tenant_stats", handle_tenant_stats},
     {"query_sql", handle_sql},
     {"queries_list", handle_query_list},
@@ -78,13 +86,33 @@ static void collect_sources(struct tenant_node *node, struct metrics *metrics)
         total.files += stats.files;
         total.bytes += stats.bytes;
         total.flushes += stats.flushes;
+        total.snapshots += stats.snapshots;
     }
     metrics_set(metrics, METRIC_SOURCES, set.len);
     metrics_set(metrics, METRIC_ROWS, (double)total.rows);
     metrics_set(metrics, METRIC_FILES, (double)total.files);
     metrics_set(metrics, METRIC_DATA_BYTES, (double)total.bytes);
     metrics_raise(metrics, METRIC_FLUSHES, total.flushes);
+    metrics_set(metrics, METRIC_SNAPSHOTS, (double)total.snapshots);
     source_set_close(&set);
+}
+
+static void collect_compaction(struct tenant_node *node, struct metrics *metrics)
+{
+    struct compact_status status;
+    store_compact_status(node->store, &status);
+    const struct {
+        const char *outcome;
+        uint64_t count;
+    } outcomes[] = {
+        {"completed", status.done}, {"failed", status.failed}, {"cancelled", status.cancelled}};
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
+        metric_raise(
+            metrics_series(metrics, METRIC_COMPACTIONS, (const char *const[]){outcomes[i].outcome}),
+            outcomes[i].count);
+    metrics_set(metrics, METRIC_COMPACTIONS_ACTIVE, (double)(status.active + status.queued));
+    metrics_raise(metrics, METRIC_COMPACTION_MERGES, status.merges);
+    metrics_raise(metrics, METRIC_COMPACTION_FILES, status.files_reduced);
 }
 
 static void collect(void *context, struct metrics *metrics)
@@ -106,6 +134,7 @@ static void collect(void *context, struct metrics *metrics)
     metrics_set(metrics, METRIC_SEARCHES_ACTIVE, node->admission.running);
     metrics_raise(metrics, METRIC_SEARCHES_REFUSED, node->admission.refused);
     collect_sources(node, metrics);
+    collect_compaction(node, metrics);
     collect_sql(node, metrics);
 }
 
@@ -116,6 +145,12 @@ static enum status open_store(struct tenant_node *node, struct error *err)
         .memtable_bytes = node->options.memtable_bytes,
         .flush_age_us = node->options.flush_age_us,
         .flush_threads = node->options.flush_threads,
+        .wal_retention_us = node->options.wal_retention_us,
+        .snapshot_retention_us = node->options.snapshot_retention_us,
+        .snapshots_min_kept = node->options.snapshots_min_kept,
+        .auto_compaction = node->options.auto_compaction,
+        .compaction_interval_us = node->options.compaction_interval_us,
+        .compaction = node->options.compaction,
     };
     TRY(sys_mkdirs(node->sys, options.path, err));
     return store_open(node->sys, &options, &node->store, err);

@@ -228,7 +228,7 @@ static enum status open_one(struct plan *plan, struct source *source, struct ope
     enum status status = filter_parse(request_json(plan->request, "filters"), &open->filter, err);
     bool viewed = false;
     if (status == STATUS_OK) {
-        status = view_open(source, &open->view, err);
+        status = tenant_view(plan->request, source, &open->view, err);
         viewed = status == STATUS_OK;
     }
     if (status == STATUS_OK) {

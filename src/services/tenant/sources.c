@@ -275,6 +275,7 @@ static void write_details(struct json_writer *w, struct tenant_node *node, struc
     store_get_stats(node->store, &store);
     json_begin_object(w);
     json_kv_int(w, "snapshot_id", (int64_t)stats->snapshot_id);
+    json_kv_int(w, "snapshots", (int64_t)stats->snapshots);
     json_kv_int(w, "flushes", (int64_t)stats->flushes);
     json_kv_int(w, "memtable_rows", (int64_t)stats->memtable_rows);
     json_kv_int(w, "memtable_bytes", (int64_t)stats->memtable_bytes);

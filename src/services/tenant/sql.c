@@ -186,9 +186,14 @@ static enum status open_views(struct run *run, struct error *err)
     run->tables = arena_array(run->request->arena, len, sizeof *run->tables);
     if (!run->views || !run->tables)
         return error_no_memory(err);
-    for (; run->views_len < run->set.len; run->views_len++) {
-        TRY(view_open(run->set.sources[run->views_len], &run->views[run->views_len], err));
-        run->tables[run->views_len].view = &run->views[run->views_len];
+    bool has_as_of = request_has(run->request, "as_of");
+    for (uint32_t i = 0; i < run->set.len; i++) {
+        struct view *view = &run->views[run->views_len];
+        enum status status = tenant_view(run->request, run->set.sources[i], view, err);
+        if (status == STATUS_NOT_FOUND && has_as_of && run->set.len > 1)
+            continue; /* the source did not have that state: no table then */
+        TRY(status);
+        run->tables[run->views_len++].view = view;
     }
     return STATUS_OK;
 }

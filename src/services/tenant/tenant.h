@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "service/service.h"
+#include "storage/store.h"
 #include "sys/sys.h"
 
 struct tenant_node;
@@ -33,7 +34,12 @@ struct tenant_node_options {
     uint64_t memtable_bytes;   /* 0: the store's default */
     int64_t flush_age_us;      /* 0: the store's default */
     uint32_t flush_threads;    /* 0: the store's default */
-    uint32_t http_workers;     /* 0: 64 */
+    /* these as in storage/store.h */
+    int64_t wal_retention_us, snapshot_retention_us, compaction_interval_us;
+    uint32_t snapshots_min_kept;
+    bool auto_compaction;
+    struct compact_policy compaction;
+    uint32_t http_workers;                                       /* 0: 64 */
     uint32_t connections_max, idle_timeout_s, request_timeout_s; /* 0: the listener's defaults */
     const char *tls_certificate, *tls_key;                       /* PEM texts; both or none */
 };

@@ -132,6 +132,10 @@ enum status source_set_open(struct tenant_node *node, yyjson_val *ids, struct so
                             struct error *err);
 void source_set_close(struct source_set *set);
 
+/* The view that the request asks for: the present state, or that of its field `as_of`. */
+enum status tenant_view(struct request *request, struct source *source, struct view *ret_view,
+                        struct error *err);
+
 /* The text "YYYY-MM-DDTHH:MM:SS.ffffffZ" or null. */
 void write_time(struct json_writer *w, const char *key, int64_t us);
 
@@ -155,6 +159,14 @@ enum status handle_source_remove(struct request *request);
 enum status handle_source_list(struct request *request);
 enum status handle_source_stats(struct request *request);
 enum status handle_source_flush(struct request *request);
+enum status handle_snapshots_list(struct request *request);
+enum status handle_snapshot_tag(struct request *request);
+enum status handle_snapshot_untag(struct request *request);
+enum status handle_source_rollback(struct request *request);
+enum status handle_compaction_start(struct request *request);
+enum status handle_compaction_status(struct request *request);
+enum status handle_compaction_job(struct request *request);
+enum status handle_compaction_cancel(struct request *request);
 enum status handle_tenant_stats(struct request *request);
 enum status handle_sql(struct request *request);
 enum status handle_query_list(struct request *request);

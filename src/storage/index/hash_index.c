@@ -7,11 +7,6 @@
 #include <isa-l/crc.h>
 #include <stdlib.h>
 
-struct pair {
-    uint64_t hash;
-    uint32_t row;
-};
-
 static uint32_t crc32c(const void *data, size_t len)
 {
     const uint8_t *at = data;
@@ -35,9 +30,9 @@ static uint32_t bits_for(uint32_t entries)
 
 /* The pairs of all rows that are not null; malloc'ed. */
 static enum status collect_pairs(const struct column *column, const uint32_t *order, uint32_t count,
-                                 struct pair **ret, uint32_t *ret_len, struct error *err)
+                                 struct hash_pair **ret, uint32_t *ret_len, struct error *err)
 {
-    struct pair *pairs = malloc((count ? count : 1) * sizeof *pairs);
+    struct hash_pair *pairs = malloc((count ? count : 1) * sizeof *pairs);
     if (!pairs)
         return error_no_memory(err);
     uint32_t len = 0;
@@ -75,7 +70,7 @@ static int by_tag(const void *a, const void *b)
 }
 
 /* Fills directory and entries of `body`. */
-static void fill(uint32_t *body, uint32_t bits, const struct pair *pairs, uint32_t len)
+static void fill(uint32_t *body, uint32_t bits, const struct hash_pair *pairs, uint32_t len)
 {
     uint32_t buckets = 1u << bits, *directory = body, *entries = body + buckets + 1;
     for (uint32_t i = 0; i < len; i++)
@@ -131,30 +126,38 @@ static enum status write_file(struct sys *sys, const char *path, const void *dat
     return STATUS_OK;
 }
 
+enum status hash_index_write_pairs(struct sys *sys, const char *path, int32_t field_id,
+                                   const struct hash_pair *pairs, uint32_t len, uint64_t rows,
+                                   struct sys_file **ret_file, uint64_t *ret_bytes,
+                                   struct error *err)
+{
+    uint32_t bits = bits_for(len);
+    size_t size = HASH_INDEX_HEADER_BYTES + (((size_t)1 << bits) + 1) * 4 + (size_t)len * 8;
+    uint8_t *file = calloc(1, size);
+    *ret_file = NULL;
+    if (!file)
+        return error_no_memory(err);
+    fill((uint32_t *)(void *)(file + HASH_INDEX_HEADER_BYTES), bits, pairs, len);
+    make_header(file, field_id, rows, len, bits, size);
+    enum status status = write_file(sys, path, file, size, ret_file, err);
+    free(file);
+    *ret_bytes = size;
+    return status;
+}
+
 enum status hash_index_write(struct sys *sys, const char *path, int32_t field_id,
                              const struct column *column, const uint32_t *order, uint32_t count,
                              struct sys_file **ret_file, uint64_t *ret_entries, uint64_t *ret_bytes,
                              struct error *err)
 {
-    struct pair *pairs = NULL;
+    struct hash_pair *pairs = NULL;
     uint32_t len = 0;
     *ret_file = NULL;
     TRY(collect_pairs(column, order, count, &pairs, &len, err));
-    uint32_t bits = bits_for(len);
-    size_t size = HASH_INDEX_HEADER_BYTES + (((size_t)1 << bits) + 1) * 4 + (size_t)len * 8;
-    uint8_t *file = calloc(1, size);
-    enum status status = STATUS_NO_MEMORY;
-    if (file) {
-        fill((uint32_t *)(void *)(file + HASH_INDEX_HEADER_BYTES), bits, pairs, len);
-        make_header(file, field_id, count, len, bits, size);
-        status = write_file(sys, path, file, size, ret_file, err);
-    } else {
-        error_no_memory(err);
-    }
+    enum status status =
+        hash_index_write_pairs(sys, path, field_id, pairs, len, count, ret_file, ret_bytes, err);
     free(pairs);
-    free(file);
     *ret_entries = len;
-    *ret_bytes = size;
     return status;
 }
 

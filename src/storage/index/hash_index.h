@@ -27,6 +27,17 @@ enum status hash_index_write(struct sys *sys, const char *path, int32_t field_id
                              struct sys_file **ret_file, uint64_t *ret_entries, uint64_t *ret_bytes,
                              struct error *err);
 
+/* The same from hashes that were collected before: pairs in order of their rows, `rows` with nulls.
+ */
+struct hash_pair {
+    uint64_t hash;
+    uint32_t row;
+};
+enum status hash_index_write_pairs(struct sys *sys, const char *path, int32_t field_id,
+                                   const struct hash_pair *pairs, uint32_t len, uint64_t rows,
+                                   struct sys_file **ret_file, uint64_t *ret_bytes,
+                                   struct error *err);
+
 struct hash_index {
     struct sys_map map;
     const uint32_t *directory;

@@ -129,6 +129,23 @@ void segment_unref(struct segment *segment)
     free(segment);
 }
 
+bool segment_is_last(const struct segment *segment)
+{
+    return atomic_load_explicit(&segment->refs, memory_order_acquire) == 1;
+}
+
+void segment_unlink(const struct segment *segment)
+{
+    char path[SYS_PATH_MAX];
+    (void)sys_unlink(segment->sys, segment->full_path, NULL);
+    for (uint32_t i = 0; i < segment->meta.indexes_len; i++) {
+        if (sys_path(path, NULL, "%s/index/%08llu.%d.hash", segment->source_dir,
+                     (unsigned long long)segment->meta.id,
+                     segment->meta.indexes[i].field_id) == STATUS_OK)
+            (void)sys_unlink(segment->sys, path, NULL);
+    }
+}
+
 const struct segment_meta *segment_meta(const struct segment *segment)
 {
     return &segment->meta;

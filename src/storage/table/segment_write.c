@@ -7,28 +7,13 @@
  * Files stay open and are synced together, at most SEGMENT_BATCH_OPEN_MAX at a time. At the end all
  * directories between data/ and the files are synced. Nothing refers to the files before the
  * snapshot is committed; what a crash leaves is removed at the next start. */
-#include "storage/table/segment_write.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/utf8.h"
 #include "storage/index/hash_index.h"
 #include "storage/table/partition.h"
-
-/* One file on its way. */
-struct piece {
-    struct segment_batch *batch;
-    const struct batch *rows;
-    const uint32_t *order;
-    uint32_t count;
-    struct segment_meta meta;
-    struct field *fields; /* of the file */
-    uint32_t fields_len;
-    struct sys_file *file;
-    uint64_t offset;
-    struct arena arena;
-};
+#include "storage/table/segment_write_int.h"
 
 static enum status sync_open_files(struct segment_batch *batch, struct error *err)
 {
@@ -43,13 +28,13 @@ static enum status sync_open_files(struct segment_batch *batch, struct error *er
 }
 
 /* Takes over a written file that is to be synced before the commit. */
-static enum status keep_open(struct segment_batch *batch, struct sys_file *file, struct error *err)
+enum status segment_keep_open(struct segment_batch *batch, struct sys_file *file, struct error *err)
 {
     batch->open[batch->open_len++] = file;
     return batch->open_len < SEGMENT_BATCH_OPEN_MAX ? STATUS_OK : sync_open_files(batch, err);
 }
 
-static enum status sink(void *context, struct slice bytes, struct error *err)
+enum status segment_sink(void *context, struct slice bytes, struct error *err)
 {
     struct piece *piece = context;
     TRY(sys_pwrite(piece->batch->sys, piece->file, bytes.data, bytes.len, piece->offset, err));
@@ -58,7 +43,7 @@ static enum status sink(void *context, struct slice bytes, struct error *err)
 }
 
 /* Makes missing directories of source/<path> (without its last part); synced at the end. */
-static enum status make_parents(struct segment_batch *batch, struct str path, struct error *err)
+enum status segment_make_parents(struct segment_batch *batch, struct str path, struct error *err)
 {
     char dir[SYS_PATH_MAX];
     for (size_t i = 5; i < path.len; i++) {
@@ -97,8 +82,8 @@ static bool is_storable_bound(const struct value *value)
     return !type_is_bytes(value->type) || utf8_is_valid(value->bytes.data, value->bytes.len);
 }
 
-static enum status take_stats(struct piece *piece, const struct parquet_file_stats *stats,
-                              struct error *err)
+enum status segment_take_stats(struct piece *piece, const struct parquet_file_stats *stats,
+                               struct error *err)
 {
     struct segment_meta *meta = &piece->meta;
     meta->rows = stats->rows;
@@ -134,14 +119,14 @@ static enum status write_rows(struct piece *piece, struct error *err)
                                             .created_by = STR("Quarry")};
     struct parquet_writer *writer = NULL;
     struct parquet_file_stats stats = {0};
-    enum status status =
-        parquet_writer_open(piece->fields, piece->fields_len, &options, sink, piece, &writer, err);
+    enum status status = parquet_writer_open(piece->fields, piece->fields_len, &options,
+                                             segment_sink, piece, &writer, err);
     if (status == STATUS_OK)
         status = parquet_writer_append(writer, piece->rows, piece->order, piece->count, err);
     if (status == STATUS_OK)
         status = parquet_writer_finish(writer, &stats, err);
     if (status == STATUS_OK) {
-        status = take_stats(piece, &stats, err);
+        status = segment_take_stats(piece, &stats, err);
         parquet_file_stats_release(&stats);
     }
     parquet_writer_free(writer);
@@ -154,20 +139,20 @@ static enum status write_file(struct piece *piece, struct error *err)
     char path[SYS_PATH_MAX], temp[SYS_PATH_MAX];
     TRY(sys_path(path, err, "%s/%.*s", piece->batch->dir, STR_ARG(piece->meta.path)));
     TRY(sys_path(temp, err, "%s.tmp", path));
-    TRY(make_parents(piece->batch, piece->meta.path, err));
+    TRY(segment_make_parents(piece->batch, piece->meta.path, err));
     TRY(sys_open(sys, temp, SYS_READ | SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, &piece->file, err));
     enum status status = write_rows(piece, err);
     if (status == STATUS_OK)
         status = sys_rename(sys, temp, path, err);
     if (status == STATUS_OK)
-        return keep_open(piece->batch, piece->file, err);
+        return segment_keep_open(piece->batch, piece->file, err);
     sys_close(sys, piece->file);
     (void)sys_unlink(sys, temp, NULL); /* the next start removes what stays */
     return status;
 }
 
-static enum status index_path(const struct segment_batch *batch, uint64_t id, int32_t field_id,
-                              char out[SYS_PATH_MAX], struct error *err)
+enum status segment_index_path(const struct segment_batch *batch, uint64_t id, int32_t field_id,
+                               char out[SYS_PATH_MAX], struct error *err)
 {
     return sys_path(out, err, "%s/index/%08llu.%d.hash", batch->dir, (unsigned long long)id,
                     field_id);
@@ -194,23 +179,23 @@ static enum status write_indexes(struct piece *piece, struct error *err)
             continue;
         struct segment_index *index = &meta->indexes[meta->indexes_len];
         index->field_id = in_schema->id;
-        TRY(index_path(piece->batch, meta->id, index->field_id, path, err));
+        TRY(segment_index_path(piece->batch, meta->id, index->field_id, path, err));
         meta->indexes_len++; /* from here on the file is to be removed on failure */
         TRY(hash_index_write(piece->batch->sys, path, index->field_id,
                              &piece->rows->columns[column].column, piece->order, piece->count,
                              &file, &index->entries, &index->bytes, err));
-        TRY(keep_open(piece->batch, file, err));
+        TRY(segment_keep_open(piece->batch, file, err));
     }
     return STATUS_OK;
 }
 
-static void remove_files(struct segment_batch *batch, const struct segment_meta *meta)
+void segment_remove_files(struct segment_batch *batch, const struct segment_meta *meta)
 {
     char path[SYS_PATH_MAX];
     if (sys_path(path, NULL, "%s/%.*s", batch->dir, STR_ARG(meta->path)) == STATUS_OK)
         (void)sys_unlink(batch->sys, path, NULL); /* here and below: the next start removes it */
     for (uint32_t i = 0; i < meta->indexes_len; i++) {
-        if (index_path(batch, meta->id, meta->indexes[i].field_id, path, NULL) == STATUS_OK)
+        if (segment_index_path(batch, meta->id, meta->indexes[i].field_id, path, NULL) == STATUS_OK)
             (void)sys_unlink(batch->sys, path, NULL);
     }
     /* The partition's directory goes too when it was only made for this. */
@@ -222,8 +207,8 @@ static void remove_files(struct segment_batch *batch, const struct segment_meta 
     }
 }
 
-static enum status push_segment(struct segment_batch *batch, const struct segment_meta *meta,
-                                struct error *err)
+enum status segment_push(struct segment_batch *batch, const struct segment_meta *meta,
+                         struct error *err)
 {
     if (batch->len == batch->cap) {
         uint32_t cap = batch->cap ? batch->cap * 2 : 16;
@@ -247,14 +232,14 @@ static enum status write_piece(struct piece *piece, struct error *err)
     if (status == STATUS_OK)
         status = write_indexes(piece, err);
     if (status == STATUS_OK)
-        status = push_segment(piece->batch, &piece->meta, err);
+        status = segment_push(piece->batch, &piece->meta, err);
     if (status != STATUS_OK)
-        remove_files(piece->batch, &piece->meta);
+        segment_remove_files(piece->batch, &piece->meta);
     return status;
 }
 
 /* data/<partition>/<id>.parquet */
-static enum status piece_path(struct piece *piece, const struct str *values, struct error *err)
+enum status segment_piece_path(struct piece *piece, const struct str *values, struct error *err)
 {
     const struct source_config *config = piece->batch->config;
     struct buf buf;
@@ -284,7 +269,7 @@ static enum status add_piece(struct segment_batch *batch, const struct batch *ro
     piece.meta.partition = values;
     piece.meta.partition_len = batch->config->partition_columns_len;
     arena_init(&piece.arena, 0);
-    enum status status = piece_path(&piece, values, err);
+    enum status status = segment_piece_path(&piece, values, err);
     if (status == STATUS_OK)
         status = write_piece(&piece, err);
     arena_release(&piece.arena);
@@ -367,7 +352,7 @@ enum status segment_batch_sync(struct segment_batch *batch, struct error *err)
 void segment_batch_discard(struct segment_batch *batch)
 {
     for (uint32_t i = 0; i < batch->len; i++)
-        remove_files(batch, segment_meta(batch->segments[i]));
+        segment_remove_files(batch, segment_meta(batch->segments[i]));
 }
 
 void segment_batch_release(struct segment_batch *batch)

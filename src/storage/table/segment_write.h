@@ -24,6 +24,31 @@ struct segment_batch {
  * max_file_size_mb each) and indexes. */
 enum status segment_batch_add(struct segment_batch *batch, const struct batch *rows,
                               struct error *err);
+/* --- the same as a stream: one file of one partition, rows in their final order --- */
+
+struct segment_stream;
+struct segment_stream_options {
+    const struct str *partition; /* a value for each partition column */
+    const struct field *fields;  /* of the file; borrowed until the end */
+    uint32_t fields_len;
+    uint32_t row_group_rows; /* 0: the format's default */
+};
+/* Takes the next segment id and makes the file. */
+enum status segment_stream_open(struct segment_batch *batch,
+                                const struct segment_stream_options *options,
+                                struct segment_stream **ret, struct error *err);
+/* All rows of a batch whose columns are the fields. */
+enum status segment_stream_append(struct segment_stream *stream, const struct batch *rows,
+                                  struct error *err);
+uint64_t segment_stream_rows(const struct segment_stream *stream);
+/* Written so far; the row group under way is not counted. */
+uint64_t segment_stream_bytes(const struct segment_stream *stream);
+/* Ends the file, writes its indexes, adds it to the batch. The stream is freed, also by failure,
+ * which removes the file. */
+enum status segment_stream_finish(struct segment_stream *stream, struct error *err);
+/* Removes the file. NULL is fine. */
+void segment_stream_abort(struct segment_stream *stream);
+
 /* Syncs all files and their directories. */
 enum status segment_batch_sync(struct segment_batch *batch, struct error *err);
 /* Removes the files that were made. */

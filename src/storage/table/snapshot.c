@@ -60,6 +60,29 @@ enum status snapshot_add_id_file(struct snapshot *snapshot, const struct write_i
     return STATUS_OK;
 }
 
+struct segment *snapshot_find(const struct snapshot *snapshot, uint64_t segment_id)
+{
+    uint32_t low = 0, high = snapshot->segments_len;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        uint64_t id = segment_meta(snapshot->segments[middle])->id;
+        if (id == segment_id)
+            return snapshot->segments[middle];
+        if (id < segment_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+void snapshot_refs_release(struct snapshot_refs *refs)
+{
+    free(refs->ids);
+    free(refs->tags);
+    *refs = (struct snapshot_refs){0};
+}
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
 {
     atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);

@@ -57,6 +57,10 @@ struct snapshot {
     uint64_t id;  /* 0: nothing was ever committed */
     uint64_t lsn; /* all writes up to here are in the segments, none behind it */
     int64_t time_us;
+    uint64_t parent; /* the snapshot that was current before; 0: none */
+    enum snapshot_operation operation;
+    uint64_t added, removed; /* segments, against the parent */
+    uint64_t stored_bytes;   /* of its file, once written or read */
     uint64_t next_segment_id;
     uint64_t rows, bytes, index_entries;
     struct schema *schema;
@@ -79,14 +83,40 @@ enum status snapshot_add_id_file(struct snapshot *snapshot, const struct write_i
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot);
 
+/* A name for a snapshot; it keeps the snapshot from expiring. */
+struct snapshot_tag {
+    char name[TAG_NAME_MAX + 1];
+    uint64_t id;
+};
+
+/* What CURRENT says besides the current snapshot: the older ones that are kept, ascending, and the
+ * tags (by name). */
+struct snapshot_refs {
+    uint64_t *ids;
+    uint32_t ids_len;
+    struct snapshot_tag *tags;
+    uint32_t tags_len;
+};
+void snapshot_refs_release(struct snapshot_refs *refs);
+
 /* Writes and syncs the snapshot's file, then swaps CURRENT. Until the swap `*ret_maybe` stays
  * false: a failure has changed nothing. With `*ret_maybe` true a failure leaves it open which of
  * the two is current: the files of both must stay. */
 enum status snapshot_commit(struct sys *sys, const char *dir, const struct source_config *config,
-                            const struct snapshot *snapshot, bool *ret_maybe, struct error *err);
+                            struct snapshot *snapshot, const struct snapshot_refs *refs,
+                            bool *ret_maybe, struct error *err);
+/* Rewrites CURRENT for the snapshot that it names already: other references. */
+enum status snapshot_point(struct sys *sys, const char *dir, uint64_t id,
+                           const struct snapshot_refs *refs, struct error *err);
 /* The current one; `*ret` NULL when none was ever committed. Checks every reference. */
 enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **ret,
-                          struct error *err);
+                          struct snapshot_refs *ret_refs, struct error *err);
+/* An older one. Segments that `known` (by id) has too are shared with it. */
+enum status snapshot_load_old(struct sys *sys, const char *dir, uint64_t id,
+                              const struct snapshot *const *known, uint32_t known_len,
+                              struct snapshot **ret, struct error *err);
+/* The segment of that id, or NULL. */
+struct segment *snapshot_find(const struct snapshot *snapshot, uint64_t segment_id);
 /* "NNNNNNNN.snapshot.json" */
 void snapshot_name(uint64_t id, char out[64]);
 
@@ -108,6 +138,10 @@ struct segment *segment_new(struct sys *sys, const char *source_dir,
 struct segment *segment_ref(struct segment *segment);
 void segment_unref(struct segment *segment);
 const struct segment_meta *segment_meta(const struct segment *segment);
+/* The caller's reference is the only one: with a segment that no snapshot names, for good. */
+bool segment_is_last(const struct segment *segment);
+/* Removes its files; what cannot be removed goes at the next start. */
+void segment_unlink(const struct segment *segment);
 /* Maps file and indexes now, so that they can be read after the directory is gone. */
 void segment_pin(struct segment *segment);
 

@@ -12,6 +12,8 @@ struct reading {
     const char *dir;
     const char *path; /* of the snapshot */
     struct arena arena;
+    const struct snapshot *const *known; /* their segments are shared */
+    uint32_t known_len;
     struct error *err;
 };
 
@@ -164,10 +166,21 @@ static enum status check_file(struct reading *r, const struct segment_meta *meta
     return status;
 }
 
+static struct segment *find_known(const struct reading *r, uint64_t id)
+{
+    struct segment *found = NULL;
+    for (uint32_t i = r->known_len; i-- > 0 && !found;) /* the neighbour in time is last */
+        found = snapshot_find(r->known[i], id);
+    return found ? segment_ref(found) : NULL;
+}
+
 static enum status read_segment(struct reading *r, yyjson_val *json, struct segment **ret)
 {
     struct segment_meta meta = {0};
     TRY(get_uint(r, json_get(json, "id"), "a segment's id", &meta.id));
+    *ret = find_known(r, meta.id);
+    if (*ret)
+        return STATUS_OK;
     TRY(read_path(r, json_get(json, "path"), &meta.path));
     TRY(get_uint(r, json_get(json, "rows"), "a segment's rows", &meta.rows));
     TRY(get_uint(r, json_get(json, "bytes"), "a segment's bytes", &meta.bytes));
@@ -234,9 +247,27 @@ static enum status read_id_files(struct reading *r, yyjson_val *json, struct sna
     return STATUS_OK;
 }
 
+/* Snapshots of release 0.1 do not have these. */
+static enum status read_origin(struct reading *r, yyjson_val *root, struct snapshot *into)
+{
+    yyjson_val *name = json_get(root, "operation");
+    if (!name)
+        return STATUS_OK;
+    TRY(get_uint(r, json_get(root, "parent_id"), "parent_id", &into->parent));
+    TRY(get_uint(r, json_get(root, "added_files"), "added_files", &into->added));
+    TRY(get_uint(r, json_get(root, "removed_files"), "removed_files", &into->removed));
+    for (int i = SNAPSHOT_APPEND; i <= SNAPSHOT_ROLLBACK; i++) {
+        into->operation = (enum snapshot_operation)i;
+        if (yyjson_is_str(name) && str_is(json_str_of(name), snapshot_operation_name(i)))
+            return STATUS_OK;
+    }
+    return bad(r, "operation");
+}
+
 static enum status read_head(struct reading *r, yyjson_val *root, struct snapshot *into)
 {
     uint64_t time = 0;
+    TRY(read_origin(r, root, into));
     TRY(get_uint(r, json_get(root, "snapshot_id"), "snapshot_id", &into->id));
     TRY(get_uint(r, json_get(root, "lsn"), "lsn", &into->lsn));
     TRY(get_uint(r, json_get(root, "time_us"), "time_us", &time));
@@ -291,9 +322,41 @@ static enum status read_snapshot(struct reading *r, yyjson_val *root, struct sna
     return status;
 }
 
+/* Members that CURRENT of release 0.1 does not have may be absent. */
+static enum status read_refs(yyjson_val *root, struct snapshot_refs *refs)
+{
+    yyjson_val *ids = json_get(root, "history"), *tags = json_get(root, "tags"), *item;
+    size_t index, max;
+    if (yyjson_arr_size(ids) > SNAPSHOTS_KEPT_MAX || yyjson_arr_size(tags) > SNAPSHOT_TAGS_MAX)
+        return STATUS_CORRUPT;
+    refs->ids = calloc(yyjson_arr_size(ids) + 1, sizeof *refs->ids);
+    refs->tags = calloc(yyjson_arr_size(tags) + 1, sizeof *refs->tags);
+    if (!refs->ids || !refs->tags)
+        return STATUS_NO_MEMORY;
+    yyjson_arr_foreach(ids, index, max, item)
+    {
+        if (!yyjson_is_uint(item) ||
+            (refs->ids_len && refs->ids[refs->ids_len - 1] >= yyjson_get_uint(item)))
+            return STATUS_CORRUPT;
+        refs->ids[refs->ids_len++] = yyjson_get_uint(item);
+    }
+    yyjson_arr_foreach(tags, index, max, item)
+    {
+        struct snapshot_tag *tag = &refs->tags[refs->tags_len];
+        struct str name = json_str_of(json_get(item, "name"));
+        yyjson_val *id = json_get(item, "snapshot_id");
+        if (!name.data || name.len > TAG_NAME_MAX || !yyjson_is_uint(id))
+            return STATUS_CORRUPT;
+        memcpy(tag->name, name.data, name.len);
+        tag->id = yyjson_get_uint(id);
+        refs->tags_len++;
+    }
+    return STATUS_OK;
+}
+
 /* The file that CURRENT names; STATUS_NOT_FOUND when there is no CURRENT. */
 static enum status current_path(struct sys *sys, const char *dir, char out[SYS_PATH_MAX],
-                                struct error *err)
+                                struct snapshot_refs *refs, struct error *err)
 {
     char path[SYS_PATH_MAX];
     yyjson_doc *doc = NULL;
@@ -304,34 +367,73 @@ static enum status current_path(struct sys *sys, const char *dir, char out[SYS_P
     enum status status = name.data && !memchr(name.data, '/', name.len)
                              ? sys_path(out, err, "%s/metadata/%.*s", dir, STR_ARG(name))
                              : error_set(err, STATUS_CORRUPT, "%s names no snapshot", path);
+    if (status == STATUS_OK) {
+        status = read_refs(root, refs);
+        if (status == STATUS_NO_MEMORY)
+            error_no_memory(err);
+        else if (status != STATUS_OK)
+            error_set(err, status, "%s: history or tags are wrong", path);
+    }
     yyjson_doc_free(doc);
     return status;
 }
 
-enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **ret,
-                          struct error *err)
+static enum status load_file(struct reading *r, struct snapshot **ret)
 {
-    char path[SYS_PATH_MAX];
     yyjson_doc *doc = NULL;
     yyjson_val *root = NULL;
+    struct sys_stat stat;
+    enum status status = sys_stat(r->sys, r->path, &stat, r->err);
+    if (status == STATUS_OK)
+        status = sealed_read(r->sys, r->path, &doc, &root, r->err);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(r->err, STATUS_CORRUPT, "%s: the snapshot is missing", r->path);
+    if (status != STATUS_OK)
+        return status;
+    arena_init(&r->arena, 0);
+    status = read_snapshot(r, root, ret);
+    arena_release(&r->arena);
+    yyjson_doc_free(doc);
+    if (status == STATUS_OK)
+        (*ret)->stored_bytes = stat.size;
+    return status;
+}
+
+enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **ret,
+                          struct snapshot_refs *ret_refs, struct error *err)
+{
+    char path[SYS_PATH_MAX];
     struct error local = ERROR_INIT;
+    struct reading r = {.sys = sys, .dir = dir, .path = path, .err = &local};
     *ret = NULL;
-    enum status status = current_path(sys, dir, path, &local);
+    *ret_refs = (struct snapshot_refs){0};
+    enum status status = current_path(sys, dir, path, ret_refs, &local);
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
-    if (status == STATUS_OK) {
-        status = sealed_read(sys, path, &doc, &root, &local);
-        if (status == STATUS_NOT_FOUND)
-            status = error_set(&local, STATUS_CORRUPT, "%s: the current snapshot is missing", path);
+    if (status == STATUS_OK)
+        status = load_file(&r, ret);
+    if (status != STATUS_OK) {
+        snapshot_refs_release(ret_refs);
+        if (err)
+            *err = local;
     }
-    if (status == STATUS_OK) {
-        struct reading r = {.sys = sys, .dir = dir, .path = path, .err = &local};
-        arena_init(&r.arena, 0);
-        status = read_snapshot(&r, root, ret);
-        arena_release(&r.arena);
-        yyjson_doc_free(doc);
-    }
-    if (status != STATUS_OK && err)
-        *err = local;
     return status;
+}
+
+enum status snapshot_load_old(struct sys *sys, const char *dir, uint64_t id,
+                              const struct snapshot *const *known, uint32_t known_len,
+                              struct snapshot **ret, struct error *err)
+{
+    char path[SYS_PATH_MAX], name[64];
+    struct reading r = {
+        .sys = sys, .dir = dir, .path = path, .known = known, .known_len = known_len, .err = err};
+    *ret = NULL;
+    snapshot_name(id, name);
+    TRY(sys_path(path, err, "%s/metadata/%s", dir, name));
+    TRY(load_file(&r, ret));
+    if ((*ret)->id == id)
+        return STATUS_OK;
+    snapshot_unref(*ret);
+    *ret = NULL;
+    return error_set(err, STATUS_CORRUPT, "%s holds another snapshot", path);
 }

@@ -90,6 +90,12 @@ static void write_schema(struct json_writer *w, const struct schema *schema)
     json_end_object(w);
 }
 
+const char *snapshot_operation_name(enum snapshot_operation operation)
+{
+    static const char *const names[] = {"append", "replace", "rollback"};
+    return names[operation];
+}
+
 static void write_snapshot(struct json_writer *w, const struct source_config *config,
                            const struct snapshot *snapshot)
 {
@@ -99,6 +105,10 @@ static void write_snapshot(struct json_writer *w, const struct source_config *co
     json_kv_str(w, "source_id", config->source_id);
     json_kv_int(w, "snapshot_id", (int64_t)snapshot->id);
     json_kv_int(w, "time_us", snapshot->time_us);
+    json_kv_int(w, "parent_id", (int64_t)snapshot->parent);
+    json_kv_strz(w, "operation", snapshot_operation_name(snapshot->operation));
+    json_kv_int(w, "added_files", (int64_t)snapshot->added);
+    json_kv_int(w, "removed_files", (int64_t)snapshot->removed);
     json_kv_int(w, "lsn", (int64_t)snapshot->lsn);
     json_kv_int(w, "next_segment_id", (int64_t)snapshot->next_segment_id);
     json_keyz(w, "schema");
@@ -121,17 +131,48 @@ static void write_snapshot(struct json_writer *w, const struct source_config *co
     json_end_object(w);
 }
 
-static enum status swap_current(struct sys *sys, const char *dir, const char *name,
-                                struct error *err)
+static void write_refs(struct json_writer *w, const char *name, const struct snapshot_refs *refs)
 {
-    char path[SYS_PATH_MAX], text[128];
+    json_begin_object(w);
+    json_kv_strz(w, "snapshot", name);
+    json_keyz(w, "history");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < refs->ids_len; i++)
+        json_uint(w, refs->ids[i]);
+    json_end_array(w);
+    json_keyz(w, "tags");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < refs->tags_len; i++) {
+        json_begin_object(w);
+        json_kv_strz(w, "name", refs->tags[i].name);
+        json_kv_int(w, "snapshot_id", (int64_t)refs->tags[i].id);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+}
+
+enum status snapshot_point(struct sys *sys, const char *dir, uint64_t id,
+                           const struct snapshot_refs *refs, struct error *err)
+{
+    char path[SYS_PATH_MAX], name[64];
+    struct buf buf;
+    struct json_writer writer;
+    snapshot_name(id, name);
     TRY(sys_path(path, err, "%s/metadata/CURRENT", dir));
-    snprintf(text, sizeof text, "{\"snapshot\":\"%s\"}", name); /* our own name: digits */
-    return sealed_write(sys, path, str_of(text), err);
+    buf_init(&buf, 1 << 20);
+    json_writer_init(&writer, &buf);
+    write_refs(&writer, name, refs);
+    enum status status = buf_check(&buf, "CURRENT", err);
+    if (status == STATUS_OK)
+        status = sealed_write(sys, path, buf_str(&buf), err);
+    buf_release(&buf);
+    return status;
 }
 
 enum status snapshot_commit(struct sys *sys, const char *dir, const struct source_config *config,
-                            const struct snapshot *snapshot, bool *ret_maybe, struct error *err)
+                            struct snapshot *snapshot, const struct snapshot_refs *refs,
+                            bool *ret_maybe, struct error *err)
 {
     char path[SYS_PATH_MAX], name[64];
     struct buf buf;
@@ -145,9 +186,10 @@ enum status snapshot_commit(struct sys *sys, const char *dir, const struct sourc
     enum status status = buf_check(&buf, "a snapshot", err);
     if (status == STATUS_OK)
         status = sealed_write(sys, path, buf_str(&buf), err);
+    snapshot->stored_bytes = buf_str(&buf).len;
     buf_release(&buf);
     if (status != STATUS_OK)
         return status;
     *ret_maybe = true;
-    return swap_current(sys, dir, name, err);
+    return snapshot_point(sys, dir, snapshot->id, refs, err);
 }

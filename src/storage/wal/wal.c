@@ -347,6 +347,7 @@ enum status wal_open(struct sys *sys, const struct wal_options *options, wal_rep
         return error_no_memory(err);
     wal->sys = sys;
     wal->read_only = options->read_only;
+    wal->retention_us = options->retention_us;
     wal->after_group = options->after_group;
     wal->after_context = options->after_context;
     wal->segment_bytes = options->segment_bytes ? options->segment_bytes : WAL_SEGMENT_BYTES;

@@ -81,11 +81,15 @@ struct wal_record {
 typedef enum status (*wal_replay_fn)(void *context, const struct wal_record *record,
                                      struct error *err);
 
+enum { WAL_RETAINED_BYTES_MAX = 256 << 20 };
+
 struct wal_options {
     const char *dir;        /* exists */
     uint64_t segment_bytes; /* 0: WAL_SEGMENT_BYTES */
     uint64_t min_lsn;       /* new frames come after this one whatever the log says */
     bool read_only;         /* replay only; wal_frame_new fails */
+    int64_t retention_us;   /* segments that nobody needs stay so long after their last write, at
+                             * most WAL_RETAINED_BYTES_MAX of them; 0: they go at once */
     /* Called by whoever wrote it when the waiters of a group have been woken; NULL: not. */
     void (*after_group)(void *context);
     void *after_context;
@@ -109,7 +113,8 @@ enum status wal_wait(struct wal *wal, struct wal_frame *frame, struct error *err
 
 /* All frames up to and including this LSN have been published (or refused). */
 uint64_t wal_completed_lsn(struct wal *wal);
-/* Frames below `lsn` are no longer needed: removes the segments that hold nothing else. */
+/* Frames below `lsn` are no longer needed: removes the segments that hold nothing else (when their
+ * retention is over). */
 enum status wal_release_below(struct wal *wal, uint64_t lsn, struct error *err);
 
 struct wal_stats {

@@ -69,6 +69,7 @@ struct wal {
     char dir[SYS_PATH_MAX];
     uint64_t segment_bytes;
     bool read_only;
+    int64_t retention_us;
     void (*after_group)(void *context);
     void *after_context;
 

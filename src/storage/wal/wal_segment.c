@@ -100,6 +100,25 @@ enum status wal_rotate(struct wal *wal, uint64_t need, struct error *err)
     return STATUS_OK;
 }
 
+/* Segments [0, unneeded) hold no frame that is needed; wal->lock is held. */
+static uint64_t unneeded_bytes(const struct wal *wal, uint64_t lsn)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i + 1 < wal->segments_len && wal->segments[i + 1].void_from <= lsn; i++)
+        bytes += wal->segments[i].bytes;
+    return bytes;
+}
+
+/* The oldest segment stays for now: it is young, and those kept in this way are not too many. */
+static bool is_retained(struct wal *wal, const char *path, uint64_t unneeded)
+{
+    struct sys_stat stat;
+    if (!wal->retention_us || unneeded > WAL_RETAINED_BYTES_MAX ||
+        sys_stat(wal->sys, path, &stat, NULL) != STATUS_OK)
+        return false;
+    return sys_now_us(wal->sys) - stat.modified_us < wal->retention_us;
+}
+
 /* Removes the oldest segment when all its live frames are below `lsn`. It stays in the list until
  * it is gone for sure: a hole in the log would look like damage. */
 static enum status release_oldest(struct wal *wal, uint64_t lsn, bool *ret_more, struct error *err)
@@ -108,10 +127,15 @@ static enum status release_oldest(struct wal *wal, uint64_t lsn, bool *ret_more,
     pthread_mutex_lock(&wal->lock);
     *ret_more = wal->segments_len > 1 && wal->segments[1].void_from <= lsn;
     uint64_t first = *ret_more ? wal->segments[0].first_lsn : 0;
+    uint64_t unneeded = unneeded_bytes(wal, lsn);
     pthread_mutex_unlock(&wal->lock);
     if (!*ret_more)
         return STATUS_OK;
     TRY(wal_segment_path(wal, first, path, err));
+    if (is_retained(wal, path, unneeded)) {
+        *ret_more = false;
+        return STATUS_OK;
+    }
     struct error local = ERROR_INIT;
     enum status status = sys_unlink(wal->sys, path, &local);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND) {

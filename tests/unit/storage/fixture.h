@@ -26,7 +26,7 @@
             fail_msg("%s: %s (%s)", #expression, shown_->message, shown_->cause);                  \
     } while (0)
 
-static struct error test_err;
+static _Thread_local struct error test_err;
 
 /* A fresh directory below TMPDIR. */
 __attribute__((unused)) static void fixture_dir(char out[256])
