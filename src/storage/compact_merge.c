@@ -120,7 +120,7 @@ static enum status load_block(struct merge *merge, struct input *input, struct e
     input->at = 0;
     while (input->group < parquet_reader_row_groups(input->reader) &&
            input->at_row == parquet_row_group_rows(input->reader, input->group)) {
-        parquet_group_done(input->reader, input->group++);
+        input->group++;
         input->at_row = 0;
     }
     if (input->group == parquet_reader_row_groups(input->reader))
@@ -134,6 +134,8 @@ static enum status load_block(struct merge *merge, struct input *input, struct e
         if (status != STATUS_OK)
             return error_wrap(err, "%s cannot be read", segment_info(input->segment).path);
     }
+    parquet_group_done(input->reader, input->group); /* what all inputs would keep is too much */
+    parquet_reader_trim(input->reader);
     input->block->rows = rows;
     input->at_row += rows;
     input->row_bytes = batch_memory(input->block) / rows + 1;
@@ -293,7 +295,7 @@ static enum status merge_rows(struct merge *merge, struct error *err)
         if (input->at == input->block->rows)
             TRY(load_block(merge, input, err));
         if (input->block->rows == 0) {
-            segment_reader_release(input->segment, input->reader);
+            parquet_reader_free(input->reader); /* its caches are not worth keeping */
             input->reader = NULL;
             merge->heap[0] = merge->heap[--merge->heap_len];
         }
@@ -330,7 +332,7 @@ static void release(struct merge *merge)
     segment_stream_abort(merge->stream);
     for (uint32_t i = 0; i < merge->inputs_len; i++) {
         if (merge->inputs[i].reader)
-            segment_reader_release(merge->inputs[i].segment, merge->inputs[i].reader);
+            parquet_reader_free(merge->inputs[i].reader);
         batch_unref(merge->inputs[i].block);
     }
     batch_unref(merge->rows);

@@ -4,8 +4,8 @@
  * size classes: a file joins a class while it is not larger than all smaller ones of the class
  * together (or than COMPACT_TIER_FLOOR_BYTES). A class is joined when it has small_file_threshold
  * files. So a row is rewritten about log(threshold) of (size / first size) times, as in size-tiered
- * LSM trees, not once for every ten new files. With `force`, when a partition has too many files,
- * or when the source has been quiet for age_threshold_us, all small files are one class.
+ * LSM trees, not once for every ten new files. With `force`, when a partition has too many small
+ * files, or when the source has been quiet for age_threshold_us, all small files are one class.
  *
  * Score of a class: files / threshold, more for files whose key ranges overlap (they gain most from
  * merging) and for a quiet source. The best one is done first. */
@@ -160,7 +160,7 @@ static void consider_partition(struct planning *p, struct segment **files, uint3
     }
     if (small < 2)
         return;
-    if (p->force || p->is_quiet || len >= policy->total_files_threshold) {
+    if (p->force || p->is_quiet || small >= policy->total_files_threshold) {
         consider(p, files, small);
         return;
     }

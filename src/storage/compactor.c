@@ -6,6 +6,7 @@
  * that nobody holds any more are removed; with auto_compaction small files are joined), and once
  * an interval all sources (also expiry by age, and orphan files). One merge at a time: more would
  * only compete for the disk. Lock order: compactor.lock is a leaf. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -144,6 +145,7 @@ static void run_job(struct compactor *compactor, struct job *job, bool force)
     pthread_mutex_unlock(&compactor->lock);
     source->compact_not_before_us = status == STATUS_OK ? 0 : sys_mono_us(sys) + COMPACT_RETRY_US;
     source_unref(source);
+    (void)malloc_trim(0); /* a merge's buffers go back to the system */
 }
 
 /* compactor->lock is held. */

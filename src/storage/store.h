@@ -24,7 +24,7 @@ struct compact_policy {
     uint64_t max_file_bytes;        /* files above are left alone; 512 MiB */
     uint64_t target_file_bytes;     /* an output is closed at about this size; 256 MiB */
     uint32_t small_file_threshold;  /* so many small files of one size class; 10 */
-    uint32_t total_files_threshold; /* or so many files in a partition (with 2 small ones); 100 */
+    uint32_t total_files_threshold; /* or so many small ones of any size in a partition; 100 */
     int64_t age_threshold_us;       /* or 2 small ones in a source without commits so long; 6 h */
     uint32_t batch_files;           /* inputs of one merge at the most; COMPACT_INPUTS_MAX */
     uint64_t io_bytes_per_s; /* read and written; 0: COMPACT_IO_BYTES, UINT64_MAX: no limit */

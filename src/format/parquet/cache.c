@@ -45,6 +45,21 @@ static void evict(struct parquet_reader *reader)
     }
 }
 
+void parquet_reader_trim(struct parquet_reader *reader)
+{
+    struct pq_cached *item = reader->oldest;
+    while (item) {
+        struct pq_cached *newer = item->newer;
+        if (item->pins == 0) {
+            unlink_item(reader, item);
+            reader->cache_bytes -= item->bytes;
+            *item->slot = NULL;
+            item_free(item);
+        }
+        item = newer;
+    }
+}
+
 void pq_cache_release(struct parquet_reader *reader)
 {
     struct pq_cached *item = reader->newest;

@@ -151,6 +151,8 @@ enum status parquet_read_column(struct parquet_reader *reader, uint32_t group, u
 enum status parquet_read_rows(struct parquet_reader *reader, uint32_t column, const uint64_t *rows,
                               uint32_t rows_len, struct column *into, struct error *err);
 enum { PARQUET_CACHE_BYTES_MAX = 64 << 20 };
+/* Forgets decoded pages (dictionaries that were handed out stay): for who has many readers open. */
+void parquet_reader_trim(struct parquet_reader *reader);
 
 /* False: the row group certainly has no such value in this column, by its bloom filter. True: there
  * may be one, or there is no filter, or none that can be used (nested columns, types whose stored
