@@ -201,31 +201,45 @@ static bool state_is_bad(const struct repairing *r, const struct check_finding *
     return false;
 }
 
-/* What stays of the kept states and the tags: the former current state does not, it is why we are
- * here; nor do tags of what goes. */
+static bool id_stays(struct repairing *r, const struct check_finding *of,
+                     const struct check_states *states, uint64_t id)
+{
+    struct check_state current = {.id = states->current->id, .snapshot = states->current};
+    if (id == current.id)
+        return !state_is_bad(r, of, &current);
+    for (uint32_t i = 0; i < states->refs.ids_len; i++) {
+        if (states->kept[i].id == id)
+            return !state_is_bad(r, of, &states->kept[i]);
+    }
+    return false;
+}
+
+/* What stays of the states, the one that was current among them, and of the tags. */
 static void keep_refs(struct repairing *r, const struct check_finding *of,
                       struct check_states *states)
 {
     struct snapshot_refs *refs = &states->refs;
     uint32_t ids = 0, tags = 0;
     for (uint32_t i = 0; i < refs->tags_len; i++) {
-        bool stays = false;
-        for (uint32_t k = 0; k < refs->ids_len && !stays; k++)
-            stays =
-                states->kept[k].id == refs->tags[i].id && !state_is_bad(r, of, &states->kept[k]);
-        if (stays)
+        if (id_stays(r, of, states, refs->tags[i].id))
             refs->tags[tags++] = refs->tags[i];
     }
     refs->tags_len = tags;
+    bool current_stays = id_stays(r, of, states, states->current->id);
     for (uint32_t i = 0; i < refs->ids_len; i++) {
-        if (state_is_bad(r, of, &states->kept[i]))
-            snapshot_unref(states->kept[i].snapshot);
-        else
+        if (id_stays(r, of, states, states->kept[i].id))
             states->kept[ids++] = states->kept[i];
+        else
+            snapshot_unref(states->kept[i].snapshot);
     }
     for (uint32_t i = 0; i < ids; i++)
         refs->ids[i] = states->kept[i].id;
     refs->ids_len = ids;
+    /* There is room: the list was made with one more. Its kept[] entry holds nothing. */
+    if (current_stays && ids < SNAPSHOTS_KEPT_MAX) {
+        states->kept[ids] = (struct check_state){.id = states->current->id};
+        refs->ids[refs->ids_len++] = states->current->id;
+    }
 }
 
 static enum status commit_without(struct repairing *r, const struct check_finding *of,

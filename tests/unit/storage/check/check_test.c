@@ -281,6 +281,103 @@ static void test_missing_segment(void **state)
     fixture_remove(dir);
 }
 
+/* Four flushes (snapshots 1 to 4, the second tagged), joined by 5 to 7 (one a partition), indexed
+ * by value too.
+ */
+static void fill_history(char dir[256])
+{
+    struct compact_policy policy = {.io_bytes_per_s = UINT64_MAX};
+    struct index_info *indexes;
+    struct arena arena;
+    uint32_t len = 0;
+    fixture_dir(dir);
+    struct store *store = fixture_open(sys_posix(), dir);
+    struct source *source = fixture_source(store, "s");
+    for (int i = 0; i < 4; i++) {
+        fixture_write(source, i * 100, 100);
+        assert_ok(source_flush(source, &test_err));
+    }
+    assert_ok(source_tag(source, 2, STR("before"), &test_err));
+    assert_ok(source_compact(source, &policy, NULL, &test_err));
+    assert_ok(source_add_indexes(source, &(struct str){"value", 5}, 1, &test_err));
+    arena_init(&arena, 0);
+    for (int i = 0;; i++) {
+        assert_ok(source_list_indexes(source, &arena, &indexes, &len, &test_err));
+        assert_int_equal(len, 3);
+        assert_int_equal(indexes[2].files, 3);
+        if (indexes[2].ready == 3)
+            break;
+        assert_true(i < 2000);
+        usleep(5000);
+    }
+    arena_release(&arena);
+    source_unref(source);
+    store_close(store, false);
+}
+
+static void check_history(const char *dir, const uint64_t *ids, uint32_t len)
+{
+    struct snapshot_list list;
+    struct store *store = fixture_open(sys_posix(), dir);
+    struct source *source = fixture_source(store, "s");
+    assert_ok(source_list_snapshots(source, &list, &test_err));
+    assert_int_equal(list.len, len);
+    for (uint32_t i = 0; i < len; i++) {
+        assert_int_equal(list.items[i].id, ids[i]);
+        assert_false(list.items[i].is_damaged);
+        assert_int_equal(list.items[i].tags_len, ids[i] == 2 ? 1 : 0);
+    }
+    snapshot_list_release(&list);
+    fixture_check(source, 400);
+    source_unref(source);
+    store_close(store, false);
+}
+
+static void test_kept_states(void **state)
+{
+    (void)state;
+    char dir[256], bad[512], description[512];
+    struct seen seen;
+    fill_history(dir);
+    struct check_summary sum = check(dir, &seen);
+    assert_int_equal(sum.segments, 3 + 12);
+    assert_int_equal(sum.rows, 400); /* of the current state */
+    assert_int_equal(sum.indexes, 3 * 3 + 12 * 2);
+    assert_int_equal(sum.notes, 12); /* the new index is not made for older states */
+    assert_int_equal(sum.damage + sum.repairable, 0);
+    assert_int_equal(repair(dir, false).mended, 12); /* but it can be */
+    sum = check(dir, &seen);
+    assert_int_equal(seen.len, 0);
+    assert_int_equal(sum.indexes, 15 * 3);
+    check_history(dir, (uint64_t[]){7, 6, 5, 4, 3, 2, 1}, 7);
+
+    /* A file of the third flush: the states that need it go, the others stay. */
+    snprintf(bad, sizeof bad, "%s/sources/s/data/kind=k0/00000008.parquet", dir);
+    flip(bad, 1000);
+    assert_int_equal(check(dir, &seen).damage, 1);
+    assert_int_equal(seen.kinds[0], CHECK_SEGMENT);
+    assert_string_equal(seen.files[0], bad);
+    assert_int_equal(repair(dir, false).left, 1);
+    assert_int_equal(repair(dir, true).left, 0);
+    assert_int_equal(check(dir, &seen).damage, 0);
+    check_history(dir, (uint64_t[]){8, 7, 6, 5, 2, 1}, 6);
+    assert_int_equal(check(dir, &seen).damage, 0);
+    assert_int_equal(seen.len, 0); /* the start has removed what nobody needs */
+
+    /* The description of a kept state. */
+    snprintf(description, sizeof description, "%s/sources/s/metadata/00000001.snapshot.json", dir);
+    flip(description, 1000);
+    assert_int_equal(check(dir, &seen).damage, 1);
+    assert_int_equal(seen.kinds[0], CHECK_HISTORY);
+    assert_string_equal(seen.files[0], description);
+    assert_int_equal(repair(dir, false).left, 1);
+    struct repair_summary repaired = repair(dir, true);
+    assert_int_equal(repaired.mended, 1);
+    assert_int_equal(repaired.left, 0);
+    check_history(dir, (uint64_t[]){9, 8, 7, 6, 5, 2}, 6);
+    fixture_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_repair_indexes_and_leftovers),
         cmocka_unit_test(test_drop_damaged),
         cmocka_unit_test(test_missing_segment),
+        cmocka_unit_test(test_kept_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
