@@ -702,6 +702,43 @@ static void test_orphans(void **state)
     fixture_remove(dir);
 }
 
+static const struct str value_column = {"value", 5};
+
+static void wait_for(const char *dir, int sidecars)
+{
+    for (int i = 0; files_in(dir, "s", "index") != sidecars; i++) {
+        assert_true(i < 2000);
+        usleep(5000);
+    }
+}
+
+/* Indexes added after the files were made: outputs have them, and inputs leave no sidecar behind.
+ */
+static void test_later_indexes(void **state)
+{
+    char dir[256];
+    (void)state;
+    fixture_dir(dir);
+    struct store *store = open_store(dir, nothing_kept);
+    struct source *source = plain_source(store, "s");
+    for (int64_t i = 0; i < 4; i++) {
+        fixture_write(source, 100 * i, 100);
+        flush(source);
+    }
+    assert_ok(source_add_indexes(source, &value_column, 1, &test_err));
+    wait_for(dir, 4 * 3); /* built for each file */
+    assert_int_equal(compact(source).output_files, 1);
+    flush(source);
+    wait_for(dir, 3);
+    assert_int_equal(files_in(dir, "s", "index"), 3);
+    assert_ok(source_drop_index(source, value_column, &test_err));
+    assert_int_equal(files_in(dir, "s", "index"), 2);
+    fixture_check(source, 400);
+    source_unref(source);
+    store_close(store, false);
+    fixture_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -712,6 +749,7 @@ int main(void)
         cmocka_unit_test(test_as_of),           cmocka_unit_test(test_tags),
         cmocka_unit_test(test_rollback),        cmocka_unit_test(test_abandoned),
         cmocka_unit_test(test_damaged_history), cmocka_unit_test(test_orphans),
+        cmocka_unit_test(test_later_indexes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
