@@ -31,8 +31,8 @@ static inline yyjson_val *json_get(yyjson_val *object, const char *name)
 }
 
 /* The next byte of a JSON text that is not inside a string, and moves *at behind it; false at the
- * end. For looking at the shape of a text (depth, white space, boundaries) without parsing it; begin
- * outside of a string. A malformed text may be misread, not overrun. */
+ * end. For looking at the shape of a text (depth, white space, boundaries) without parsing it;
+ * begin outside of a string. A malformed text may be misread, not overrun. */
 bool json_next_outside(struct str text, size_t *at, char *ret);
 
 /* "null", "a boolean", "a number", "a string", "an array", "an object": for messages. */
