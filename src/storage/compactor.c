@@ -356,28 +356,28 @@ static enum status unknown_job(struct str job, struct error *err)
                      job.len < COMPACT_JOB_ID_MAX ? (int)job.len : COMPACT_JOB_ID_MAX, job.data);
 }
 
-enum status store_compact_job(struct store *store, struct str id, struct compact_job_info *ret,
+enum status store_compact_job(struct store *store, struct str job_id, struct compact_job_info *ret,
                               struct error *err)
 {
     struct compactor *compactor = store->compactor;
     if (!compactor)
-        return unknown_job(id, err);
+        return unknown_job(job_id, err);
     pthread_mutex_lock(&compactor->lock);
-    const struct job *job = find_job(compactor, id);
+    const struct job *job = find_job(compactor, job_id);
     if (job)
         *ret = job->info;
     pthread_mutex_unlock(&compactor->lock);
-    return job ? STATUS_OK : unknown_job(id, err);
+    return job ? STATUS_OK : unknown_job(job_id, err);
 }
 
-enum status store_compact_cancel(struct store *store, struct str id, struct error *err)
+enum status store_compact_cancel(struct store *store, struct str job_id, struct error *err)
 {
     struct compactor *compactor = store->compactor;
     struct source *source = NULL;
     if (!compactor)
-        return unknown_job(id, err);
+        return unknown_job(job_id, err);
     pthread_mutex_lock(&compactor->lock);
-    struct job *job = find_job(compactor, id);
+    struct job *job = find_job(compactor, job_id);
     bool ended = job && has_ended(job);
     if (job && !ended)
         atomic_store(&job->cancelled, true);
@@ -391,7 +391,7 @@ enum status store_compact_cancel(struct store *store, struct str id, struct erro
     pthread_mutex_unlock(&compactor->lock);
     source_unref(source);
     if (!job)
-        return unknown_job(id, err);
+        return unknown_job(job_id, err);
     return ended ? error_set(err, STATUS_CONFLICT, "the compaction has ended already") : STATUS_OK;
 }
 

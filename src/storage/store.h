@@ -308,11 +308,11 @@ enum status store_compact(struct store *store, struct str source_id,
                           const struct compact_policy *policy, char ret_job[COMPACT_JOB_ID_MAX],
                           struct error *err);
 /* STATUS_NOT_FOUND. */
-enum status store_compact_job(struct store *store, struct str job, struct compact_job_info *ret,
+enum status store_compact_job(struct store *store, struct str job_id, struct compact_job_info *ret,
                               struct error *err);
 /* Asks it to stop: a merge under way is abandoned. STATUS_NOT_FOUND; STATUS_CONFLICT when it has
  * ended. */
-enum status store_compact_cancel(struct store *store, struct str job, struct error *err);
+enum status store_compact_cancel(struct store *store, struct str job_id, struct error *err);
 void store_compact_status(struct store *store, struct compact_status *ret);
 /* Known jobs, newest first; malloc'ed. */
 enum status store_compact_jobs(struct store *store, struct compact_job_info **ret,
