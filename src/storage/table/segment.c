@@ -167,11 +167,11 @@ bool segment_is_last(const struct segment *segment)
 void segment_unlink(const struct segment *segment)
 {
     char path[SYS_PATH_MAX];
-    (void)sys_unlink(segment->sys, segment->full_path, NULL);
     for (const struct open_index *index = segment->indexes; index; index = index->next) {
         if (segment_index_path(segment, index->field_id, path, NULL) == STATUS_OK)
             (void)sys_unlink(segment->sys, path, NULL);
     }
+    (void)sys_unlink(segment->sys, segment->full_path, NULL);
 }
 
 const struct segment_meta *segment_meta(const struct segment *segment)
