@@ -51,20 +51,23 @@ static void measure(const char *sql, int times)
 
 int main(int argc, char **argv)
 {
+    static char list[1 << 20], text[(1 << 20) + 200];
     duckdb_database database;
-    char text[4096];
-    if (argc < 5 || strchr(argv[3], '\'')) {
-        fprintf(stderr, "usage: duck THREADS TIMES 'PARQUET GLOB' SQL...\n");
+    FILE *file = argc < 5 ? NULL : fopen(argv[3], "r");
+    if (!file) {
+        fprintf(stderr, "usage: duck THREADS TIMES FILE_WITH_SQL_LIST_OF_PARQUET_FILES SQL...\n");
         return 2;
     }
+    list[fread(list, 1, sizeof list - 1, file)] = 0;
+    fclose(file);
     if (duckdb_open(NULL, &database) != DuckDBSuccess ||
         duckdb_connect(database, &connection) != DuckDBSuccess)
         return 1;
     snprintf(text, sizeof text, "SET threads = %d", atoi(argv[1]));
     query(text);
     snprintf(text, sizeof text,
-             "CREATE VIEW files AS SELECT * FROM read_parquet('%s', hive_partitioning = false)",
-             argv[3]);
+             "CREATE VIEW files AS SELECT * FROM read_parquet(%s, hive_partitioning = false)",
+             list);
     query(text);
     for (int i = 4; i < argc; i++)
         measure(argv[i], atoi(argv[2]));

@@ -224,6 +224,13 @@ drop_caches() {
     fi
 }
 
+# current_files FOLDER: the files of a source's current snapshot as an SQL list; the folder may hold
+# older ones.
+current_files() {
+    jq -r --arg folder "$1" --arg quote "'" '[.content.segments[] | $quote + $folder + "/" + .path + $quote] |
+        "[" + join(",") + "]"' "$1/metadata/$(jq -r .content.snapshot "$1/metadata/CURRENT")"
+}
+
 # One row of the aggregate table: <name> <JSON body of /data/aggregate or ''> <SQL>
 aggregate_row() {
     local own="- -" sql duck
@@ -236,7 +243,8 @@ aggregate_row() {
     start_server "$work/files"
     sql=$(ask_times /query/sql "$(jq -cn --arg q "$3" '{query: $q, timeout_ms: 120000}')")
     drop_caches
-    duck=$("$tools/duck" 2 5 "$work/files/sources/files/data/**/*.parquet" "$3" |
+    current_files "$work/files/sources/files" >"$work/duck.list"
+    duck=$("$tools/duck" 2 5 "$work/duck.list" "$3" |
         jq -r '"\(.first_ms) \(.best_ms)"')
     echo "$1 $own $sql $duck" | awk '
         function ratio(a, b) { return a == "-" || a == "failed" || b + 0 == 0 ? "-" : sprintf("%.2f", a / b) }

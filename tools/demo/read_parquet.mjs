@@ -1,9 +1,11 @@
-// Reads every Parquet file below a folder with hyparquet, a reader that has nothing to do with Quarry.
-//   node tools/demo/read_parquet.mjs FOLDER [COLUMN]
+// Reads a source's Parquet files with hyparquet, a reader that has nothing to do with Quarry.
+//   node tools/demo/read_parquet.mjs SOURCE_FOLDER [COLUMN]
+// Which files these are says the current snapshot: files that compaction has replaced stay beside them
+// for a while, for time travel (docs/formats.md).
 // Prints one JSON line: {files, bytes, rows, columns, decoded, counts}; `rows` is the sum of what the
 // footers say, `decoded` the number of values of COLUMN that were decoded, `counts` how often each
 // value of COLUMN occurs (the 20 most frequent; null as "").
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parquetMetadata, parquetRead } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
@@ -14,20 +16,19 @@ if (!folder) {
   process.exit(2)
 }
 
-const files = readdirSync(folder, { recursive: true })
-  .map(name => join(folder, String(name)))
-  .filter(path => path.endsWith('.parquet') && statSync(path).isFile())
+const content = name => JSON.parse(readFileSync(join(folder, 'metadata', name), 'utf8')).content
+const files = content(content('CURRENT').snapshot).segments.map(segment => join(folder, segment.path))
 
 const counts = new Map()
 const columns = new Set()
 let bytes = 0, rows = 0, decoded = 0
 
 for (const path of files) {
-  const content = readFileSync(path)
-  const file = content.buffer.slice(content.byteOffset, content.byteOffset + content.byteLength)
+  const data = readFileSync(path)
+  const file = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)
   const metadata = parquetMetadata(file)
   const names = metadata.schema.slice(1).map(element => element.name)
-  bytes += content.byteLength
+  bytes += data.byteLength
   rows += Number(metadata.num_rows)
   names.forEach(name => columns.add(name))
   if (!column) continue
