@@ -17,7 +17,12 @@ import pytest
 
 ROOT = pathlib.Path(os.environ.get("QUARRY_ROOT", pathlib.Path(__file__).resolve().parents[2]))
 BIN = pathlib.Path(os.environ.get("QUARRY_BIN", ROOT / "build/dev/bin"))
-EXPORT = BIN.parent / "tests/unit/format/iceberg/export_test"
+# Unit tests are built in other folders than the release programs.
+EXPORTS = [
+    folder / "tests/unit/format/iceberg/export_test"
+    for folder in (BIN.parent, ROOT / "build/asan", ROOT / "build/dev")
+]
+EXPORT = next((path for path in EXPORTS if path.exists()), EXPORTS[0])
 
 # icebird fetches URLs: fetch is mapped onto local files. Arguments: table folder, metadata file,
 # snapshot id (or "current").
@@ -56,7 +61,7 @@ for (const row of rows)
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     if not EXPORT.exists():
-        pytest.skip(f"{EXPORT} is not built (target format_iceberg_export_test)")
+        pytest.fail(f"{EXPORT} is not built (target format_iceberg_export_test)")
     folder = tmp_path_factory.mktemp("iceberg")
     environment = dict(os.environ, QUARRY_EXPORT_DIR=str(folder))
     subprocess.run([str(EXPORT)], env=environment, check=True, capture_output=True)
@@ -88,7 +93,7 @@ def plain_row(row):
 def read_with_icebird(table, snapshot, tmp_path):
     node = shutil.which("node")
     if not node or not (ROOT / "node_modules/icebird").is_dir():
-        pytest.skip("node or node_modules/icebird is absent (npm ci --ignore-scripts)")
+        pytest.fail("node or node_modules/icebird is absent (npm ci --ignore-scripts)")
     if not (tmp_path / "node_modules").exists():
         (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
     script = tmp_path / "read.mjs"
