@@ -30,10 +30,11 @@ static void item_free(struct pq_cached *item)
     free(item);
 }
 
-static void evict(struct parquet_reader *reader)
+/* Lets go of the oldest items that nobody holds until at most `keep` bytes are left. */
+static void evict(struct parquet_reader *reader, size_t keep)
 {
     struct pq_cached *item = reader->oldest;
-    while (item && reader->cache_bytes > PARQUET_CACHE_BYTES_MAX) {
+    while (item && reader->cache_bytes > keep) {
         struct pq_cached *newer = item->newer;
         if (item->pins == 0) {
             unlink_item(reader, item);
@@ -47,17 +48,7 @@ static void evict(struct parquet_reader *reader)
 
 void parquet_reader_trim(struct parquet_reader *reader)
 {
-    struct pq_cached *item = reader->oldest;
-    while (item) {
-        struct pq_cached *newer = item->newer;
-        if (item->pins == 0) {
-            unlink_item(reader, item);
-            reader->cache_bytes -= item->bytes;
-            *item->slot = NULL;
-            item_free(item);
-        }
-        item = newer;
-    }
+    evict(reader, 0);
 }
 
 void pq_cache_release(struct parquet_reader *reader)
@@ -89,7 +80,7 @@ static void insert(struct parquet_reader *reader, struct pq_cached *item, struct
     *slot = item;
     link_newest(reader, item);
     reader->cache_bytes += item->bytes;
-    evict(reader);
+    evict(reader, PARQUET_CACHE_BYTES_MAX);
 }
 
 void pq_unpin(const struct pq_cached *item)
