@@ -23,10 +23,14 @@ enum status scan_init(struct scan *scan, struct view *view, const struct filter 
     scan->selection = malloc(SCAN_SLICE_ROWS * sizeof *scan->selection);
     scan->verdicts =
         calloc((size_t)bound_filter_predicates(scan->filter) + 1, sizeof *scan->verdicts);
-    if (scan->fields && scan->selection && scan->verdicts)
-        return STATUS_OK;
-    scan_release(scan);
-    return error_no_memory(err);
+    enum status status = STATUS_OK;
+    if (!scan->fields || !scan->selection || !scan->verdicts)
+        status = error_no_memory(err);
+    if (status == STATUS_OK)
+        status = scan_narrow(scan, err);
+    if (status != STATUS_OK)
+        scan_release(scan);
+    return status;
 }
 
 void scan_release(struct scan *scan)
@@ -40,6 +44,8 @@ void scan_release(struct scan *scan)
     for (uint32_t i = 0; scan->verdicts && i < bound_filter_predicates(scan->filter); i++)
         free(scan->verdicts[i].matches);
     free(scan->fields);
+    free(scan->candidates);
+    free(scan->points);
     free(scan->verdicts);
     free(scan->selection);
     bound_filter_free(scan->filter);

@@ -51,6 +51,8 @@ struct scan {
     struct exec_context context;
     struct exec_stats stats;
     uint32_t next_unit;
+    uint64_t *candidates; /* segments that the point predicates leave; NULL: all */
+    struct value *points; /* room for BOUND_POINTS_MAX of each physical type */
     /* the unit */
     struct segment *segment;
     struct parquet_reader *reader;
@@ -105,6 +107,8 @@ enum status scan_codes(struct scan *scan, uint32_t index, const struct column **
 /* STATUS_TIMEOUT or STATUS_CANCELLED when it is time to stop. */
 enum status exec_poll(const struct exec_context *context, struct error *err);
 
+/* Leaves out, at once, the segments that have none of the values of point predicates. */
+enum status scan_narrow(struct scan *scan, struct error *err);
 /* Units and index choice, in scan_unit.c. */
 enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err);
 void scan_close_unit(struct scan *scan);
