@@ -424,9 +424,8 @@ bool finder_narrow(struct finder_list *list, int32_t field_id, uint64_t snapshot
     if (!finder)
         return false;
     uint32_t words = words_for(segments_len);
-    uint64_t *found = finder->filters_len
-                          ? malloc((finder->filters_len + (size_t)words) * sizeof *found)
-                          : NULL;
+    uint64_t *found =
+        finder->filters_len ? malloc((finder->filters_len + (size_t)words) * sizeof *found) : NULL;
     if (found) {
         uint64_t *masks = found + words;
         ask(finder, values, values_len, masks);

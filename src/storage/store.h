@@ -202,8 +202,8 @@ enum status segment_lookup(struct segment *segment, int32_t field_id, const stru
  * (INT64 and DOUBLE, DATE and TIMESTAMP). Cheap; false when nothing is known yet. */
 bool view_narrow(struct view *view, uint32_t field, const struct value *values, uint32_t values_len,
                  uint64_t *candidates);
-/* segment_lookup for a chunk of a view; the index is built at first use for chunks of 2,048 rows and
- * more. */
+/* segment_lookup for a chunk of a view; the index is built at first use for chunks of 2,048 rows
+ * and more. */
 enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str column,
                               const struct value *value, bool *ret_used, uint32_t **ret_rows,
                               uint32_t *ret_len, struct error *err);

@@ -52,6 +52,21 @@ void scan_release(struct scan *scan)
     *scan = (struct scan){0};
 }
 
+/* The next run of rows of the open row group that page bounds leave; false when there is none. */
+static bool next_rows(struct scan *scan)
+{
+    uint64_t at = scan->group_next, end = scan->group_rows;
+    while (at < end && scan_unit_is_dead(scan, at / SCAN_UNIT_ROWS))
+        at = (at / SCAN_UNIT_ROWS + 1) * SCAN_UNIT_ROWS;
+    scan->first = at < end ? at : end;
+    while (at < end && at - scan->first < SCAN_SLICE_ROWS &&
+           !scan_unit_is_dead(scan, at / SCAN_UNIT_ROWS))
+        at = (at / SCAN_UNIT_ROWS + 1) * SCAN_UNIT_ROWS;
+    scan->group_next = at < end ? at : end;
+    scan->count = (uint32_t)(scan->group_next - scan->first);
+    return scan->count > 0;
+}
+
 /* Sets the bounds of the next slice of the open unit; false when the unit is done. */
 static bool next_slice(struct scan *scan)
 {
@@ -64,17 +79,15 @@ static bool next_slice(struct scan *scan)
         return scan->count > 0;
     }
     if (scan->segment) {
-        if (scan->group_open && scan->group_next == scan->group_rows) {
+        while (!scan->group_open || !next_rows(scan)) {
+            if (scan->group_open) {
+                scan->group++;
+                scan->group_base += scan->group_rows;
+            }
             scan->group_open = false;
-            scan->group++;
-            scan->group_base += scan->group_rows;
+            if (!scan_open_group(scan))
+                return false;
         }
-        if (!scan->group_open && !scan_open_group(scan))
-            return false;
-        left = scan->group_rows - scan->group_next;
-        scan->first = scan->group_next;
-        scan->count = (uint32_t)(left < SCAN_SLICE_ROWS ? left : SCAN_SLICE_ROWS);
-        scan->group_next += scan->count;
         return true;
     }
     left = scan->unit_rows - scan->unit_next;

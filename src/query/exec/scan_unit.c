@@ -34,24 +34,6 @@ void scan_close_unit(struct scan *scan)
         scan->verdicts[i].dictionary = NULL;
 }
 
-static bool segment_may_match(struct scan *scan, struct segment *segment, uint64_t rows)
-{
-    if (bound_filter_is_never(scan->filter))
-        return false;
-    for (uint32_t p = 0; p < bound_filter_predicates(scan->filter); p++) {
-        int32_t field = bound_filter_column(scan->filter, p);
-        struct column_bounds bounds = {.rows = rows};
-        if (field < 0)
-            continue;
-        bounds.known_nulls = segment_bounds(segment, scan->view->schema->fields[field].id,
-                                            &bounds.min, &bounds.max, &bounds.nulls);
-        bounds.has_range = bounds.known_nulls && bounds.nulls < rows;
-        if (!bound_filter_may_match(scan->filter, p, &bounds))
-            return false;
-    }
-    return true;
-}
-
 static int compare_rows(const void *a, const void *b)
 {
     const uint64_t *x = a;
@@ -77,8 +59,7 @@ static enum status look_up_value(struct scan *scan, struct segment *segment, uin
     const struct field *f = &scan->view->schema->fields[field];
     *ret = (struct found){0};
     if (segment)
-        return segment_lookup(segment, f->id, value, &ret->usable, &ret->rows, &ret->len,
-                              err);
+        return segment_lookup(segment, f->id, value, &ret->usable, &ret->rows, &ret->len, err);
     uint32_t *rows = NULL;
     TRY(view_chunk_lookup(scan->view, chunk, f->name, value, &ret->usable, &rows, &ret->len, err));
     if (ret->usable && ret->len) {
@@ -99,7 +80,8 @@ static enum status look_up_points(struct scan *scan, struct segment *segment, ui
     *ret = (struct found){.usable = true};
     for (uint32_t i = 0; i < n; i++) {
         struct found one;
-        enum status status = look_up_value(scan, segment, field, chunk, &scan->points[i], &one, err);
+        enum status status =
+            look_up_value(scan, segment, field, chunk, &scan->points[i], &one, err);
         bool good = status == STATUS_OK && one.usable && one.len + (uint64_t)ret->len <= limit;
         uint64_t *grown = NULL;
         if (good && n == 1) {
@@ -155,8 +137,7 @@ enum status scan_narrow(struct scan *scan, struct error *err)
     memset(scan->candidates, 0xFF, words * sizeof *scan->candidates);
     for (uint32_t p = 0; p < predicates; p++) {
         int32_t field = bound_filter_column(scan->filter, p);
-        int32_t n =
-            field < 0 ? -1 : points_of_all_types(scan, p, view->schema->fields[field].type);
+        int32_t n = field < 0 ? -1 : points_of_all_types(scan, p, view->schema->fields[field].type);
         if (n >= 0)
             scan->stats.index_used |= view_narrow(scan->view, (uint32_t)field, scan->points,
                                                   (uint32_t)n, scan->candidates);
@@ -216,7 +197,7 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
 static enum status open_segment(struct scan *scan, struct segment *segment, struct error *err)
 {
     scan->unit_rows = segment_info(segment).rows;
-    if (!segment_may_match(scan, segment, scan->unit_rows)) {
+    if (!scan_segment_may_match(scan, segment, scan->unit_rows)) {
         scan->stats.segments_pruned++;
         return STATUS_OK;
     }
@@ -286,35 +267,12 @@ enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err)
     return STATUS_OK;
 }
 
-static bool group_may_match(struct scan *scan)
-{
-    for (uint32_t p = 0; p < bound_filter_predicates(scan->filter); p++) {
-        int32_t field = bound_filter_column(scan->filter, p);
-        const struct scan_field *f = field >= 0 ? scan_resolve(scan, (uint32_t)field) : NULL;
-        struct column_bounds bounds = {.rows = scan->group_rows};
-        if (!f)
-            continue;
-        if (f->column >= 0) {
-            bounds.known_nulls =
-                parquet_reader_bounds(scan->reader, scan->group, (uint32_t)f->column, &bounds.min,
-                                      &bounds.max, &bounds.nulls);
-            bounds.has_range = bounds.known_nulls && bounds.nulls < bounds.rows;
-        } else {
-            bounds.known_nulls = true;
-            bounds.nulls = bounds.rows;
-        }
-        if (!bound_filter_may_match(scan->filter, p, &bounds))
-            return false;
-    }
-    return true;
-}
-
 bool scan_open_group(struct scan *scan)
 {
     for (; scan->group < parquet_reader_row_groups(scan->reader); scan->group++) {
         scan->group_rows = parquet_row_group_rows(scan->reader, scan->group);
         scan->group_next = 0;
-        if (scan->group_rows > 0 && group_may_match(scan)) {
+        if (scan->group_rows > 0 && scan_group_may_match(scan) && scan_prune_pages(scan)) {
             scan->group_open = true;
             scan->group_serial++;
             for (uint32_t p = 0; p < bound_filter_predicates(scan->filter); p++)
