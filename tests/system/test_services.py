@@ -601,7 +601,7 @@ def test_help_and_settings(tmp_path):
 
 
 def test_settings_of_later_releases_are_named(tmp_path):
-    daemon = Quarryd(tmp_path, "--bcrypt-rounds=11")
+    daemon = Quarryd(tmp_path, "--grpc-max-workers=11")
     assert daemon.stop() == 0
     with open(os.path.join(daemon.folder, "log"), encoding="utf-8") as file:
-        assert '"setting":"BCRYPT_ROUNDS","since":"0.5"' in file.read()
+        assert '"setting":"GRPC_MAX_WORKERS","since":"0.6"' in file.read()
