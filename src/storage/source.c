@@ -34,6 +34,7 @@ static struct source *source_new(struct store *store, const char *dir)
     pthread_mutex_init(&source->lock, NULL);
     pthread_mutex_init(&source->flush_lock, NULL);
     pthread_cond_init(&source->changed, NULL);
+    finder_list_init(&source->finders, &store->finder_bytes);
     source->dir = str_dup(str_of(dir));
     if (!source->dir) {
         source_unref(source);
@@ -48,6 +49,7 @@ static void source_free(struct source *source)
     memtable_clear(&source->active);
     memtable_clear(&source->frozen);
     write_ids_release(&source->ids);
+    finder_list_release(&source->finders);
     snapshot_unref(source->snapshot);
     history_release(&source->history);
     schema_unref(source->schema);
@@ -112,10 +114,10 @@ static enum status clear_place(struct store *store, const char *dir, struct erro
     struct source *grave = store->graves;
     while (grave && strcmp(grave->dir, dir) != 0)
         grave = grave->next_grave;
-    for (uint32_t i = 0; grave && i < grave->snapshot->segments_len; i++)
-        segment_pin(grave->snapshot->segments[i]);
-    if (grave)
+    if (grave) {
+        snapshot_pin(grave->snapshot);
         history_pin(&grave->history);
+    }
     TRY(store_move_to_trash(store, dir, trash, err));
     if (!grave) {
         (void)sys_remove_tree(store->sys, trash, NULL); /* the next start removes what stays */

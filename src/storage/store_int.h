@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "base/uuid.h"
+#include "storage/finder.h"
 #include "storage/memtable/memtable.h"
 #include "storage/source_files.h"
 #include "storage/store.h"
@@ -38,15 +39,20 @@ struct history_entry {
     struct snapshot *snapshot; /* referenced; NULL: its file is damaged */
 };
 
+/* Segments, and deletes with a file, that no kept snapshot names, but a view may. */
+struct doomed {
+    struct segment *segment; /* or */
+    struct deletion *deletion;
+};
+
 /* The older states of a source, ascending. Changed under flush_lock and lock, so that either is
- * enough for reading. `doomed` (flush_lock): segments that no kept snapshot names, but a view may.
- */
+ * enough for reading; `doomed` only under flush_lock. */
 struct history {
     struct history_entry *entries;
     uint32_t len;
     struct snapshot_tag *tags;
     uint32_t tags_len;
-    struct segment **doomed;
+    struct doomed *doomed; /* referenced */
     uint32_t doomed_cap;
     _Atomic uint32_t doomed_len;
     bool unsure; /* a swap of CURRENT has failed: what is on disk may be another state */
@@ -86,6 +92,7 @@ struct store {
     _Atomic bool disk_full; /* the last flush found no space */
     _Atomic uint64_t next_overlay;
     _Atomic uint64_t writes, rows_written, writes_refused;
+    _Atomic uint64_t finder_bytes; /* what finders take */
 };
 
 struct source {
@@ -122,6 +129,8 @@ struct source {
     struct history history;
     _Atomic bool upkeep_due;       /* the compactor is to look at it */
     int64_t compact_not_before_us; /* the compactor's own: monotonic, after a failure */
+
+    struct finder_list finders;
 
     pthread_mutex_t flush_lock; /* one flush at a time, and the two counters */
     uint64_t next_segment_id, next_snapshot_id;
