@@ -32,7 +32,7 @@ struct merge {
     const struct compact_policy *policy;
     struct compact_pace *pace;
     struct segment_batch *out;
-    struct field *fields; /* borrow names from the schema */
+    struct field *fields;          /* borrow names from the schema */
     const struct value **initials; /* as fields; of rows of inputs that lack one */
     uint32_t fields_len;
     int32_t key; /* field that the rows are sorted by; -1: none */

@@ -62,8 +62,8 @@ static enum status copy_fields(struct schema *schema, const struct field *fields
         schema->fields[i] = fields[i];
         schema->fields[i].name = arena_str(&schema->arena, fields[i].name);
         if (!schema->fields[i].name.data ||
-            (traits && !field_traits_copy(&schema->arena, &traits[i], fields[i].type,
-                                          &schema->traits[i])))
+            (traits &&
+             !field_traits_copy(&schema->arena, &traits[i], fields[i].type, &schema->traits[i])))
             return STATUS_NO_MEMORY;
     }
     schema->fields_len = len;
@@ -261,8 +261,8 @@ static enum status fill_missing(const struct field *field, const struct field_tr
 static enum status missing(const struct field *field, uint32_t row, struct error *err)
 {
     enum status status =
-        error_set(err, STATUS_SCHEMA, "record %u: the required field \"%.*s\" is missing or null", row,
-                  (int)(field->name.len < 200 ? field->name.len : 200), field->name.data);
+        error_set(err, STATUS_SCHEMA, "record %u: the required field \"%.*s\" is missing or null",
+                  row, (int)(field->name.len < 200 ? field->name.len : 200), field->name.data);
     error_at_field(err, field->name.data, (uint32_t)field->name.len, NULL, 0);
     if (err)
         err->record = row;
@@ -369,7 +369,8 @@ enum status schema_grow(const struct schema *schema, const struct batch *batch,
     if (status == STATUS_OK) {
         memcpy(fields, schema->fields, def.fields_len * sizeof *fields);
         memcpy(traits, schema->traits, def.fields_len * sizeof *traits);
-        status = grow_all(fields, &def.fields_len, &def.last_field_id, schema, batch, big_ints, err);
+        status =
+            grow_all(fields, &def.fields_len, &def.last_field_id, schema, batch, big_ints, err);
     }
     if (status == STATUS_OK) {
         *ret = schema_make(&def, schema->epoch, err);

@@ -133,8 +133,8 @@ static enum status add(struct schema_draft *d, const struct schema_change *chang
         return error_set(err, STATUS_INVALID_ARGUMENT, "a source has at most %d columns",
                          SCHEMA_FIELDS_MAX);
     uint32_t at = d->len++;
-    d->fields[at] = (struct field){
-        .name = change->column, .type = change->type, .id = ++d->last_field_id};
+    d->fields[at] =
+        (struct field){.name = change->column, .type = change->type, .id = ++d->last_field_id};
     d->traits[at] = (struct field_traits){.declared = true, .required = change->required};
     TRY(comment(d, at, change->to, err));
     TRY(read_value(d, &d->fields[at], change->value, &d->traits[at].initial, err));
@@ -179,11 +179,11 @@ static enum status widen(struct schema_draft *d, uint32_t at, enum type type, st
     if (field->type == type)
         return STATUS_OK;
     if (!type_can_widen(field->type, type))
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "column \"%.*s\" cannot become %s from %s: int64 widens to double, date to "
-                         "timestamp; for others add a column",
-                         shown(field->name), field->name.data, type_name(type),
-                         type_name(field->type));
+        return error_set(
+            err, STATUS_INVALID_ARGUMENT,
+            "column \"%.*s\" cannot become %s from %s: int64 widens to double, date to "
+            "timestamp; for others add a column",
+            shown(field->name), field->name.data, type_name(type), type_name(field->type));
     if (field->type == TYPE_INT64 && before >= 0 && d->big_ints[before >> 3] >> (before & 7) & 1)
         return error_set(err, STATUS_CONFLICT,
                          "column \"%.*s\" holds integers beyond 2^53, which a double cannot hold",

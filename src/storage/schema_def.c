@@ -190,8 +190,8 @@ static struct schema *dress(const struct schema *stored, const struct source_con
     for (uint32_t i = 0; i < stored->fields_len; i++) {
         int32_t id = stored->fields[i].id;
         const struct field_traits *known = traits_of(config->schema, i, id);
-        traits[i] = known ? *known
-                          : (struct field_traits){.declared = id <= (int32_t)config->fields_len};
+        traits[i] =
+            known ? *known : (struct field_traits){.declared = id <= (int32_t)config->fields_len};
     }
     def.traits = traits;
     struct schema *schema = schema_make(&def, 1, err);

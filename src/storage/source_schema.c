@@ -1,8 +1,8 @@
 /* source_schema.c: a source's columns changed by its owner (by records they only grow: write.c).
  *
  *   1. most unflushed rows are flushed, while writers go on
- *   2. no frame is queued any more; those on their way are waited for; the rest is flushed: no chunk
- *      and no frame that a restart would replay has the old names
+ *   2. no frame is queued any more; those on their way are waited for; the rest is flushed: no
+ * chunk and no frame that a restart would replay has the old names
  *   3. the changes are applied to a copy and checked against the rows
  *   4. source.json is replaced: that is the commit (schema_def.c says what a start makes of it)
  *   5. schema and configuration are swapped, writers go on; a batch made with the old names is
@@ -263,11 +263,10 @@ enum status source_alter(struct source *source, const struct schema_change *chan
     TRY(source_flush(source, err));
     arena_init(&alter.arena, 0);
     pthread_mutex_lock(&source->flush_lock);
-    enum status status =
-        source_is_removed(source)
-            ? error_set(err, STATUS_UNKNOWN_SOURCE, "there is no source \"%.*s\"",
-                        STR_ARG(source_config(source)->source_id))
-            : alter_held(&alter, changes, len, base_id, err);
+    enum status status = source_is_removed(source)
+                             ? error_set(err, STATUS_UNKNOWN_SOURCE, "there is no source \"%.*s\"",
+                                         STR_ARG(source_config(source)->source_id))
+                             : alter_held(&alter, changes, len, base_id, err);
     pthread_mutex_unlock(&source->flush_lock);
     arena_release(&alter.arena);
     if (status == STATUS_OK)

@@ -82,7 +82,8 @@ struct source_config {
     uint32_t partition_columns_len;
     const struct str *index_columns;
     uint32_t index_columns_len;
-    /* The store's own: as declared, when indexes were added, dropped or renamed since; else NULL. */
+    /* The store's own: as declared, when indexes were added, dropped or renamed since; else NULL.
+     */
     const struct str *declared_index_columns;
     uint32_t declared_index_columns_len;
     const struct str *declared_partition_columns; /* when one was renamed since; else NULL */
@@ -125,7 +126,8 @@ struct field_traits {
  * goes by field ids, which are never used again. */
 struct schema {
     _Atomic uint32_t refs;
-    uint32_t epoch; /* counts source_alter since the start, from 1: names mean the same within one */
+    uint32_t
+        epoch; /* counts source_alter since the start, from 1: names mean the same within one */
     int32_t id;
     int32_t last_field_id;
     uint32_t fields_len;
@@ -143,9 +145,9 @@ int32_t schema_find_id(const struct schema *schema, int32_t field_id);
 
 enum {
     SCHEMA_CHANGES_MAX = 1000,
-    COMMENT_MAX = 4096,         /* bytes of a column's comment */
-    DEFAULT_MAX = 4096,         /* bytes of a default value as JSON */
-    SCHEMA_GONE_MAX = 10000,    /* dropped columns whose initial default is still remembered */
+    COMMENT_MAX = 4096,      /* bytes of a column's comment */
+    DEFAULT_MAX = 4096,      /* bytes of a default value as JSON */
+    SCHEMA_GONE_MAX = 10000, /* dropped columns whose initial default is still remembered */
 };
 
 enum schema_change_kind {

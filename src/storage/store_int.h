@@ -106,8 +106,8 @@ struct source {
     struct source *next_merge; /* the WAL thread's */
     bool merge_listed;
     struct schema *schema;
-    bool altering;      /* by source_alter: no frame is queued */
-    uint32_t in_flight; /* frames queued and not published */
+    bool altering;                           /* by source_alter: no frame is queued */
+    uint32_t in_flight;                      /* frames queued and not published */
     uint8_t big_ints[SCHEMA_FIELDS_MAX / 8]; /* fields with integers that a double cannot hold */
     struct write_ids ids;
     struct memtable active; /* takes what is published */
@@ -163,8 +163,8 @@ const struct schema_def *schema_def_copy(struct arena *arena, const struct schem
 void schema_def_write(struct json_writer *w, const struct schema_def *def);
 /* NULL when a member is missing or wrong. */
 const struct schema_def *schema_def_read(yyjson_val *json, struct arena *arena);
-/* Gives the loaded snapshots the traits that their files do not hold; the schema is the newer of the
- * snapshot's and the definition. */
+/* Gives the loaded snapshots the traits that their files do not hold; the schema is the newer of
+ * the snapshot's and the definition. */
 enum status schema_load(struct source *source, struct error *err);
 
 /* --- schema_alter.c --- */

@@ -25,8 +25,8 @@ enum { RECORD_ROWS_MAX = 1 << 20 }; /* of one batch */
 struct record_field {
     struct str name;
     enum type type;
-    bool declared; /* never widened */
-    bool required; /* null and missing are misfits */
+    bool declared;            /* never widened */
+    bool required;            /* null and missing are misfits */
     const struct value *fill; /* where the field is missing (not where it is null); NULL: null */
 };
 

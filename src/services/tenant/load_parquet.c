@@ -59,7 +59,7 @@ static enum status read_slice(struct parquet_reader *reader, uint32_t group, uin
 }
 
 static enum status store_once(struct loader *l, struct parquet_reader *reader, uint32_t group,
-                               uint64_t first, uint64_t count, struct error *err)
+                              uint64_t first, uint64_t count, struct error *err)
 {
     struct write_result result;
     struct batch *batch = batch_new();

@@ -127,8 +127,7 @@ static enum status decode_change(yyjson_val *json, size_t number, struct schema_
     if (!needed || yyjson_is_null(needed))
         return error_set(err, STATUS_INVALID_ARGUMENT, "changes[%zu]: %s needs '%s'", number,
                          ops[i].op, ops[i].needs);
-    change->to =
-        json_str_of(json_get(json, ops[i].kind == SCHEMA_RENAME ? "to" : "comment"));
+    change->to = json_str_of(json_get(json, ops[i].kind == SCHEMA_RENAME ? "to" : "comment"));
     if (type.data && !type_parse(type, &change->type))
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "changes[%zu]: the type '%.*s' is unknown; known: string, int64, float64, "
@@ -150,9 +149,8 @@ static enum status change_schema(struct request *request, struct source *source)
     if (!changes)
         return error_no_memory(err);
     yyjson_arr_foreach(list, i, max, item) TRY(decode_change(item, i, &changes[i], err));
-    int32_t base = request_json(request, "schema_id")
-                       ? (int32_t)request_int(request, "schema_id")
-                       : -1;
+    int32_t base =
+        request_json(request, "schema_id") ? (int32_t)request_int(request, "schema_id") : -1;
     TRY(source_alter(source, changes, (uint32_t)count, base, &schema, err));
     enum status status = answer_schema(request, source, schema);
     schema_unref(schema);
