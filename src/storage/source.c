@@ -34,6 +34,7 @@ static struct source *source_new(struct store *store, const char *dir)
     pthread_mutex_init(&source->lock, NULL);
     pthread_mutex_init(&source->flush_lock, NULL);
     pthread_cond_init(&source->changed, NULL);
+    finder_list_init(&source->finders, &store->finder_bytes);
     source->dir = str_dup(str_of(dir));
     if (!source->dir) {
         source_unref(source);
@@ -48,6 +49,7 @@ static void source_free(struct source *source)
     memtable_clear(&source->active);
     memtable_clear(&source->frozen);
     write_ids_release(&source->ids);
+    finder_list_release(&source->finders);
     snapshot_unref(source->snapshot);
     history_release(&source->history);
     schema_unref(source->schema);

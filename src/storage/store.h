@@ -258,6 +258,8 @@ enum status segment_reader(struct segment *segment, struct parquet_reader **ret_
 void segment_reader_release(struct segment *segment, struct parquet_reader *reader);
 /* Parquet column of a field id in this segment, -1 when it has none (all null). */
 int32_t segment_column(const struct segment *segment, int32_t field_id);
+/* Its type there; false when the segment has no such column. */
+bool segment_column_type(const struct segment *segment, int32_t field_id, enum type *ret);
 
 /* Row numbers (ascending) whose column equals the value, from the hash index sidecar, exact after
  * the caller has checked the value (hash collisions are possible). `*ret_used` false: there is no
@@ -265,8 +267,13 @@ int32_t segment_column(const struct segment *segment, int32_t field_id);
 enum status segment_lookup(struct segment *segment, int32_t field_id, const struct value *value,
                            bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
                            struct error *err);
-/* The same for a chunk of a view; the index is built at first use for chunks of 2,048 rows and
- * more. */
+/* Point look-ups over all segments at once: clears the bit of each segment of the view (bit i % 64
+ * of word i / 64) that certainly has none of the values; each has a type that the column has or had
+ * (INT64 and DOUBLE, DATE and TIMESTAMP). Cheap; false when nothing is known yet. */
+bool view_narrow(struct view *view, uint32_t field, const struct value *values, uint32_t values_len,
+                 uint64_t *candidates);
+/* segment_lookup for a chunk of a view; the index is built at first use for chunks of 2,048 rows
+ * and more. */
 enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str column,
                               const struct value *value, bool *ret_used, uint32_t **ret_rows,
                               uint32_t *ret_len, struct error *err);

@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "base/uuid.h"
+#include "storage/finder.h"
 #include "storage/memtable/memtable.h"
 #include "storage/source_files.h"
 #include "storage/store.h"
@@ -91,6 +92,7 @@ struct store {
     _Atomic bool disk_full; /* the last flush found no space */
     _Atomic uint64_t next_overlay;
     _Atomic uint64_t writes, rows_written, writes_refused;
+    _Atomic uint64_t finder_bytes; /* what finders take */
 };
 
 struct source {
@@ -129,6 +131,8 @@ struct source {
     struct history history;
     _Atomic bool upkeep_due;       /* the compactor is to look at it */
     int64_t compact_not_before_us; /* the compactor's own: monotonic, after a failure */
+
+    struct finder_list finders;
 
     pthread_mutex_t flush_lock; /* one flush at a time, and the two counters */
     uint64_t next_segment_id, next_snapshot_id;
