@@ -18,6 +18,8 @@ struct control {
     struct service *services[SERVICE_COUNT]; /* those without an object of their own */
     struct operation_service *operation;
     struct monitoring *monitoring;
+    struct catalog_service *catalog;
+    char catalog_url[SYS_PATH_MAX];
     uint16_t ports[SERVICE_COUNT];
 };
 
@@ -72,6 +74,26 @@ static enum status start_operation(struct control *control, const struct service
     return STATUS_OK;
 }
 
+/* The catalog is the control process's own, beside the tenant's data. */
+static enum status start_catalog(struct control *control, const struct service_options *base,
+                                 struct service **ret, struct error *err)
+{
+    const struct settings *settings = control->options->settings;
+    const char *url = settings_text(settings, SETTING_CATALOG_URL);
+    if (!url[0]) {
+        TRY(sys_path(control->catalog_url, err, "sqlite:%s/catalog/catalog.db",
+                     settings_text(settings, SETTING_DATA_PATH)));
+        url = control->catalog_url;
+    }
+    const struct catalog_service_options options = {
+        .url = url,
+        .tenant_id = settings_text(settings, SETTING_TENANT_ID),
+        .parquet_base_path = settings_text(settings, SETTING_PARQUET_BASE_PATH)};
+    TRY(catalog_service_start(base, &options, &control->catalog, err));
+    *ret = catalog_service_service(control->catalog);
+    return STATUS_OK;
+}
+
 static enum status start_monitoring(struct control *control, const struct service_options *base,
                                     struct service **ret, struct error *err)
 {
@@ -98,7 +120,7 @@ static enum status start_one(struct control *control, enum service_kind kind, st
         status = optimizer_start(&base, &service, err);
         break;
     case SERVICE_CATALOG:
-        status = catalog_start(&base, &service, err);
+        status = start_catalog(control, &base, &service, err);
         break;
     case SERVICE_MONITORING:
         status = start_monitoring(control, &base, &service, err);
@@ -149,20 +171,36 @@ void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COU
     memcpy(ports, control->ports, sizeof control->ports);
 }
 
+/* Where others of this machine reach the service. */
+static const char *reach_address(const struct control *control, enum service_kind kind)
+{
+    enum setting host = kind == SERVICE_TENANT ? SETTING_REST_HOST : SETTING_BIND_HOST;
+    const char *address = options_address(settings_text(control->options->settings, host));
+    if (strcmp(address, "0.0.0.0") == 0)
+        return "127.0.0.1";
+    return strcmp(address, "::") == 0 ? "::1" : address;
+}
+
+static void publish_node(struct control *control, uint16_t port)
+{
+    char url[SYS_PATH_MAX];
+    const char *address = reach_address(control, SERVICE_TENANT);
+    bool six = strchr(address, ':') != NULL;
+    if (sys_path(url, NULL, "http://%s%s%s:%u", six ? "[" : "", address, six ? "]" : "",
+                 (unsigned)port) == STATUS_OK)
+        catalog_service_set_node(control->catalog, url);
+}
+
 /* All seven are probed: those that another process runs at their usual ports. */
 void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT])
 {
-    const struct settings *settings = control->options->settings;
-    for (int i = 0; control->monitoring && i < SERVICE_COUNT; i++) {
+    for (int i = 0; i < SERVICE_COUNT; i++) {
         enum service_kind kind = (enum service_kind)i;
-        enum setting host = kind == SERVICE_TENANT ? SETTING_REST_HOST : SETTING_BIND_HOST;
-        const char *address = options_address(settings_text(settings, host));
-        if (strcmp(address, "0.0.0.0") == 0)
-            address = "127.0.0.1";
-        else if (strcmp(address, "::") == 0)
-            address = "::1";
-        monitoring_set_target(control->monitoring, kind, address,
-                              ports[i] ? ports[i] : port_setting(control, kind));
+        uint16_t port = ports[i] ? ports[i] : port_setting(control, kind);
+        if (control->monitoring)
+            monitoring_set_target(control->monitoring, kind, reach_address(control, kind), port);
+        if (control->catalog && kind == SERVICE_TENANT)
+            publish_node(control, port);
     }
 }
 
@@ -181,6 +219,8 @@ void control_stop(struct control *control, uint32_t grace_ms)
             operation_stop(control->operation, left_ms);
         else if (i == SERVICE_MONITORING)
             monitoring_stop(control->monitoring, left_ms);
+        else if (i == SERVICE_CATALOG)
+            catalog_service_stop(control->catalog, left_ms);
         else
             service_stop(control->services[i], left_ms);
     }
