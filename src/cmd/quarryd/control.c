@@ -1,5 +1,6 @@
 #include "cmd/quarryd/control.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "quarry_version.h"
@@ -9,6 +10,8 @@
 #include "services/monitoring/monitoring.h"
 #include "services/optimizer/optimizer.h"
 
+enum { UPSTREAM_TEXT_MAX = 128 };
+
 struct control {
     const struct quarryd_options *options;
     struct sys *sys;
@@ -16,6 +19,7 @@ struct control {
     const struct access *access;
     struct supervisor *supervisor;
     struct service *services[SERVICE_COUNT]; /* those without an object of their own */
+    struct gateway *gateway;
     struct operation_service *operation;
     struct monitoring *monitoring;
     uint16_t ports[SERVICE_COUNT];
@@ -44,6 +48,7 @@ static struct service_options base_options(const struct control *control, enum s
         .sys = control->sys,
         .log = control->log,
         .gate = control->access->gate,
+        .allowed_origins = settings_text(settings, SETTING_ALLOWED_ORIGINS),
         .http = {.host = options_address(settings_text(settings, SETTING_BIND_HOST)),
                  .port = port_setting(control, kind),
                  .workers = (uint32_t)settings_int(settings, SETTING_HTTP_WORKERS),
@@ -82,6 +87,18 @@ static enum status start_monitoring(struct control *control, const struct servic
     return STATUS_OK;
 }
 
+static enum status start_gateway(struct control *control, const struct service_options *base,
+                                 struct service **ret, struct error *err)
+{
+    const struct settings *settings = control->options->settings;
+    const struct gateway_options options = {
+        .rate = {.per_second = settings_real(settings, SETTING_RATE_LIMIT_PER_SECOND),
+                 .burst = settings_real(settings, SETTING_RATE_LIMIT_BURST)}};
+    TRY(gateway_start(base, &options, &control->gateway, err));
+    *ret = gateway_service(control->gateway);
+    return STATUS_OK;
+}
+
 static enum status start_one(struct control *control, enum service_kind kind, struct error *err)
 {
     const struct service_options base = base_options(control, kind);
@@ -89,7 +106,7 @@ static enum status start_one(struct control *control, enum service_kind kind, st
     enum status status = STATUS_OK;
     switch (kind) {
     case SERVICE_GATEWAY:
-        status = gateway_start(&base, &service, err);
+        status = start_gateway(control, &base, &service, err);
         break;
     case SERVICE_OPERATION:
         status = start_operation(control, &base, &service, err);
@@ -149,11 +166,27 @@ void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COU
     memcpy(ports, control->ports, sizeof control->ports);
 }
 
-/* All seven are probed: those that another process runs at their usual ports. */
+static void publish_one(struct control *control, enum service_kind kind, const char *address,
+                        uint16_t port)
+{
+    char url[UPSTREAM_TEXT_MAX];
+    struct error err = ERROR_INIT;
+    if (control->monitoring)
+        monitoring_set_target(control->monitoring, kind, address, port);
+    if (!control->gateway || kind == SERVICE_GATEWAY)
+        return;
+    bool v6 = strchr(address, ':') != NULL;
+    snprintf(url, sizeof url, "http://%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "",
+             (unsigned)port);
+    if (gateway_add_target(control->gateway, kind, url, &err) != STATUS_OK)
+        log_error(control->log, "a service cannot be reached through the gateway", &err);
+}
+
+/* All seven are probed and proxied: those that another process runs at their usual ports. */
 void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT])
 {
     const struct settings *settings = control->options->settings;
-    for (int i = 0; control->monitoring && i < SERVICE_COUNT; i++) {
+    for (int i = 0; i < SERVICE_COUNT; i++) {
         enum service_kind kind = (enum service_kind)i;
         enum setting host = kind == SERVICE_TENANT ? SETTING_REST_HOST : SETTING_BIND_HOST;
         const char *address = options_address(settings_text(settings, host));
@@ -161,8 +194,7 @@ void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT
             address = "127.0.0.1";
         else if (strcmp(address, "::") == 0)
             address = "::1";
-        monitoring_set_target(control->monitoring, kind, address,
-                              ports[i] ? ports[i] : port_setting(control, kind));
+        publish_one(control, kind, address, ports[i] ? ports[i] : port_setting(control, kind));
     }
 }
 
@@ -177,7 +209,9 @@ void control_stop(struct control *control, uint32_t grace_ms)
     for (int i = 0; i < SERVICE_COUNT; i++) {
         int64_t left_us = end_us - sys_mono_us(control->sys);
         uint32_t left_ms = left_us > 0 ? (uint32_t)(left_us / 1000) : 0;
-        if (i == SERVICE_OPERATION)
+        if (i == SERVICE_GATEWAY)
+            gateway_stop(control->gateway, left_ms);
+        else if (i == SERVICE_OPERATION)
             operation_stop(control->operation, left_ms);
         else if (i == SERVICE_MONITORING)
             monitoring_stop(control->monitoring, left_ms);
