@@ -30,9 +30,9 @@ static size_t index_of(const struct operation *operation)
 
 /* --- 1. head --- */
 
-static enum status admit(struct service *service, struct http_request *http,
-                         const struct operation *operation, struct arena *arena,
-                         struct identity *ret, struct error *err)
+static enum status admit(struct service *service, const struct operation *operation,
+                         struct str authorization, struct arena *arena, struct identity *ret,
+                         struct error *err)
 {
     if (!service->options.gate) {
         *ret = (struct identity){.user_id = STR("local"),
@@ -42,8 +42,7 @@ static enum status admit(struct service *service, struct http_request *http,
                                  .is_local = true};
         return STATUS_OK;
     }
-    return gate_admit(service->options.gate, operation->permission,
-                      http_request_header(http, "authorization"), arena, ret, err);
+    return gate_admit(service->options.gate, operation->permission, authorization, arena, ret, err);
 }
 
 static void on_head(void *context, struct http_request *http, uint64_t *body_max, bool *buffer_body)
@@ -60,7 +59,8 @@ static void on_head(void *context, struct http_request *http, uint64_t *body_max
         return;
     const struct operation *operation = route.operation;
     struct identity identity;
-    if (admit(service, http, operation, arena, &identity, NULL) != STATUS_OK)
+    if (admit(service, operation, http_request_header(http, "authorization"), arena, &identity,
+              NULL) != STATUS_OK)
         return;
     *body_max = operation->body_max ? operation->body_max : OPERATION_BODY_MAX;
     *buffer_body = !(operation->flags & OPERATION_STREAM_BODY);
@@ -112,13 +112,20 @@ static enum status not_implemented(struct request *request)
                      request->operation->name, request->operation->since);
 }
 
-enum status request_admit(struct request *request, const struct operation *operation)
+enum status request_admit_with(struct request *request, const struct operation *operation,
+                               struct str authorization)
 {
-    enum status status = admit(request->service, request->http, operation, request->arena,
+    enum status status = admit(request->service, operation, authorization, request->arena,
                                &request->identity, &request->error);
     if (status == STATUS_UNAUTHENTICATED)
         http_set_header(request->http, "WWW-Authenticate", STR("Bearer realm=\"quarry\""));
     return status;
+}
+
+enum status request_admit(struct request *request, const struct operation *operation)
+{
+    return request_admit_with(request, operation,
+                              http_request_header(request->http, "authorization"));
 }
 
 static enum status run(struct request *request)

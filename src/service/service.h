@@ -78,6 +78,9 @@ enum status request_decode_json(struct request *request, struct str text, const 
 /* Whether the caller may run the operation: what the framework asks before every handler, for
  * fallbacks. Sets request->identity, and WWW-Authenticate when a token is missing. */
 enum status request_admit(struct request *request, const struct operation *operation);
+/* The same with another Authorization header than the one that was sent. */
+enum status request_admit_with(struct request *request, const struct operation *operation,
+                               struct str authorization);
 
 /* Answers with a JSON body made by the caller; a failed buffer answers 500 instead. */
 void request_respond_json(struct request *request, int status, struct buf *body /* taken */);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "catalog/sqlite/sqlite_backend.h"
 #include "quarry_version.h"
 #include "services/catalog/catalog.h"
 #include "services/gateway/gateway.h"
@@ -19,6 +20,7 @@ struct control {
     const struct access *access;
     struct supervisor *supervisor;
     struct service *services[SERVICE_COUNT]; /* those without an object of their own */
+    struct catalog *catalog;                 /* NULL when no service here needs it */
     struct gateway *gateway;
     struct operation_service *operation;
     struct monitoring *monitoring;
@@ -87,11 +89,57 @@ static enum status start_monitoring(struct control *control, const struct servic
     return STATUS_OK;
 }
 
+/* DATA_PATH/catalog/catalog.db; several processes of one machine may share it. */
+static enum status open_catalog(struct control *control, struct error *err)
+{
+    const unsigned users = 1u << SERVICE_GATEWAY | 1u << SERVICE_CATALOG;
+    char folder[SYS_PATH_MAX], path[SYS_PATH_MAX];
+    struct backend *backend = NULL;
+    if (!(control->options->services & users))
+        return STATUS_OK;
+    TRY(sys_path(folder, err, "%s/catalog",
+                 settings_text(control->options->settings, SETTING_DATA_PATH)));
+    TRY(sys_path(path, err, "%s/catalog.db", folder));
+    TRY(sys_mkdirs(control->sys, folder, err));
+    TRY(sqlite_backend_open(&(struct sqlite_backend_options){.path = path}, &backend, err));
+    const struct catalog_options options = {.sys = control->sys, .backend = backend};
+    enum status status = catalog_open(&options, &control->catalog, err);
+    if (status != STATUS_OK)
+        backend_close(backend);
+    return status;
+}
+
+/* Shown once, to people; never in the log. */
+static void tell_first_admin(void *context, const char *username, const char *password)
+{
+    (void)context;
+    fprintf(stderr,
+            "quarryd: first start: the user '%s' has the password %s (shown this once; change it "
+            "with POST /auth/password)\n",
+            username, password);
+}
+
 static enum status start_gateway(struct control *control, const struct service_options *base,
                                  struct service **ret, struct error *err)
 {
     const struct settings *settings = control->options->settings;
+    const char *registration = settings_text(settings, SETTING_REGISTRATION);
+    bool local = options_is_loopback(settings_text(settings, SETTING_BIND_HOST));
     const struct gateway_options options = {
+        .catalog = control->catalog,
+        .verifier = control->access->verifier,
+        .revocations = control->access->revocations,
+        .keys = &control->access->keys,
+        .issuer = settings_text(settings, SETTING_JWT_ISSUER),
+        .audience = settings_text(settings, SETTING_JWT_AUDIENCE),
+        .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .access_life_s = settings_int(settings, SETTING_JWT_EXPIRATION_HOURS) * 3600,
+        .refresh_life_s = settings_int(settings, SETTING_REFRESH_EXPIRATION_DAYS) * 86400,
+        .bcrypt_rounds = (int)settings_int(settings, SETTING_BCRYPT_ROUNDS),
+        .open_registration =
+            strcmp(registration, "open") == 0 || (strcmp(registration, "auto") == 0 && local),
+        .default_role = settings_text(settings, SETTING_DEFAULT_ROLE),
+        .first_admin = tell_first_admin,
         .rate = {.per_second = settings_real(settings, SETTING_RATE_LIMIT_PER_SECOND),
                  .burst = settings_real(settings, SETTING_RATE_LIMIT_BURST)}};
     TRY(gateway_start(base, &options, &control->gateway, err));
@@ -148,6 +196,11 @@ enum status control_start(const struct quarryd_options *options, struct sys *sys
     control->log = log;
     control->access = access;
     control->supervisor = supervisor;
+    enum status opened = open_catalog(control, err);
+    if (opened != STATUS_OK) {
+        control_stop(control, 0);
+        return error_wrap(err, "the catalog cannot be opened");
+    }
     for (int i = 0; i < SERVICE_COUNT; i++) {
         if (!(options->services & 1u << i))
             continue;
@@ -218,5 +271,6 @@ void control_stop(struct control *control, uint32_t grace_ms)
         else
             service_stop(control->services[i], left_ms);
     }
+    catalog_close(control->catalog);
     free(control);
 }

@@ -4,12 +4,28 @@
 #define QUARRY_SERVICES_GATEWAY_H
 
 #include "auth/rate.h"
+#include "catalog/catalog.h"
+#include "service/revocations.h"
 #include "service/service.h"
 
 struct gateway;
 
+/* All borrowed. */
 struct gateway_options {
+    struct catalog *catalog; /* users live there */
+    struct verifier *verifier;
+    struct revocations *revocations; /* of the writer */
+    const struct keyring *keys;      /* the first signs */
+    const char *issuer, *audience;   /* of tokens */
+    const char *tenant;              /* who names none belongs to it */
+    int64_t access_life_s, refresh_life_s;
+    int bcrypt_rounds;
+    bool open_registration;
+    const char *default_role;
     struct rate rate; /* of each user, or address without one; per_second 0: unlimited */
+    /* The first admin was made; the password is told nobody else. */
+    void (*first_admin)(void *context, const char *username, const char *password);
+    void *first_admin_context;
 };
 
 /* `base` has everything but kind and handlers. */

@@ -8,7 +8,8 @@
  *      back-pressure
  * A call that failed before a byte of its answer came is tried once more when repeating it is safe:
  * GET, HEAD, DELETE, PUT without a streamed body, and within the retry budget. The service behind
- * checks the token itself; the gateway's word counts nothing there. */
+ * checks the token itself; the gateway's word counts nothing there. An API key
+ * becomes a token on the way. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,6 +30,8 @@ static const char *const OWN_HEADERS[] = {"connection",
                                           "host",
                                           "content-length",
                                           "expect",
+                                          "authorization",
+                                          "x-api-key",
                                           "x-forwarded-for",
                                           "x-request-id",
                                           "date",
@@ -54,7 +57,7 @@ struct forward {
     uint32_t fields_len;
     struct http_reply reply;
     struct buf whole; /* the answer so far, until it is streamed */
-    struct str content_type;
+    struct str content_type, authorization;
     bool has_body, body_begun, head_taken;
 };
 
@@ -92,9 +95,10 @@ static enum status check_rate(struct gateway *gateway, struct request *request)
     char text[64];
     struct str who =
         request->identity.is_local ? http_request_client(request->http) : request->identity.user_id;
-    if (gateway->rate.per_second <= 0)
+    if (gateway->options.rate.per_second <= 0)
         return STATUS_OK;
-    enum status status = rate_take(gateway->limiter, who, gateway->rate, &state, &request->error);
+    enum status status =
+        rate_take(gateway->limiter, who, gateway->options.rate, &state, &request->error);
     int n = snprintf(text, sizeof text, "\"default\";r=%u;t=%u", state.remaining, state.reset_s);
     http_set_header(request->http, "RateLimit", str_make(text, (size_t)n));
     return status;
@@ -115,6 +119,8 @@ static void copy_headers(struct forward *f)
     for (uint32_t i = 0; http_request_header_at(request->http, i, &name, &value); i++)
         if (passes(name, true))
             add_field(f, name, value);
+    if (f->authorization.data)
+        add_field(f, STR("Authorization"), f->authorization);
     struct str before = http_request_header(request->http, "x-forwarded-for");
     struct str client = http_request_client(request->http);
     char *chain = arena_printf(request->arena, "%.*s%s%.*s", STR_ARG(before),
@@ -251,13 +257,16 @@ enum status gateway_proxy(struct request *request)
     struct gateway *gateway = request->context;
     enum service_kind kind = SERVICE_TENANT;
     TRY(find_operation(gateway, request, &kind));
-    TRY(request_admit(request, request->operation));
+    struct str authorization = http_request_header(request->http, "authorization");
+    TRY(api_key_exchange(gateway, request, &authorization));
+    TRY(request_admit_with(request, request->operation, authorization));
     TRY(check_rate(gateway, request));
     struct forward *f = ARENA_NEW(request->arena, struct forward);
     if (!f)
         return error_no_memory(&request->error);
     f->gateway = gateway;
     f->request = request;
+    f->authorization = authorization;
     http_reply_init(&f->reply, ANSWER_WHOLE_MAX);
     buf_init(&f->whole, ANSWER_WHOLE_MAX);
     enum status status = forward(f, kind);
