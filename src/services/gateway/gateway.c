@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/datetime.h"
+
 #include "services/gateway/gateway_int.h"
 
 enum { WORKERS_DEFAULT = 16 };
@@ -32,7 +34,10 @@ const size_t gateway_handlers_len = sizeof gateway_handlers / sizeof *gateway_ha
 static bool health(void *context, struct json_writer *details, const char **ret_status)
 {
     struct gateway *gateway = context;
+    char now[TIMESTAMP_TEXT_MAX];
     (void)ret_status;
+    json_kv_str(details, "timestamp",
+                str_make(now, timestamp_format(sys_now_us(gateway->sys), now)));
     json_keyz(details, "upstreams");
     upstreams_write(gateway->upstreams, details);
     return true;
