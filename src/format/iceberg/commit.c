@@ -180,8 +180,9 @@ static enum status sort_removed(struct committer *c)
 static bool may_hold_removed(const struct committer *c, const struct iceberg_manifest *manifest)
 {
     for (uint32_t i = 0; i < c->commit->removed_len; i++) {
-        struct str hint = c->commit->removed[i].manifest;
-        if (!hint.data || str_eq(hint, manifest->path))
+        const struct iceberg_removed *removed = &c->commit->removed[i];
+        if (removed->is_delete == manifest->is_deletes &&
+            (!removed->manifest.data || str_eq(removed->manifest, manifest->path)))
             return true;
     }
     return false;
@@ -365,9 +366,13 @@ static enum status complete_counts(struct committer *c, struct iceberg_manifest 
 static enum status load_parent(struct committer *c)
 {
     struct slice bytes;
-    c->parent = iceberg_current_snapshot(&c->edit->m);
+    c->parent = c->commit->restore == 0 ? iceberg_current_snapshot(&c->edit->m)
+                                        : iceberg_snapshot_find(&c->edit->m, c->commit->restore);
     if (!c->parent)
-        return STATUS_OK;
+        return c->commit->restore == 0
+                   ? STATUS_OK
+                   : error_set(c->err, STATUS_NOT_FOUND, "snapshot %lld does not exist",
+                               (long long)c->commit->restore);
     TRY(c->loader->load(c->loader->context, c->parent->manifest_list, c->arena, &bytes, c->err));
     TRY(iceberg_list_read(bytes, c->arena, &c->old, &c->old_len, c->err));
     for (uint32_t i = 0; i < c->old_len; i++) {
@@ -436,8 +441,10 @@ static enum status write_list(struct committer *c, const struct iceberg_commit_r
 static enum status add_snapshot(struct committer *c)
 {
     struct iceberg_metadata *m = &c->edit->m;
-    TRY(iceberg_summary(c->commit, c->parent, &c->added_count, &c->removed_count,
-                        changed_partitions(c), c->arena, &c->snapshot, c->err));
+    bool restores = c->commit->restore != 0;
+    TRY(iceberg_summary(c->commit, c->parent, restores ? &c->commit->restored : &c->added_count,
+                        restores ? &c->commit->replaced : &c->removed_count, changed_partitions(c),
+                        c->arena, &c->snapshot, c->err));
     struct iceberg_snapshot *grown =
         iceberg_grown(c->arena, m->snapshots, m->snapshots_len, sizeof *grown, c->err);
     if (!grown)
