@@ -181,34 +181,44 @@ struct snapshot *commit_publish(struct commit *commit)
 
 /* --- expiry --- */
 
-static bool is_kept(const struct source *source, uint64_t segment_id)
+/* The segment, or (with `deletion`) its deletes. */
+static bool names(const struct snapshot *snapshot, uint64_t segment_id,
+                  const struct deletion *deletion)
+{
+    return snapshot && (deletion ? snapshot_has_deletion(snapshot, segment_id, deletion)
+                                 : snapshot_find(snapshot, segment_id) != NULL);
+}
+
+static bool is_kept(const struct source *source, uint64_t segment_id,
+                    const struct deletion *deletion)
 {
     const struct history *history = &source->history;
-    if (snapshot_find(source->snapshot, segment_id))
+    if (names(source->snapshot, segment_id, deletion))
         return true;
     for (uint32_t i = history->len; i-- > 0;) {
-        if (history->entries[i].snapshot && snapshot_find(history->entries[i].snapshot, segment_id))
+        if (names(history->entries[i].snapshot, segment_id, deletion))
             return true;
     }
     return false;
 }
 
-static void doom(struct history *history, struct segment *segment)
+static void doom(struct history *history, struct segment *segment, struct deletion *deletion)
 {
     uint32_t len = history->doomed_len;
     for (uint32_t i = 0; i < len; i++) {
-        if (history->doomed[i] == segment)
+        if (history->doomed[i].segment == segment && history->doomed[i].deletion == deletion)
             return;
     }
     if (len == history->doomed_cap) {
         uint32_t cap = len ? len * 2 : 64;
-        struct segment **grown = realloc(history->doomed, cap * sizeof(*grown));
+        struct doomed *grown = realloc(history->doomed, cap * sizeof *grown);
         if (!grown)
             return; /* the next start removes its files */
         history->doomed = grown;
         history->doomed_cap = cap;
     }
-    history->doomed[len] = segment_ref(segment);
+    history->doomed[len] = (struct doomed){segment ? segment_ref(segment) : NULL,
+                                           deletion ? deletion_ref(deletion) : NULL};
     history->doomed_len = len + 1;
 }
 
@@ -218,9 +228,14 @@ static void let_go(struct source *source, struct history_entry *entry)
     struct snapshot *snapshot = entry->snapshot;
     remove_description(source, entry->id);
     for (uint32_t i = 0; snapshot && i < snapshot->segments_len; i++) {
-        if (!history_is_damaged(&source->history) &&
-            !is_kept(source, segment_meta(snapshot->segments[i])->id))
-            doom(&source->history, snapshot->segments[i]);
+        uint64_t id = segment_meta(snapshot->segments[i])->id;
+        struct deletion *deletion = snapshot->deletions ? snapshot->deletions[i] : NULL;
+        if (history_is_damaged(&source->history))
+            break;
+        if (!is_kept(source, id, NULL))
+            doom(&source->history, snapshot->segments[i], NULL);
+        if (deletion && !is_kept(source, id, deletion))
+            doom(&source->history, NULL, deletion);
     }
     snapshot_unref(snapshot);
 }

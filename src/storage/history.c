@@ -46,8 +46,10 @@ void history_release(struct history *history)
 {
     for (uint32_t i = 0; i < history->len; i++)
         snapshot_unref(history->entries[i].snapshot);
-    for (uint32_t i = 0; i < history->doomed_len; i++)
-        segment_unref(history->doomed[i]);
+    for (uint32_t i = 0; i < history->doomed_len; i++) {
+        segment_unref(history->doomed[i].segment);
+        deletion_unref(history->doomed[i].deletion);
+    }
     free(history->entries);
     free(history->tags);
     free(history->doomed);
@@ -65,12 +67,14 @@ bool history_is_damaged(const struct history *history)
 void history_pin(const struct history *history)
 {
     for (uint32_t i = 0; i < history->len; i++) {
-        const struct snapshot *snapshot = history->entries[i].snapshot;
-        for (uint32_t k = 0; snapshot && k < snapshot->segments_len; k++)
-            segment_pin(snapshot->segments[k]);
+        if (history->entries[i].snapshot)
+            snapshot_pin(history->entries[i].snapshot);
     }
-    for (uint32_t i = 0; i < history->doomed_len; i++)
-        segment_pin(history->doomed[i]);
+    for (uint32_t i = 0; i < history->doomed_len; i++) {
+        if (history->doomed[i].segment)
+            segment_pin(history->doomed[i].segment);
+        (void)deletion_load(history->doomed[i].deletion, NULL);
+    }
 }
 
 /* Sidecars that were made later are in no description: those in force are looked for. */
@@ -93,12 +97,15 @@ void history_collect(struct source *source)
     if (source->removed || history->unsure)
         return;
     for (uint32_t i = 0; i < history->doomed_len; i++) {
-        struct segment *segment = history->doomed[i];
-        if (segment_is_last(segment)) {
-            unlink_segment(source, segment);
-            segment_unref(segment);
+        struct doomed *doomed = &history->doomed[i];
+        if (doomed->segment && segment_is_last(doomed->segment)) {
+            unlink_segment(source, doomed->segment);
+            segment_unref(doomed->segment);
+        } else if (doomed->deletion && deletion_is_last(doomed->deletion)) {
+            deletion_unlink(doomed->deletion);
+            deletion_unref(doomed->deletion);
         } else {
-            history->doomed[left++] = segment;
+            history->doomed[left++] = *doomed;
         }
     }
     atomic_store(&history->doomed_len, left);
@@ -363,7 +370,9 @@ static enum status commit_old(struct source *source, struct snapshot *old, struc
         snapshot_new(source->snapshot->schema, old->segments, old->segments_len, err);
     if (!new)
         return STATUS_NO_MEMORY;
-    enum status status = commit_begin(&commit, source, new, SNAPSHOT_ROLLBACK, err);
+    enum status status = snapshot_keep_deletions(new, old, err);
+    if (status == STATUS_OK)
+        status = commit_begin(&commit, source, new, SNAPSHOT_ROLLBACK, err);
     if (status == STATUS_OK)
         status = commit_keep_write_ids(source, new, err);
     if (status == STATUS_OK)

@@ -165,6 +165,12 @@ static enum status want_segment(struct wanted *wanted, const struct segment_meta
     return STATUS_OK;
 }
 
+static enum status want_deletion(struct wanted *wanted, const struct deletion *deletion,
+                                 struct error *err)
+{
+    return deletion ? want(wanted, deletion_file(deletion)->path.data, err) : STATUS_OK;
+}
+
 /* The description of a snapshot, and its segments that `newer` does not have (NULL: all). */
 static enum status want_snapshot(struct wanted *wanted, uint64_t id,
                                  const struct snapshot *snapshot, const struct snapshot *newer,
@@ -178,6 +184,8 @@ static enum status want_snapshot(struct wanted *wanted, uint64_t id,
         const struct segment_meta *meta = segment_meta(snapshot->segments[i]);
         if (!newer || !snapshot_find(newer, meta->id))
             TRY(want_segment(wanted, meta, err));
+        if (snapshot->deletions)
+            TRY(want_deletion(wanted, snapshot->deletions[i], err));
     }
     return STATUS_OK;
 }
@@ -194,8 +202,11 @@ static enum status want_states(struct wanted *wanted, const struct source *sourc
         TRY(want_snapshot(wanted, entry->id, entry->snapshot, newer, err));
         newer = entry->snapshot ? entry->snapshot : newer;
     }
-    for (uint32_t i = 0; i < history->doomed_len; i++)
-        TRY(want_segment(wanted, segment_meta(history->doomed[i]), err));
+    for (uint32_t i = 0; i < history->doomed_len; i++) {
+        if (history->doomed[i].segment)
+            TRY(want_segment(wanted, segment_meta(history->doomed[i].segment), err));
+        TRY(want_deletion(wanted, history->doomed[i].deletion, err));
+    }
     return STATUS_OK;
 }
 

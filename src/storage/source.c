@@ -112,10 +112,10 @@ static enum status clear_place(struct store *store, const char *dir, struct erro
     struct source *grave = store->graves;
     while (grave && strcmp(grave->dir, dir) != 0)
         grave = grave->next_grave;
-    for (uint32_t i = 0; grave && i < grave->snapshot->segments_len; i++)
-        segment_pin(grave->snapshot->segments[i]);
-    if (grave)
+    if (grave) {
+        snapshot_pin(grave->snapshot);
         history_pin(&grave->history);
+    }
     TRY(store_move_to_trash(store, dir, trash, err));
     if (!grave) {
         (void)sys_remove_tree(store->sys, trash, NULL); /* the next start removes what stays */

@@ -148,9 +148,20 @@ enum status source_flush(struct source *source, struct error *err);
 
 /* --- reading --- */
 
-struct segment; /* an immutable Parquet file with its sidecars */
+struct segment;  /* an immutable Parquet file with its sidecars */
+struct deletion; /* the deleted rows of a segment or chunk, immutable */
 
-/* A pinned state: `segments` and `chunks` hold every row exactly once. A column of a segment or
+/* How many; NULL: none. Known without reading anything. */
+uint64_t deletion_count(const struct deletion *deletion);
+/* Reads its file at first use; NULL is fine. Before it only deletion_count may be called.
+ * STATUS_CORRUPT names the file. */
+enum status deletion_load(struct deletion *deletion, struct error *err);
+bool deletion_has(const struct deletion *deletion, uint64_t row);
+/* The first deleted row that is not below `row`; UINT64_MAX: none. */
+uint64_t deletion_next(const struct deletion *deletion, uint64_t row);
+
+/* A pinned state: `segments` and `chunks` without their deleted rows hold every row exactly once;
+ * bounds of a segment cover its deleted rows too. A column of a segment or
  * chunk may be narrower than in the schema (written before it widened: INT64 for DOUBLE, DATE for
  * TIMESTAMP): readers widen; segment_bounds answers in the segment's own type. A column that a
  * chunk or segment lacks is null there. */
@@ -159,11 +170,13 @@ struct view {
     struct schema *schema; /* referenced; covers all segments and chunks */
     uint64_t lsn;          /* all writes up to this are inside */
     uint64_t snapshot_id;
-    uint64_t rows;
+    uint64_t rows;             /* without the deleted ones */
     struct segment **segments; /* oldest first; referenced */
     uint32_t segments_len;
-    struct batch **chunks; /* unflushed rows, oldest first; referenced */
+    struct deletion **deletions; /* parallel to segments, NULL: none; the array is NULL without any */
+    struct batch **chunks;       /* unflushed rows, oldest first; referenced */
     uint32_t chunks_len;
+    struct deletion **chunk_deletions; /* parallel to chunks, as `deletions` */
     struct view_int *impl; /* the store's own: what it has pinned */
 };
 enum status view_open(struct source *source, struct view *ret_view, struct error *err);

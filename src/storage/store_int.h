@@ -38,15 +38,20 @@ struct history_entry {
     struct snapshot *snapshot; /* referenced; NULL: its file is damaged */
 };
 
+/* Segments, and deletes with a file, that no kept snapshot names, but a view may. */
+struct doomed {
+    struct segment *segment; /* or */
+    struct deletion *deletion;
+};
+
 /* The older states of a source, ascending. Changed under flush_lock and lock, so that either is
- * enough for reading. `doomed` (flush_lock): segments that no kept snapshot names, but a view may.
- */
+ * enough for reading; `doomed` only under flush_lock. */
 struct history {
     struct history_entry *entries;
     uint32_t len;
     struct snapshot_tag *tags;
     uint32_t tags_len;
-    struct segment **doomed;
+    struct doomed *doomed; /* referenced */
     uint32_t doomed_cap;
     _Atomic uint32_t doomed_len;
     bool unsure; /* a swap of CURRENT has failed: what is on disk may be another state */

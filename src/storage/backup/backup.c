@@ -199,6 +199,8 @@ static enum status add_segments(struct backup *b, const struct source_pin *p, st
         TRY(sys_path(path, err, "sources/%s/%s", id_of(p), segment_meta(segment)->path.data));
         TRY(add_file(b, segment_info(segment).path, path, err));
         TRY(add_sidecars(b, p, segment, err));
+        if (p->snapshot->deletions && p->snapshot->deletions[i])
+            TRY(add_own(b, p, deletion_file(p->snapshot->deletions[i])->path.data, err));
     }
     return STATUS_OK;
 }

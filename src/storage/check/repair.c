@@ -170,7 +170,7 @@ static enum status make_snapshot(struct repairing *r, const struct check_finding
     made->lsn = old->lsn;
     made->time_us = sys_now_us(r->sys);
     made->next_segment_id = old->next_segment_id;
-    enum status status = STATUS_OK;
+    enum status status = snapshot_keep_deletions(made, old, err);
     for (uint32_t i = 0; i < old->id_files_len && status == STATUS_OK; i++) {
         if (!id_file_is_bad(r, of, old->id_files[i].name))
             status = snapshot_add_id_file(made, &old->id_files[i], err);

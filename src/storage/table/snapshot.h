@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "storage/store.h"
+#include "storage/table/deletion.h"
 #include "storage/write_ids.h"
 
 enum {
@@ -62,10 +63,12 @@ struct snapshot {
     uint64_t added, removed; /* segments, against the parent */
     uint64_t stored_bytes;   /* of its file, once written or read */
     uint64_t next_segment_id;
-    uint64_t rows, bytes, index_entries;
+    uint64_t rows, bytes, index_entries; /* rows: without the deleted ones */
     struct schema *schema;
     struct segment **segments; /* by id; referenced */
     uint32_t segments_len;
+    struct deletion **deletions; /* parallel to segments, NULL: none; referenced. Each has its file:
+                                  * at most one for a segment. The array is NULL without any */
     struct write_id_file *id_files;
     uint32_t id_files_len;
     struct arena arena; /* names of the write id files */
@@ -78,8 +81,22 @@ struct schema *schema_new(const struct field *fields, uint32_t len, int32_t id,
 /* Takes over nothing: references segments and schema, copies names. */
 struct snapshot *snapshot_new(struct schema *schema, struct segment **segments, uint32_t len,
                               struct error *err);
+/* The deleted rows of the segment at that place (referenced); once for each, before the snapshot is
+ * shared. */
+enum status snapshot_set_deletion(struct snapshot *snapshot, uint32_t segment,
+                                  struct deletion *deletion, struct error *err);
+/* All deletions of `from` for segments that both have. */
+enum status snapshot_keep_deletions(struct snapshot *snapshot, const struct snapshot *from,
+                                    struct error *err);
+/* Those of the segment of that id; NULL: none. */
+struct deletion *snapshot_find_deletion(const struct snapshot *snapshot, uint64_t segment_id);
+/* The same file is named. */
+bool snapshot_has_deletion(const struct snapshot *snapshot, uint64_t segment_id,
+                           const struct deletion *deletion);
 enum status snapshot_add_id_file(struct snapshot *snapshot, const struct write_id_file *file,
                                  struct error *err);
+/* Maps all files, reads all deletes, so that it can be read after the directory is gone. */
+void snapshot_pin(const struct snapshot *snapshot);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot);
 

@@ -146,24 +146,25 @@ static enum status read_partition(struct reading *r, yyjson_val *json, struct se
 static enum status read_path(struct reading *r, yyjson_val *json, struct str *ret)
 {
     *ret = json_str_of(json);
-    if (!yyjson_is_str(json) || !str_starts(*ret, STR("data/")) || memchr(ret->data, 0, ret->len) ||
+    if (!yyjson_is_str(json) || !str_starts(*ret, STR("data/")) ||
+        !str_ends(*ret, STR(".parquet")) || memchr(ret->data, 0, ret->len) ||
         strstr(ret->data, "/../"))
-        return bad(r, "a segment's path");
+        return bad(r, "a file's path");
     return STATUS_OK;
 }
 
-static enum status check_file(struct reading *r, const struct segment_meta *meta)
+static enum status check_file(struct reading *r, struct str inner, uint64_t bytes)
 {
     char path[SYS_PATH_MAX];
     struct sys_stat stat;
-    TRY(sys_path(path, r->err, "%s/%.*s", r->dir, STR_ARG(meta->path)));
+    TRY(sys_path(path, r->err, "%s/%.*s", r->dir, STR_ARG(inner)));
     enum status status = sys_stat(r->sys, path, &stat, r->err);
     if (status == STATUS_NOT_FOUND)
         return error_set(r->err, STATUS_CORRUPT, "%s: the file is missing", path);
-    if (status == STATUS_OK && stat.size != meta->bytes)
+    if (status == STATUS_OK && stat.size != bytes)
         return error_set(r->err, STATUS_CORRUPT,
                          "%s: %" PRIu64 " bytes where there should be %" PRIu64, path, stat.size,
-                         meta->bytes);
+                         bytes);
     return status;
 }
 
@@ -190,9 +191,60 @@ static enum status read_segment(struct reading *r, yyjson_val *json, struct segm
     TRY(read_columns(r, json_get(json, "columns"), &meta));
     TRY(read_indexes(r, json_get(json, "indexes"), &meta));
     if (!r->any_files)
-        TRY(check_file(r, &meta));
+        TRY(check_file(r, meta.path, meta.bytes));
     *ret = segment_new(r->sys, r->dir, &meta, r->err);
     return *ret ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static struct deletion *find_known_deletion(const struct reading *r, uint64_t segment_id,
+                                            uint64_t id)
+{
+    for (uint32_t i = r->known_len; i-- > 0;) {
+        struct deletion *found = snapshot_find_deletion(r->known[i], segment_id);
+        if (found && deletion_file(found)->id == id)
+            return deletion_ref(found);
+    }
+    return NULL;
+}
+
+/* What is deleted of a segment; absent: nothing. */
+static enum status read_deletion(struct reading *r, yyjson_val *json, const struct segment *segment,
+                                 struct deletion **ret)
+{
+    const struct segment_meta *meta = segment_meta(segment);
+    struct deletion_file file = {0};
+    *ret = NULL;
+    if (!json)
+        return STATUS_OK;
+    TRY(get_uint(r, json_get(json, "id"), "the id of deletes", &file.id));
+    *ret = find_known_deletion(r, meta->id, file.id);
+    if (*ret)
+        return STATUS_OK;
+    TRY(read_path(r, json_get(json, "path"), &file.path));
+    TRY(get_uint(r, json_get(json, "rows"), "the rows of deletes", &file.rows));
+    TRY(get_uint(r, json_get(json, "bytes"), "the bytes of deletes", &file.bytes));
+    if (file.rows == 0 || file.rows > meta->rows)
+        return bad(r, "the number of deleted rows");
+    if (!r->any_files)
+        TRY(check_file(r, file.path, file.bytes));
+    *ret = deletion_open(r->sys, r->dir, &file, meta->rows, r->err);
+    return *ret ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static enum status read_deletions(struct reading *r, yyjson_val *list, struct snapshot *into)
+{
+    size_t index, max;
+    yyjson_val *item;
+    yyjson_arr_foreach(list, index, max, item)
+    {
+        struct deletion *deletion = NULL;
+        TRY(read_deletion(r, json_get(item, "deletes"), into->segments[index], &deletion));
+        enum status status =
+            deletion ? snapshot_set_deletion(into, (uint32_t)index, deletion, r->err) : STATUS_OK;
+        deletion_unref(deletion);
+        TRY(status);
+    }
+    return STATUS_OK;
 }
 
 static enum status read_fields(struct reading *r, yyjson_val *json, struct field **ret,
@@ -313,6 +365,8 @@ static enum status read_snapshot(struct reading *r, yyjson_val *root, struct sna
         *ret = snapshot_new(schema, segments, len, r->err);
         status = *ret ? read_head(r, root, *ret) : STATUS_NO_MEMORY;
     }
+    if (status == STATUS_OK)
+        status = read_deletions(r, list, *ret);
     for (uint32_t i = 0; i < len; i++)
         segment_unref(segments[i]);
     free(segments);

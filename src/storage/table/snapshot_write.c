@@ -41,7 +41,19 @@ static void write_column(struct json_writer *w, const struct segment_column *col
     json_end_array(w);
 }
 
-static void write_segment(struct json_writer *w, const struct segment_meta *meta)
+static void write_deletion(struct json_writer *w, const struct deletion_file *file)
+{
+    json_keyz(w, "deletes");
+    json_begin_object(w);
+    json_kv_int(w, "id", (int64_t)file->id);
+    json_kv_str(w, "path", file->path);
+    json_kv_int(w, "rows", (int64_t)file->rows);
+    json_kv_int(w, "bytes", (int64_t)file->bytes);
+    json_end_object(w);
+}
+
+static void write_segment(struct json_writer *w, const struct segment_meta *meta,
+                          const struct deletion *deletion)
 {
     json_begin_object(w);
     json_kv_int(w, "id", (int64_t)meta->id);
@@ -69,6 +81,8 @@ static void write_segment(struct json_writer *w, const struct segment_meta *meta
         json_end_array(w);
     }
     json_end_array(w);
+    if (deletion)
+        write_deletion(w, deletion_file(deletion));
     json_end_object(w);
 }
 
@@ -126,7 +140,8 @@ static void write_snapshot(struct json_writer *w, const struct source_config *co
     json_keyz(w, "segments");
     json_begin_array(w);
     for (uint32_t i = 0; i < snapshot->segments_len; i++)
-        write_segment(w, segment_meta(snapshot->segments[i]));
+        write_segment(w, segment_meta(snapshot->segments[i]),
+                      snapshot->deletions ? snapshot->deletions[i] : NULL);
     json_end_array(w);
     json_end_object(w);
 }
