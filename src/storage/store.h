@@ -187,7 +187,6 @@ struct segment_info {
     uint64_t id;      /* unique within the source, ascending by age */
     uint64_t rows;
     uint64_t bytes;
-    int32_t schema_id;
 };
 struct segment_info segment_info(const struct segment *segment);
 /* Bounds of a column over the whole segment by field id; false when unknown. *ret_nulls is the

@@ -229,7 +229,13 @@ static enum status remove_files(struct committer *c)
 
 /* --- added files --- */
 
-static enum status add_content(struct committer *c, bool is_deletes)
+static int32_t added_spec(const struct committer *c, uint32_t index)
+{
+    return c->commit->added_specs ? c->commit->added_specs[index] : c->edit->m.default_spec_id;
+}
+
+/* The added files of one kind and spec, in manifests of their own. */
+static enum status add_content(struct committer *c, bool is_deletes, int32_t spec_id)
 {
     const struct iceberg_commit *commit = c->commit;
     struct iceberg_entry *entries =
@@ -238,7 +244,7 @@ static enum status add_content(struct committer *c, bool is_deletes)
     if (!entries)
         return no_memory(c);
     for (uint32_t i = 0; i < commit->added_len; i++) {
-        if ((commit->added[i].content != ICEBERG_DATA) != is_deletes)
+        if ((commit->added[i].content != ICEBERG_DATA) != is_deletes || added_spec(c, i) != spec_id)
             continue;
         entries[len++] = (struct iceberg_entry){.status = ICEBERG_ADDED,
                                                 .snapshot_id = c->snapshot.id,
@@ -246,12 +252,26 @@ static enum status add_content(struct committer *c, bool is_deletes)
                                                     is_deletes ? -1 : commit->data_sequence_number,
                                                 .file_sequence_number = -1,
                                                 .file = commit->added[i]};
-        TRY(note_file(c, c->edit->m.default_spec_id, &c->added_count, &commit->added[i]));
+        TRY(note_file(c, spec_id, &c->added_count, &commit->added[i]));
     }
     for (; first < len; first += c->manifest_entries) {
         uint32_t count = len - first < c->manifest_entries ? len - first : c->manifest_entries;
-        TRY(write_manifest(c, c->edit->m.default_spec_id, is_deletes, entries + first, count));
+        TRY(write_manifest(c, spec_id, is_deletes, entries + first, count));
     }
+    return STATUS_OK;
+}
+
+static enum status add_all(struct committer *c)
+{
+    for (int deletes = 0; deletes < 2; deletes++)
+        for (uint32_t i = 0; i < c->edit->m.specs_len; i++) {
+            int32_t spec_id = c->edit->m.specs[i].id;
+            bool any = false;
+            for (uint32_t k = 0; k < c->commit->added_len && !any; k++)
+                any = added_spec(c, k) == spec_id;
+            if (any)
+                TRY(add_content(c, deletes, spec_id));
+        }
     return STATUS_OK;
 }
 
@@ -471,8 +491,7 @@ enum status iceberg_edit_commit(struct iceberg_edit *edit, const struct iceberg_
     *ret = (struct iceberg_commit_result){0};
     start_snapshot(&c);
     TRY(load_parent(&c));
-    TRY(add_content(&c, false));
-    TRY(add_content(&c, true));
+    TRY(add_all(&c));
     TRY(remove_files(&c));
     TRY(merge(&c));
     TRY(collect(&c, ret));

@@ -120,7 +120,8 @@ struct iceberg_removed {
 
 struct iceberg_commit {
     enum iceberg_operation operation;
-    const struct iceberg_data_file *added; /* tuples of the default spec; any content */
+    const struct iceberg_data_file *added; /* any content */
+    const int32_t *added_specs; /* ids of the specs of their tuples; NULL: the default one's */
     uint32_t added_len;
     /* Of the added data files: -1 for the new snapshot's. A compaction gives the number of the
      * snapshot it started from, so that equality deletes committed meanwhile still apply. */

@@ -24,8 +24,8 @@ void table_free(struct table *table);
 uint64_t table_current_id(const struct table *table);
 /* The states besides the current one, ascending, and the tags. */
 enum status table_refs(const struct table *table, struct snapshot_refs *ret, struct error *err);
-/* Calls `visit` with the name below metadata/ of each file that the table itself needs: CURRENT, the
- * hint, metadata files in use. Those of a snapshot: snapshot.meta_files. */
+/* Calls `visit` with the name below metadata/ of each file that the table itself needs: CURRENT,
+ * the hint, metadata files in use. Those of a snapshot: snapshot.meta_files. */
 typedef enum status (*table_name_fn)(void *context, struct str name, struct error *err);
 enum status table_visit_names(const struct table *table, table_name_fn visit, void *context,
                               struct error *err);

@@ -11,8 +11,8 @@
 #include "storage/table/table.h"
 
 enum {
-    TABLE_METADATA_KEPT = 10,       /* older metadata files, for readers that have just opened one */
-    TABLE_MANIFEST_STATS = 200000,  /* columns times files of one manifest: bounds memory */
+    TABLE_METADATA_KEPT = 10,      /* older metadata files, for readers that have just opened one */
+    TABLE_MANIFEST_STATS = 200000, /* columns times files of one manifest: bounds memory */
     TABLE_MANIFEST_FILES_MIN = 64,
 };
 
@@ -79,10 +79,19 @@ enum status table_map_order(const struct source_config *config, const struct sch
 enum status table_map_file(const struct iceberg_metadata *m, const struct source_config *config,
                            const struct schema *schema, const struct segment_meta *meta,
                            struct arena *arena, struct iceberg_data_file *ret, struct error *err);
+/* The deletes of a segment that lies in that spec. */
+enum status table_map_deletes(const struct iceberg_metadata *m, const struct source_config *config,
+                              const struct schema *schema, const struct segment_meta *meta,
+                              int32_t spec_id, const struct deletion_file *file,
+                              struct arena *arena, struct iceberg_data_file *ret,
+                              struct error *err);
 /* And back; `spec_id` is that of its manifest. Texts and bounds lie in `arena` or are borrowed. */
 enum status table_read_file(const struct table *table, int32_t spec_id,
                             const struct iceberg_data_file *file, struct arena *arena,
                             struct segment_meta *ret, struct error *err);
+/* The path is borrowed. */
+enum status table_read_deletes(const struct table *table, const struct iceberg_data_file *file,
+                               struct deletion_file *ret, uint64_t *ret_segment, struct error *err);
 /* data/.../<id>.parquet below the location, checked; false when it is not that. */
 bool table_segment_path(const struct table *table, struct str uri, struct str *ret_path,
                         uint64_t *ret_id);

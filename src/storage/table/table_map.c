@@ -1,7 +1,8 @@
 /* table_map.c: Quarry's columns, partitions and bounds in Iceberg's terms, and back.
  *
  * Partition columns become fields of the spec: timestamps by `day`, others by `identity`; columns
- * that the schema does not have yet are left out. Bounds are exact or absent, as in segment_meta. */
+ * that the schema does not have yet are left out. Bounds are exact or absent, as in segment_meta.
+ */
 #include "storage/table/table_int.h"
 
 #include <stdlib.h>
@@ -28,8 +29,7 @@ enum status table_read_schema(const struct table_state *state, int32_t id, struc
     int64_t last_id = 0;
     const struct iceberg_metadata *m = &state->m;
     const struct iceberg_schema *from = iceberg_schema_find(m, id);
-    struct str text =
-        iceberg_property_find(m->properties, m->properties_len, TABLE_LAST_FIELD_ID);
+    struct str text = iceberg_property_find(m->properties, m->properties_len, TABLE_LAST_FIELD_ID);
     if (!from || from->fields_len > SCHEMA_FIELDS_MAX || !text.data ||
         !str_to_int64(text, &last_id) || last_id < 0 || last_id >= FIELD_ID_STEP)
         return error_set(err, STATUS_CORRUPT, "schema %d or " TABLE_LAST_FIELD_ID " is wrong", id);
@@ -52,9 +52,9 @@ static int compare_type(const void *key, const void *item)
 bool table_field_type(const struct table_state *state, int32_t field_id, enum type *ret)
 {
     const struct field_type *found =
-        state->types_len ? bsearch(&field_id, state->types, state->types_len, sizeof *found,
-                                   compare_type)
-                         : NULL;
+        state->types_len
+            ? bsearch(&field_id, state->types, state->types_len, sizeof *found, compare_type)
+            : NULL;
     if (found)
         *ret = found->type;
     return found != NULL;
@@ -173,12 +173,13 @@ static bool parse_value(enum iceberg_kind kind, struct str text, struct value *r
 
 static enum status map_partition(const struct iceberg_metadata *m,
                                  const struct source_config *config, const struct schema *schema,
-                                 const struct segment_meta *meta, struct arena *arena,
-                                 struct iceberg_data_file *ret, struct error *err)
+                                 const struct segment_meta *meta, int32_t spec_id,
+                                 struct arena *arena, struct iceberg_data_file *ret,
+                                 struct error *err)
 {
     struct iceberg_partition_type type;
-    const struct iceberg_spec *spec = iceberg_spec_find(m, m->default_spec_id);
-    TRY(iceberg_partition_type_of(m, m->default_spec_id, arena, &type, err));
+    const struct iceberg_spec *spec = iceberg_spec_find(m, spec_id);
+    TRY(iceberg_partition_type_of(m, spec_id, arena, &type, err));
     ret->partition = arena_array(arena, type.fields_len + 1u, sizeof *ret->partition);
     if (!ret->partition)
         return error_no_memory(err);
@@ -229,9 +230,9 @@ static enum status read_partition(const struct table *table, int32_t spec_id,
 static enum iceberg_kind kind_of(enum type type)
 {
     static const enum iceberg_kind kinds[TYPE_COUNT] = {
-        [TYPE_BOOL] = ICEBERG_BOOLEAN,      [TYPE_INT64] = ICEBERG_LONG,
-        [TYPE_DOUBLE] = ICEBERG_DOUBLE,     [TYPE_STRING] = ICEBERG_STRING,
-        [TYPE_JSON] = ICEBERG_STRING,       [TYPE_DATE] = ICEBERG_DATE,
+        [TYPE_BOOL] = ICEBERG_BOOLEAN,        [TYPE_INT64] = ICEBERG_LONG,
+        [TYPE_DOUBLE] = ICEBERG_DOUBLE,       [TYPE_STRING] = ICEBERG_STRING,
+        [TYPE_JSON] = ICEBERG_STRING,         [TYPE_DATE] = ICEBERG_DATE,
         [TYPE_TIMESTAMP] = ICEBERG_TIMESTAMP,
     };
     return kinds[type];
@@ -288,6 +289,8 @@ static enum status read_column(const struct table *table, const struct iceberg_c
     *to = (struct segment_column){.field_id = from->field_id, .nulls = (uint64_t)from->nulls};
     if (!table_field_type(table->state, from->field_id, &to->type) || from->nulls < 0)
         return error_set(err, STATUS_CORRUPT, "statistics of a column that is not known");
+    if (from->nulls > from->values)
+        return error_set(err, STATUS_CORRUPT, "a column with more nulls than rows");
     to->has_bounds = from->lower.data && from->upper.data;
     if (!to->has_bounds)
         return STATUS_OK;
@@ -312,7 +315,61 @@ static enum status read_columns(const struct table *table, const struct iceberg_
     return STATUS_OK;
 }
 
+/* The sidecars that the segment was made with are those of the indexes in force; where indexes were
+ * added later the index thread looks for the files. */
+static enum status read_indexes(const struct table *table, struct arena *arena,
+                                struct segment_meta *ret, struct error *err)
+{
+    const struct source_config *config = table->config;
+    const struct iceberg_schema *schema = iceberg_current_schema(&table->state->m);
+    ret->indexes = arena_array(arena, config->index_columns_len + 1u, sizeof *ret->indexes);
+    if (!ret->indexes)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < config->index_columns_len; i++) {
+        for (uint32_t f = 0; f < schema->fields_len; f++) {
+            int32_t at = str_eq(schema->fields[f].name, config->index_columns[i])
+                             ? segment_meta_column(ret, schema->fields[f].id)
+                             : -1;
+            if (at >= 0)
+                ret->indexes[ret->indexes_len++] =
+                    (struct segment_index){.field_id = ret->columns[at].field_id,
+                                           .entries = ret->rows - ret->columns[at].nulls};
+        }
+    }
+    return STATUS_OK;
+}
+
 /* --- files --- */
+
+enum status table_map_deletes(const struct iceberg_metadata *m, const struct source_config *config,
+                              const struct schema *schema, const struct segment_meta *meta,
+                              int32_t spec_id, const struct deletion_file *file,
+                              struct arena *arena, struct iceberg_data_file *ret, struct error *err)
+{
+    char *uri = arena_printf(arena, "%.*s/%.*s", STR_ARG(m->location), STR_ARG(file->path));
+    char *data = arena_printf(arena, "%.*s/%.*s", STR_ARG(m->location), STR_ARG(meta->path));
+    struct iceberg_column_stats *column = ARENA_NEW(arena, struct iceberg_column_stats);
+    if (!uri || !data || !column)
+        return error_no_memory(err);
+    /* Equal bounds of the path say that the deletes are of this one file. */
+    *column = (struct iceberg_column_stats){.field_id = ICEBERG_FILE_PATH_ID,
+                                            .size = -1,
+                                            .values = (int64_t)file->rows,
+                                            .nulls = 0,
+                                            .nans = -1,
+                                            .lower = str_of(data),
+                                            .upper = str_of(data)};
+    *ret = (struct iceberg_data_file){.content = ICEBERG_POSITION_DELETES,
+                                      .path = str_of(uri),
+                                      .format = STR("PARQUET"),
+                                      .records = (int64_t)file->rows,
+                                      .bytes = (int64_t)file->bytes,
+                                      .columns = column,
+                                      .columns_len = 1,
+                                      .sort_order_id = -1,
+                                      .referenced_data_file = str_of(data)};
+    return map_partition(m, config, schema, meta, spec_id, arena, ret, err);
+}
 
 enum status table_map_file(const struct iceberg_metadata *m, const struct source_config *config,
                            const struct schema *schema, const struct segment_meta *meta,
@@ -327,28 +384,59 @@ enum status table_map_file(const struct iceberg_metadata *m, const struct source
                                       .records = (int64_t)meta->rows,
                                       .bytes = (int64_t)meta->bytes,
                                       .sort_order_id = -1};
-    TRY(map_partition(m, config, schema, meta, arena, ret, err));
+    TRY(map_partition(m, config, schema, meta, m->default_spec_id, arena, ret, err));
     return map_columns(meta, arena, ret, err);
+}
+
+/* Below the location, in data/. */
+static bool own_path(const struct table *table, struct str uri, struct str *ret)
+{
+    struct str location = table->state->m.location;
+    if (!str_starts(uri, location) || uri.len <= location.len || uri.data[location.len] != '/')
+        return false;
+    *ret = str_make(uri.data + location.len + 1, uri.len - location.len - 1);
+    return str_starts(*ret, STR("data/")) && !memchr(ret->data, 0, ret->len) &&
+           !strstr(ret->data, "/../");
 }
 
 bool table_segment_path(const struct table *table, struct str uri, struct str *ret_path,
                         uint64_t *ret_id)
 {
-    struct str location = table->state->m.location;
     int64_t id;
-    if (!str_starts(uri, location) || uri.len <= location.len || uri.data[location.len] != '/')
+    if (!own_path(table, uri, ret_path))
         return false;
-    struct str path = str_make(uri.data + location.len + 1, uri.len - location.len - 1);
-    struct str name = table_base_name(path);
-    if (!str_starts(path, STR("data/")) || memchr(path.data, 0, path.len) ||
-        strstr(path.data, "/../") || !str_ends(name, STR(".parquet")))
+    struct str name = table_base_name(*ret_path);
+    if (!str_ends(name, STR(".parquet")))
         return false;
     name.len -= STR(".parquet").len;
     if (!str_to_int64(name, &id) || id <= 0)
         return false;
-    *ret_path = path;
     *ret_id = (uint64_t)id;
     return true;
+}
+
+/* data/.../<segment>.<id>.deletes.parquet */
+enum status table_read_deletes(const struct table *table, const struct iceberg_data_file *file,
+                               struct deletion_file *ret, uint64_t *ret_segment, struct error *err)
+{
+    struct str path, name, segment, id;
+    int64_t numbers[2] = {0, 0};
+    bool good = file->content == ICEBERG_POSITION_DELETES && own_path(table, file->path, &path);
+    if (good) {
+        name = table_base_name(path);
+        good = str_ends(name, STR(".deletes.parquet")) && str_split(&name, '.', &segment) &&
+               str_split(&name, '.', &id) && str_to_int64(segment, &numbers[0]) &&
+               str_to_int64(id, &numbers[1]) && numbers[0] > 0 && numbers[1] > 0;
+    }
+    if (!good)
+        return error_set(err, STATUS_CORRUPT, "\"%.*s\" is not a delete file of this table",
+                         file->path.len < 300 ? (int)file->path.len : 300, file->path.data);
+    *ret_segment = (uint64_t)numbers[0];
+    *ret = (struct deletion_file){.id = (uint64_t)numbers[1],
+                                  .rows = (uint64_t)file->records,
+                                  .bytes = (uint64_t)file->bytes,
+                                  .path = path};
+    return STATUS_OK;
 }
 
 enum status table_read_file(const struct table *table, int32_t spec_id,
@@ -360,5 +448,6 @@ enum status table_read_file(const struct table *table, int32_t spec_id,
         return error_set(err, STATUS_CORRUPT, "\"%.*s\" is not a data file of this table",
                          file->path.len < 300 ? (int)file->path.len : 300, file->path.data);
     TRY(read_partition(table, spec_id, file, arena, ret, err));
-    return read_columns(table, file, arena, ret, err);
+    TRY(read_columns(table, file, arena, ret, err));
+    return read_indexes(table, arena, ret, err);
 }

@@ -9,10 +9,25 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* What one manifest has: segments, or deletes each with its segment's id. */
 struct manifest {
-    uint64_t name; /* hash of its path */
-    struct segment **segments;
+    uint64_t name; /* hash of its URI */
+    bool is_deletes;
+    union {
+        struct segment **segments;
+        struct deletion **deletions;
+    };
+    uint64_t *segment_ids; /* of deletions */
     uint32_t len;
+};
+
+/* A hash table of referenced things by id. */
+struct id_map {
+    struct {
+        uint64_t id;
+        void *item; /* NULL: free */
+    } * slots;
+    uint32_t mask, len;
 };
 
 struct table_reader {
@@ -21,8 +36,7 @@ struct table_reader {
     char bad_file[SYS_PATH_MAX];
     struct manifest *manifests; /* read so far */
     uint32_t manifests_len, manifests_cap;
-    struct segment **segments; /* a hash table by id, each referenced */
-    uint32_t mask, segments_len;
+    struct id_map segments, deletions;
     struct schema **schemas; /* made so far, referenced */
     uint32_t schemas_len;
 };
@@ -47,14 +61,19 @@ void table_reader_close(struct table_reader *reader)
 {
     if (!reader)
         return;
-    for (uint32_t i = 0; i < reader->manifests_len; i++)
+    for (uint32_t i = 0; i < reader->manifests_len; i++) {
         free(reader->manifests[i].segments);
-    for (uint32_t i = 0; reader->segments && i <= reader->mask; i++)
-        segment_unref(reader->segments[i]);
+        free(reader->manifests[i].segment_ids);
+    }
+    for (uint32_t i = 0; reader->segments.slots && i <= reader->segments.mask; i++)
+        segment_unref(reader->segments.slots[i].item);
+    for (uint32_t i = 0; reader->deletions.slots && i <= reader->deletions.mask; i++)
+        deletion_unref(reader->deletions.slots[i].item);
     for (uint32_t i = 0; i < reader->schemas_len; i++)
         schema_unref(reader->schemas[i]);
     free(reader->manifests);
-    free(reader->segments);
+    free(reader->segments.slots);
+    free(reader->deletions.slots);
     free(reader->schemas);
     free(reader);
 }
@@ -64,49 +83,67 @@ const char *table_reader_bad_file(const struct table_reader *reader)
     return reader->bad_file;
 }
 
-/* --- segments --- */
+/* --- by id --- */
 
-static uint32_t slot_of(const struct table_reader *reader, uint64_t id)
+static uint32_t slot_of(const struct id_map *map, uint64_t id)
 {
-    uint32_t at = (uint32_t)(id * UINT64_C(0x9E3779B97F4A7C15) >> 32) & reader->mask;
-    while (reader->segments[at] && segment_meta(reader->segments[at])->id != id)
-        at = (at + 1) & reader->mask;
+    uint32_t at = (uint32_t)(id * UINT64_C(0x9E3779B97F4A7C15) >> 32) & map->mask;
+    while (map->slots[at].item && map->slots[at].id != id)
+        at = (at + 1) & map->mask;
     return at;
 }
 
-static enum status room_for_segment(struct table_reader *reader, struct error *err)
+static void *map_find(const struct id_map *map, uint64_t id)
 {
-    if (reader->segments && reader->segments_len * 2 < reader->mask)
+    return map->slots ? map->slots[slot_of(map, id)].item : NULL;
+}
+
+static enum status map_make_room(struct id_map *map, struct error *err)
+{
+    if (map->slots && map->len * 2 < map->mask)
         return STATUS_OK;
-    struct table_reader old = *reader;
-    uint32_t cap = old.segments ? (old.mask + 1) * 2 : 64;
-    reader->segments = calloc(cap, sizeof(*reader->segments));
-    if (!reader->segments) {
-        reader->segments = old.segments;
+    const struct id_map old = *map;
+    uint32_t cap = old.slots ? (old.mask + 1) * 2 : 64;
+    map->slots = calloc(cap, sizeof *map->slots);
+    if (!map->slots) {
+        *map = old;
         return error_no_memory(err);
     }
-    reader->mask = cap - 1;
-    for (uint32_t i = 0; old.segments && i <= old.mask; i++) {
-        if (old.segments[i])
-            reader->segments[slot_of(reader, segment_meta(old.segments[i])->id)] = old.segments[i];
+    map->mask = cap - 1;
+    for (uint32_t i = 0; old.slots && i <= old.mask; i++) {
+        if (old.slots[i].item)
+            map->slots[slot_of(map, old.slots[i].id)] = old.slots[i];
     }
-    free(old.segments);
+    free(old.slots);
     return STATUS_OK;
 }
 
-static enum status check_file(struct table_reader *reader, const struct segment_meta *meta,
+/* There is room; takes the reference over. */
+static void map_put(struct id_map *map, uint64_t id, void *item)
+{
+    uint32_t at = slot_of(map, id);
+    map->slots[at].id = id;
+    map->slots[at].item = item;
+    map->len++;
+}
+
+/* --- segments and deletes --- */
+
+static enum status check_file(const struct table_reader *reader, struct str inner, uint64_t bytes,
                               struct error *err)
 {
     char path[SYS_PATH_MAX];
     struct sys_stat stat;
-    TRY(sys_path(path, err, "%s/%.*s", reader->table->dir, STR_ARG(meta->path)));
+    if (reader->any_files)
+        return STATUS_OK;
+    TRY(sys_path(path, err, "%s/%.*s", reader->table->dir, STR_ARG(inner)));
     enum status status = sys_stat(reader->table->sys, path, &stat, err);
     if (status == STATUS_NOT_FOUND)
         return error_set(err, STATUS_CORRUPT, "%s: the file is missing", path);
-    if (status == STATUS_OK && stat.size != meta->bytes)
+    if (status == STATUS_OK && stat.size != bytes)
         return error_set(err, STATUS_CORRUPT,
                          "%s: %" PRIu64 " bytes where there should be %" PRIu64, path, stat.size,
-                         meta->bytes);
+                         bytes);
     return status;
 }
 
@@ -117,21 +154,41 @@ static enum status make_segment(struct table_reader *reader, int32_t spec_id,
     struct segment_meta meta;
     struct str path;
     uint64_t id;
-    TRY(room_for_segment(reader, err));
     if (table_segment_path(reader->table, file->path, &path, &id)) {
-        *ret = reader->segments[slot_of(reader, id)];
+        *ret = map_find(&reader->segments, id);
         if (*ret)
             return STATUS_OK;
     }
+    TRY(map_make_room(&reader->segments, err));
     TRY(table_read_file(reader->table, spec_id, file, arena, &meta, err));
     reader->bad_file[0] = 0; /* what fails from here on is the segment */
-    if (!reader->any_files)
-        TRY(check_file(reader, &meta, err));
+    TRY(check_file(reader, meta.path, meta.bytes, err));
     *ret = segment_new(reader->table->sys, reader->table->dir, &meta, err);
     if (!*ret)
         return STATUS_NO_MEMORY;
-    reader->segments[slot_of(reader, meta.id)] = *ret;
-    reader->segments_len++;
+    map_put(&reader->segments, meta.id, *ret);
+    return STATUS_OK;
+}
+
+static enum status make_deletion(struct table_reader *reader, const struct iceberg_data_file *file,
+                                 uint64_t *ret_segment, struct deletion **ret, struct error *err)
+{
+    struct deletion_file own;
+    TRY(table_read_deletes(reader->table, file, &own, ret_segment, err));
+    *ret = map_find(&reader->deletions, own.id);
+    if (*ret)
+        return STATUS_OK;
+    TRY(map_make_room(&reader->deletions, err));
+    struct segment *segment = map_find(&reader->segments, *ret_segment);
+    if (!segment || own.rows == 0 || own.rows > segment_meta(segment)->rows)
+        return error_set(err, STATUS_CORRUPT, "deletes of a file that is not there");
+    reader->bad_file[0] = 0; /* what fails from here on is the file of deletes */
+    TRY(check_file(reader, own.path, own.bytes, err));
+    *ret = deletion_open(reader->table->sys, reader->table->dir, &own, segment_meta(segment)->rows,
+                         err);
+    if (!*ret)
+        return STATUS_NO_MEMORY;
+    map_put(&reader->deletions, own.id, *ret);
     return STATUS_OK;
 }
 
@@ -163,25 +220,40 @@ static enum status read_entries(struct table_reader *reader, const struct iceber
     return iceberg_manifest_read(bytes, from, &type, arena, ret, ret_len, err);
 }
 
-static enum status make_segments(struct table_reader *reader, const struct iceberg_manifest *from,
-                                 struct arena *arena, struct manifest *into, struct error *err)
+static enum status take_entry(struct table_reader *reader, const struct iceberg_manifest *from,
+                              const struct iceberg_entry *entry, struct arena *arena,
+                              struct manifest *into, struct error *err)
+{
+    struct segment *segment;
+    if (entry->status == ICEBERG_DELETED)
+        return STATUS_OK;
+    if (from->is_deletes) {
+        TRY(make_deletion(reader, &entry->file, &into->segment_ids[into->len],
+                          &into->deletions[into->len], err));
+        into->len++;
+        return STATUS_OK;
+    }
+    TRY(make_segment(reader, from->spec_id, &entry->file, arena, &segment, err));
+    if (!segment_manifest(segment)) /* the newest state's stays */
+        segment_set_manifest(segment, into->name, from->spec_id);
+    into->segments[into->len++] = segment;
+    return STATUS_OK;
+}
+
+static enum status take_entries(struct table_reader *reader, const struct iceberg_manifest *from,
+                                struct arena *arena, struct manifest *into, struct error *err)
 {
     struct iceberg_entry *entries;
     uint32_t len;
     name_bad_file(reader, from->path);
     TRY(read_entries(reader, from, arena, &entries, &len, err));
-    into->segments = calloc(len + 1u, sizeof(*into->segments));
-    if (!into->segments)
+    into->segments = calloc(len + 1u, sizeof(void *));
+    into->segment_ids = calloc(from->is_deletes ? len + 1u : 1u, sizeof *into->segment_ids);
+    if (!into->segments || !into->segment_ids)
         return error_no_memory(err);
     for (uint32_t i = 0; i < len; i++) {
-        struct segment *segment;
-        if (entries[i].status == ICEBERG_DELETED)
-            continue;
-        TRY(make_segment(reader, from->spec_id, &entries[i].file, arena, &segment, err));
+        TRY(take_entry(reader, from, &entries[i], arena, into, err));
         name_bad_file(reader, from->path);
-        if (!segment_manifest(segment)) /* the newest state's stays */
-            segment_set_manifest(segment, into->name);
-        into->segments[into->len++] = segment;
     }
     return STATUS_OK;
 }
@@ -203,7 +275,7 @@ static enum status read_manifest(struct table_reader *reader, const struct icebe
                                  const struct manifest **ret, struct error *err)
 {
     struct arena arena;
-    struct manifest made = {.name = str_hash(from->path)};
+    struct manifest made = {.name = str_hash(from->path), .is_deletes = from->is_deletes};
     for (uint32_t i = 0; i < reader->manifests_len; i++) {
         *ret = &reader->manifests[i];
         if ((*ret)->name == made.name)
@@ -211,10 +283,11 @@ static enum status read_manifest(struct table_reader *reader, const struct icebe
     }
     TRY(room_for_manifest(reader, err));
     arena_init(&arena, (size_t)ICEBERG_AVRO_MAX * 4);
-    enum status status = make_segments(reader, from, &arena, &made, err);
+    enum status status = take_entries(reader, from, &arena, &made, err);
     arena_release(&arena);
     if (status != STATUS_OK) {
         free(made.segments);
+        free(made.segment_ids);
         return status;
     }
     *ret = &reader->manifests[reader->manifests_len];
@@ -230,8 +303,11 @@ struct state {
     size_t cap;
 };
 
-static enum status take(struct state *state, const struct manifest *manifest, struct error *err)
+static enum status take(struct table_reader *reader, struct state *state,
+                        const struct iceberg_manifest *from, struct error *err)
 {
+    const struct manifest *manifest;
+    TRY(read_manifest(reader, from, &manifest, err));
     if (state->len + manifest->len > SNAPSHOT_SEGMENTS_MAX)
         return error_set(err, STATUS_RESOURCE_LIMIT, "a source has at most %d segments",
                          SNAPSHOT_SEGMENTS_MAX);
@@ -247,6 +323,21 @@ static enum status take(struct state *state, const struct manifest *manifest, st
         memcpy(state->segments + state->len, manifest->segments,
                manifest->len * sizeof(*manifest->segments));
     state->len += manifest->len;
+    return STATUS_OK;
+}
+
+static enum status take_deletions(struct table_reader *reader, const struct iceberg_manifest *from,
+                                  struct snapshot *into, struct error *err)
+{
+    const struct manifest *manifest;
+    TRY(read_manifest(reader, from, &manifest, err));
+    for (uint32_t i = 0; i < manifest->len; i++) {
+        int64_t at = snapshot_find_place(into, manifest->segment_ids[i]);
+        if (at < 0 || (into->deletions && into->deletions[at]))
+            return error_set(err, STATUS_CORRUPT,
+                             "deletes of a file that the state does not have, or twice of one");
+        TRY(snapshot_set_deletion(into, (uint32_t)at, manifest->deletions[i], err));
+    }
     return STATUS_OK;
 }
 
@@ -297,11 +388,8 @@ static enum status read_operation(const struct iceberg_snapshot *from, struct sn
                                   struct error *err)
 {
     struct str name = iceberg_property_find(from->summary, from->summary_len, SUMMARY_OPERATION);
-    for (int i = SNAPSHOT_APPEND; i <= SNAPSHOT_ROLLBACK; i++) {
-        into->operation = (enum snapshot_operation)i;
-        if (name.data && str_is(name, snapshot_operation_name(i)))
-            return STATUS_OK;
-    }
+    if (snapshot_operation_parse(name, &into->operation))
+        return STATUS_OK;
     return error_set(err, STATUS_CORRUPT, "snapshot %" PRId64 ": " SUMMARY_OPERATION " is wrong",
                      from->id);
 }
@@ -377,16 +465,20 @@ static enum status build(struct table_reader *reader, const struct iceberg_snaps
     TRY(table_load_file(reader->table, from->manifest_list, arena, &bytes, err));
     TRY(iceberg_list_read(bytes, arena, &manifests, &len, err));
     for (uint32_t i = 0; i < len; i++) {
-        const struct manifest *manifest;
-        TRY(read_manifest(reader, &manifests[i], &manifest, err));
-        TRY(take(state, manifest, err));
+        if (!manifests[i].is_deletes)
+            TRY(take(reader, state, &manifests[i], err));
     }
-    name_bad_file(reader, str_of(reader->table->state->name));
+    name_bad_file(reader, from->manifest_list);
     TRY(sort(state, err));
     TRY(find_schema(reader, from->schema_id, &schema, err));
     *ret = snapshot_new(schema, state->segments, state->len, err);
     if (!*ret)
         return STATUS_NO_MEMORY;
+    for (uint32_t i = 0; i < len; i++) {
+        if (manifests[i].is_deletes)
+            TRY(take_deletions(reader, &manifests[i], *ret, err));
+    }
+    name_bad_file(reader, str_of(reader->table->state->name));
     TRY(read_head(from, *ret, err));
     TRY(read_id_files(&reader->table->state->m, *ret, err));
     return keep_names(*ret, from->manifest_list, manifests, len, err);
