@@ -80,12 +80,30 @@ static void append_column_name(struct buf *sql, yyjson_val *columns, size_t inde
     struct buf longer;
     buf_init(&longer, FIELD_NAME_MAX + 32);
     buf_printf(&longer, "%.*s_%lld", STR_ARG(name),
-               (long long)yyjson_get_sint(json_get(column, "id")));
+               (long long)field_id_base((int32_t)yyjson_get_sint(json_get(column, "id"))));
     sql_identifier(sql, buf_str(&longer));
     buf_release(&longer);
 }
 
-/* SELECT "c1" AS "name", ... FROM read_parquet([...], schema=MAP {1: {name: 'c1', ...}}) */
+/* "c1"; of a widened column the value from files of either generation. */
+static void append_column_value(struct buf *sql, long long id)
+{
+    if (id < FIELD_ID_STEP)
+        buf_printf(sql, "c%lld", id);
+    else
+        buf_printf(sql, "coalesce(c%lld,c%lld)", id, id - FIELD_ID_STEP);
+}
+
+static void append_column_entry(struct buf *sql, long long id, struct str type)
+{
+    buf_printf(sql, "%lld:{name:'c%lld',type:'%s',default_value:NULL}", id, id, engine_type(type));
+    if (id < FIELD_ID_STEP)
+        return;
+    buf_append_char(sql, ',');
+    append_column_entry(sql, id - FIELD_ID_STEP, type);
+}
+
+/* SELECT c1 AS "name", ... FROM read_parquet([...], schema=MAP {1: {name: 'c1', ...}}) */
 static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val *files)
 {
     size_t i, max;
@@ -93,8 +111,9 @@ static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val
     buf_append_str(sql, STR("SELECT "));
     yyjson_arr_foreach(columns, i, max, item)
     {
-        buf_printf(sql, "%sc%lld AS ", i ? "," : "",
-                   (long long)yyjson_get_sint(json_get(item, "id")));
+        buf_append_str(sql, i ? STR(",") : STR(""));
+        append_column_value(sql, (long long)yyjson_get_sint(json_get(item, "id")));
+        buf_append_str(sql, STR(" AS "));
         append_column_name(sql, columns, i);
     }
     buf_append_str(sql, STR(" FROM read_parquet(["));
@@ -106,9 +125,9 @@ static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val
     buf_append_str(sql, STR("],schema=MAP {"));
     yyjson_arr_foreach(columns, i, max, item)
     {
-        long long id = (long long)yyjson_get_sint(json_get(item, "id"));
-        buf_printf(sql, "%s%lld:{name:'c%lld',type:'%s',default_value:NULL}", i ? "," : "", id, id,
-                   engine_type(json_str_of(json_get(item, "type"))));
+        buf_append_str(sql, i ? STR(",") : STR(""));
+        append_column_entry(sql, (long long)yyjson_get_sint(json_get(item, "id")),
+                            json_str_of(json_get(item, "type")));
     }
     buf_append_str(sql, STR("},hive_partitioning=false)"));
 }

@@ -17,23 +17,6 @@ enum {
     WRITE_ID_FILES_MAX = 64, /* then they are folded into one */
 };
 
-/* Field ids. No other engine may see one column under two types that Iceberg does not call a
- * promotion, so a column that widens takes the id of its next generation; the older generations
- * stay those of the files that were written before (docs/decisions/0020). Look-ups by field id in a
- * segment find any generation up to the one asked for. */
-enum {
-    FIELD_ID_STEP = 1 << 20,
-    FIELD_ID_NONE = INT32_MAX, /* of the column in files whose rows have no values at all */
-};
-static inline int32_t field_id_base(int32_t id)
-{
-    return id % FIELD_ID_STEP;
-}
-static inline int32_t field_id_widened(int32_t id)
-{
-    return id + FIELD_ID_STEP;
-}
-
 /* What the snapshot says of one column of a segment, in file order: by id. */
 struct segment_column {
     int32_t field_id;
