@@ -135,15 +135,16 @@ const char *options_address(const char *host)
 enum status options_check_bind(const struct quarryd_options *options, struct error *err)
 {
     static const enum setting hosts[] = {SETTING_BIND_HOST, SETTING_REST_HOST};
-    if (options->insecure_bind)
+    if (options->insecure_bind ||
+        strcmp(settings_text(options->settings, SETTING_AUTH_REQUIRED), "no") != 0)
         return STATUS_OK;
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         const char *host = settings_text(options->settings, hosts[i]);
         if (!options_is_loopback(host))
             return error_set(err, STATUS_INVALID_ARGUMENT,
-                             "%s is %s, which other machines may reach, but this release has no "
-                             "authentication: anyone there could read and change all data. Use "
-                             "127.0.0.1, or say --insecure-bind",
+                             "%s is %s, which other machines may reach, and AUTH_REQUIRED is no: "
+                             "anyone there could read and change all data. Use 127.0.0.1, leave "
+                             "AUTH_REQUIRED at auto, or say --insecure-bind",
                              setting_info(hosts[i])->name, host);
     }
     return STATUS_OK;

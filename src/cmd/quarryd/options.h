@@ -22,7 +22,8 @@ struct quarryd_options {
 enum status options_parse(struct quarryd_options *ret, struct sys *sys, int argc, char **argv,
                           struct error *err);
 void options_release(struct quarryd_options *options);
-/* Refuses hosts that are not this machine's own unless --insecure-bind was given. */
+/* Refuses hosts that are not this machine's own when no token is asked for, unless --insecure-bind
+ * was given. */
 enum status options_check_bind(const struct quarryd_options *options, struct error *err);
 bool options_is_loopback(const char *host);
 /* "localhost" as the address that it stands for. */

@@ -192,6 +192,7 @@ static enum status serve(struct tenant_node *node, struct error *err)
         .version = node->options.version,
         .sys = node->sys,
         .log = node->log,
+        .gate = node->options.gate,
         .http = {.host = node->options.host,
                  .port = node->options.port,
                  .idle_timeout_s = node->options.idle_timeout_s,

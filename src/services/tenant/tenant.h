@@ -16,6 +16,7 @@ enum { SQL_WORKERS_PER_CORE = 2 };
 struct tenant_node_options {
     struct sys *sys;
     const struct log *log;
+    struct gate *gate; /* borrowed; NULL: nobody is asked for a token */
     const char *version;
     const char *tenant_id;
     const char *tenant_name;
