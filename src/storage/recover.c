@@ -234,7 +234,8 @@ static enum status want_all(struct wanted *wanted, const struct source *source, 
         TRY(sys_path(path, err, "metadata/%s", snapshot->id_files[i].name.data));
         TRY(want(wanted, path, err));
     }
-    qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
+    if (wanted->len)
+        qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
     return STATUS_OK;
 }
 
