@@ -52,7 +52,7 @@ static bool field_known(const struct schema *schema, const struct segment_column
         if (field_id_base(field->id) == field_id_base(column->field_id))
             return type_can_widen(column->type, field->type);
     }
-    return false;
+    return column->field_id >= 1 && column->field_id <= schema->last_field_id; /* dropped since */
 }
 
 static const char *wrong_segment(const struct snapshot *snapshot, uint32_t i)

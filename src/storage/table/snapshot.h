@@ -79,6 +79,9 @@ struct snapshot {
 struct schema *schema_new(const struct field *fields, uint32_t len, int32_t id,
                           int32_t last_field_id, struct error *err);
 
+/* schema_def.c: the id of a column by the definition in source.json, -1 when it does not say. */
+int32_t source_config_field_id(const struct source_config *config, struct str name);
+
 /* Takes over nothing: references segments and schema, copies names. */
 struct snapshot *snapshot_new(struct schema *schema, struct segment **segments, uint32_t len,
                               struct error *err);
@@ -174,6 +177,9 @@ enum segment_index_state segment_index_look(struct segment *segment, int32_t fie
 void segment_index_recheck(struct segment *segment, int32_t field_id);
 /* After the file was made (READY), removed (NONE), or could not be made (FAILED, MISSING). */
 void segment_index_set(struct segment *segment, int32_t field_id, enum segment_index_state state);
+/* The mapped sidecar, checked; it stays as long as the segment. NULL when there is none that can be
+ * used. */
+const struct hash_index *segment_hash_index(struct segment *segment, int32_t field_id);
 enum status segment_index_path(const struct segment *segment, int32_t field_id,
                                char out[SYS_PATH_MAX], struct error *err);
 /* index_build.c: reads the column and writes its sidecar, whole by rename, synced. Takes memory for

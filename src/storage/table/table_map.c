@@ -15,7 +15,12 @@
 enum status table_map_schema(const struct schema *schema, struct arena *arena,
                              struct iceberg_schema *ret, struct error *err)
 {
-    TRY(iceberg_schema_of_fields(schema->fields, schema->fields_len, NULL, arena, ret, err));
+    struct str *docs = arena_array(arena, schema->fields_len + 1u, sizeof *docs);
+    if (!docs)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < schema->fields_len; i++)
+        docs[i] = schema->traits[i].comment;
+    TRY(iceberg_schema_of_fields(schema->fields, schema->fields_len, docs, arena, ret, err));
     ret->id = schema->id;
     return STATUS_OK;
 }
@@ -58,6 +63,19 @@ bool table_field_type(const struct table_state *state, int32_t field_id, enum ty
     if (found)
         *ret = found->type;
     return found != NULL;
+}
+
+/* The id of a column, in any generation, by its present name; -1 when there is none. A definition in
+ * source.json may be newer than the table's schema; what it does not have is not newer. */
+static int32_t column_id(const struct table *table, struct str name)
+{
+    const struct iceberg_schema *schema = iceberg_current_schema(&table->state->m);
+    int32_t id = source_config_field_id(table->config, name);
+    for (uint32_t i = 0; i < schema->fields_len && id < 0; i++) {
+        if (str_eq(schema->fields[i].name, name))
+            id = schema->fields[i].id;
+    }
+    return id;
 }
 
 /* --- the partition spec --- */
@@ -203,23 +221,19 @@ static enum status read_partition(const struct table *table, int32_t spec_id,
     const struct source_config *config = table->config;
     const struct iceberg_metadata *m = &table->state->m;
     const struct iceberg_spec *spec = iceberg_spec_find(m, spec_id);
-    const struct iceberg_schema *schema = iceberg_current_schema(m);
     ret->partition_len = config->partition_columns_len;
     ret->partition = arena_array(arena, ret->partition_len + 1u, sizeof *ret->partition);
     if (!ret->partition)
         return error_no_memory(err);
-    for (uint32_t i = 0; spec && i < spec->fields_len && i < file->partition_len; i++) {
-        const struct value *value = &file->partition[i];
-        for (uint32_t c = 0; c < ret->partition_len && !value->is_null; c++) {
-            for (uint32_t f = 0; f < schema->fields_len; f++) {
-                if (field_id_base(schema->fields[f].id) !=
-                        field_id_base(spec->fields[i].source_id) ||
-                    !str_eq(schema->fields[f].name, config->partition_columns[c]))
-                    continue;
-                ret->partition[c] = partition_text(arena, value);
-                if (!ret->partition[c].data)
-                    return error_no_memory(err);
-            }
+    for (uint32_t c = 0; spec && c < ret->partition_len; c++) {
+        int32_t id = column_id(table, config->partition_columns[c]);
+        for (uint32_t i = 0; id >= 0 && i < spec->fields_len && i < file->partition_len; i++) {
+            const struct value *value = &file->partition[i];
+            if (value->is_null || field_id_base(spec->fields[i].source_id) != field_id_base(id))
+                continue;
+            ret->partition[c] = partition_text(arena, value);
+            if (!ret->partition[c].data)
+                return error_no_memory(err);
         }
     }
     return STATUS_OK;
@@ -321,20 +335,16 @@ static enum status read_indexes(const struct table *table, struct arena *arena,
                                 struct segment_meta *ret, struct error *err)
 {
     const struct source_config *config = table->config;
-    const struct iceberg_schema *schema = iceberg_current_schema(&table->state->m);
     ret->indexes = arena_array(arena, config->index_columns_len + 1u, sizeof *ret->indexes);
     if (!ret->indexes)
         return error_no_memory(err);
     for (uint32_t i = 0; i < config->index_columns_len; i++) {
-        for (uint32_t f = 0; f < schema->fields_len; f++) {
-            int32_t at = str_eq(schema->fields[f].name, config->index_columns[i])
-                             ? segment_meta_column(ret, schema->fields[f].id)
-                             : -1;
-            if (at >= 0)
-                ret->indexes[ret->indexes_len++] =
-                    (struct segment_index){.field_id = ret->columns[at].field_id,
-                                           .entries = ret->rows - ret->columns[at].nulls};
-        }
+        int32_t id = column_id(table, config->index_columns[i]);
+        int32_t at = id < 0 ? -1 : segment_meta_column(ret, id);
+        if (at >= 0)
+            ret->indexes[ret->indexes_len++] =
+                (struct segment_index){.field_id = ret->columns[at].field_id,
+                                       .entries = ret->rows - ret->columns[at].nulls};
     }
     return STATUS_OK;
 }
