@@ -39,7 +39,7 @@ struct field {
 
 /* Field ids. No other engine may see one column under two types, unless Iceberg calls that a
  * promotion, so a column that widens takes the id of its next generation; files that were written
- * before keep the older one (docs/decisions: 0020). Look-ups by field id in a segment find any
+ * before keep the older one (docs/decisions/0016). Look-ups by field id in a segment find any
  * generation up to the one asked for. */
 enum {
     FIELD_ID_STEP = 1 << 20,

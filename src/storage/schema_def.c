@@ -127,7 +127,8 @@ static bool are_distinct(const struct field *fields, uint32_t len)
 {
     for (uint32_t i = 0; i < len; i++) {
         for (uint32_t k = 0; k < i; k++) {
-            if (field_id_base(fields[i].id) == field_id_base(fields[k].id) || str_eq(fields[i].name, fields[k].name))
+            if (field_id_base(fields[i].id) == field_id_base(fields[k].id) ||
+                str_eq(fields[i].name, fields[k].name))
                 return false;
         }
     }
@@ -199,8 +200,9 @@ static struct schema *dress(const struct schema *stored, const struct source_con
     for (uint32_t i = 0; i < stored->fields_len; i++) {
         int32_t id = stored->fields[i].id;
         const struct field_traits *known = traits_of(config->schema, i, id);
-        traits[i] =
-            known ? *known : (struct field_traits){.declared = field_id_base(id) <= (int32_t)config->fields_len};
+        traits[i] = known ? *known
+                          : (struct field_traits){.declared = field_id_base(id) <=
+                                                              (int32_t)config->fields_len};
     }
     def.traits = traits;
     struct schema *schema = schema_make(&def, 1, err);
