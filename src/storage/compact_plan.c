@@ -170,22 +170,32 @@ static void move_to_front(struct segment **files, uint32_t from, uint32_t to)
     files[to] = file;
 }
 
-/* Puts the stale ones to the front; true when there are any, which are then the class. */
+static bool is_small(const struct planning *p, const struct segment *segment)
+{
+    const struct segment_meta *meta = segment_meta(segment);
+    return meta->bytes < p->small_bytes && meta->rows < p->small_rows;
+}
+
+/* When there are stale ones: these, with the small ones behind them, are the class. */
 static bool consider_stale(struct planning *p, struct segment **files, uint32_t len)
 {
-    uint32_t stale = 0;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < len && p->has_widened; i++) {
         if (is_stale(p, files[i]))
-            move_to_front(files, i, stale++);
+            move_to_front(files, i, count++);
     }
-    if (stale == 0)
+    if (count == 0)
         return false;
-    if (stale > p->policy->batch_files)
-        stale = p->policy->batch_files;
+    for (uint32_t i = count; i < len; i++) {
+        if (is_small(p, files[i]))
+            move_to_front(files, i, count++);
+    }
+    if (count > p->policy->batch_files)
+        count = p->policy->batch_files;
     if (p->best->inputs_len == 0 || p->best->score < COMPACT_SCORE_STALE) {
         p->best->score = COMPACT_SCORE_STALE;
         p->best->inputs = files;
-        p->best->inputs_len = stale;
+        p->best->inputs_len = count;
     }
     return true;
 }
@@ -198,8 +208,7 @@ static void consider_partition(struct planning *p, struct segment **files, uint3
     if (consider_stale(p, files, len))
         return;
     for (uint32_t i = 0; i < len; i++) { /* small ones to the front, still in order of size */
-        const struct segment_meta *meta = segment_meta(files[i]);
-        if (meta->bytes < p->small_bytes && meta->rows < p->small_rows) {
+        if (is_small(p, files[i])) {
             struct segment *swap = files[small];
             files[small++] = files[i];
             files[i] = swap;

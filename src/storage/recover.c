@@ -242,7 +242,8 @@ static enum status want_all(struct wanted *wanted, const struct source *source, 
 static bool is_wanted(const struct wanted *wanted, const char *path)
 {
     uint64_t hash = path_hash(path);
-    return bsearch(&hash, wanted->hashes, wanted->len, sizeof hash, by_number) != NULL;
+    return wanted->len &&
+           bsearch(&hash, wanted->hashes, wanted->len, sizeof hash, by_number) != NULL;
 }
 
 enum { SWEEP_DEPTH_MAX = SOURCE_COLUMNS_LISTED_MAX + 2 };
