@@ -65,7 +65,7 @@ static enum status edit_principal(void *context, struct record *principal, struc
         TRY(attribute_set(&principal->attributes, "email", request_str(request, "email"), arena,
                           err));
     if (json_get(request->body, "is_active"))
-        principal->lifecycle = request_bool(request, "is_active") ? STR("active") : STR("inactive");
+        principal->lifecycle = request_bool(request, "is_active") ? STR("active") : STR("disabled");
     return STATUS_OK;
 }
 

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/datetime.h"
-#include "catalog/open.h"
 #include "services/catalog/catalog_int.h"
 
 static const struct service_handler handlers[] = {
@@ -65,20 +63,6 @@ static bool health(void *context, struct json_writer *details, const char **ret_
     return healthy;
 }
 
-static enum status open_catalog(struct catalog_service *service, struct error *err)
-{
-    struct backend *backend = NULL;
-    TRY(catalog_backend_open(service->sys, service->options.url, &backend, err));
-    struct catalog_options options = {.sys = service->sys, .backend = backend};
-    enum status status = catalog_open(&options, &service->catalog, err);
-    if (status != STATUS_OK) {
-        backend_close(backend);
-        return status;
-    }
-    return catalog_ensure_defaults(service->catalog, str_of(service->options.tenant_id),
-                                   str_of(service->options.parquet_base_path), err);
-}
-
 static enum status start_service(struct catalog_service *service,
                                  const struct service_options *base, struct error *err)
 {
@@ -99,9 +83,11 @@ enum status catalog_service_start(const struct service_options *base,
     if (!service)
         return error_no_memory(err);
     service->options = *options;
+    service->catalog = options->catalog;
     service->sys = base->sys;
     pthread_mutex_init(&service->lock, NULL);
-    enum status status = open_catalog(service, err);
+    enum status status = catalog_ensure_defaults(service->catalog, str_of(options->tenant_id),
+                                                 str_of(options->parquet_base_path), err);
     if (status == STATUS_OK)
         status = start_service(service, base, err);
     if (status != STATUS_OK) {
@@ -127,17 +113,11 @@ struct service *catalog_service_service(struct catalog_service *service)
     return service->service;
 }
 
-struct catalog *catalog_service_catalog(struct catalog_service *service)
-{
-    return service->catalog;
-}
-
 void catalog_service_stop(struct catalog_service *service, uint32_t grace_ms)
 {
     if (!service)
         return;
     service_stop(service->service, grace_ms);
-    catalog_close(service->catalog);
     pthread_mutex_destroy(&service->lock);
     free(service);
 }

@@ -1,7 +1,7 @@
 /* catalog.h: the catalog service (port 8083): assets, the graph registry, storage locations,
  * principals, configuration, audit, and the tenant node's sources as assets.
  *
- * Owns the catalog: opens it at start, closes it at stop. */
+ * The catalog is borrowed: it must outlive the service. */
 #ifndef QUARRY_SERVICES_CATALOG_H
 #define QUARRY_SERVICES_CATALOG_H
 
@@ -11,7 +11,7 @@
 struct catalog_service;
 
 struct catalog_service_options {
-    const char *url;               /* of the back end, see catalog/open.h */
+    struct catalog *catalog;
     const char *tenant_id;         /* tenant of callers whose token names none */
     const char *parquet_base_path; /* of the default storage location */
 };
@@ -23,8 +23,6 @@ enum status catalog_service_start(const struct service_options *base,
 /* Where the tenant node listens, as "http://HOST:PORT"; copied. Any time. */
 void catalog_service_set_node(struct catalog_service *catalog, const char *url);
 struct service *catalog_service_service(struct catalog_service *catalog);
-/* For other services of this process. */
-struct catalog *catalog_service_catalog(struct catalog_service *catalog);
 /* NULL is fine. */
 void catalog_service_stop(struct catalog_service *catalog, uint32_t grace_ms);
 
