@@ -8,7 +8,11 @@
 
 #include "base/json.h"
 
-enum { YAML_TEXT_MAX = 1 << 20, YAML_DEPTH_MAX = 32 };
+enum {
+    YAML_TEXT_MAX = 1 << 20,
+    YAML_DEPTH_MAX = 32,
+    YAML_KEY_MAX = 160, /* bytes; YAML allows 1024 characters, escapes included */
+};
 
 /* Appends the document as JSON. STATUS_INVALID_ARGUMENT with line and column. Two equal keys in a
  * mapping are left to the JSON reader, which refuses them. */

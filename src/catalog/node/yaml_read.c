@@ -104,6 +104,8 @@ static enum status on_scalar(struct reader *r, const yaml_event_t *event)
     if (tag && strcmp(tag, YAML_STR_TAG) != 0)
         return refuse(r, &event->start_mark, "tags are not read");
     if (is_key_next(r)) {
+        if (text.len > YAML_KEY_MAX)
+            return refuse(r, &event->start_mark, "a key is too long");
         json_key(&r->w, text);
         r->at_key[r->depth] = false;
         return STATUS_OK;

@@ -126,6 +126,8 @@ static enum status write_array(struct writer *w, yyjson_val *array, int indent)
 /* `key: value`, the value of a container on the lines below. */
 static enum status write_member(struct writer *w, yyjson_val *key, yyjson_val *value, int indent)
 {
+    if (yyjson_get_len(key) > YAML_KEY_MAX)
+        return error_set(w->err, STATUS_INVALID_ARGUMENT, "a key is too long for YAML");
     write_scalar(w, key);
     buf_append_char(w->out, ':');
     if (is_scalar(value)) {
