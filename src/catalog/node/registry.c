@@ -47,8 +47,8 @@ static void fill_missing(yyjson_mut_doc *doc, struct str now, const char *uuid, 
     const struct {
         const char *name;
         const char *value;
-    } members[] = {{"uuid", uuid}, {"created_at", now.data}, {"last_modified_at", now.data},
-                   {"hash", hash}};
+    } members[] = {
+        {"uuid", uuid}, {"created_at", now.data}, {"last_modified_at", now.data}, {"hash", hash}};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         yyjson_mut_val *have = yyjson_mut_obj_get(block, members[i].name);
         if (have && !yyjson_mut_is_null(have))
@@ -101,8 +101,8 @@ static enum status complete_block(struct sys *sys, const struct node_draft *draf
 /* The errors that make a block useless for the registry, whatever `strict` says. */
 static bool is_fatal(const struct metadata_issue *issue, bool strict)
 {
-    static const char *const fields[] = {"name", "namespace", "version", "uuid", "lifecycle",
-                                         "dependencies"};
+    static const char *const fields[] = {"name", "namespace", "version",
+                                         "uuid", "lifecycle", "dependencies"};
     if (issue->severity != SEVERITY_ERROR || strict)
         return issue->severity == SEVERITY_ERROR;
     if (strcmp(issue->code, "MD008") == 0) /* others have namespaces of their own */
@@ -121,8 +121,8 @@ static enum status judge(struct str json, bool strict, struct arena *arena,
         const struct metadata_issue *issue = &issues->list[i];
         if (!is_fatal(issue, strict))
             continue;
-        error_set(err, STATUS_INVALID_ARGUMENT, "%s: %.*s %.*s", issue->code,
-                  STR_ARG(issue->field), STR_ARG(issue->message));
+        error_set(err, STATUS_INVALID_ARGUMENT, "%s: %.*s %.*s", issue->code, STR_ARG(issue->field),
+                  STR_ARG(issue->message));
         error_at_field(err, issue->field.data, (uint32_t)issue->field.len, NULL, 0);
         return STATUS_INVALID_ARGUMENT;
     }
@@ -154,9 +154,8 @@ static enum status asset_of(struct str json, struct arena *arena, struct record 
 static enum status check_uuid(struct catalog *catalog, const struct caller *caller,
                               const struct record *asset, struct arena *arena, struct error *err)
 {
-    struct node_search search = {.uuid = attribute_get(asset->attributes, "uuid", arena),
-                                 .any_state = true,
-                                 .limit = 2};
+    struct node_search search = {
+        .uuid = attribute_get(asset->attributes, "uuid", arena), .any_state = true, .limit = 2};
     struct record_page page;
     TRY(node_search(catalog, caller, &search, arena, &page, err));
     for (uint32_t i = 0; i < page.len; i++)

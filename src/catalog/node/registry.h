@@ -47,7 +47,7 @@ enum status node_get(struct catalog *catalog, const struct caller *caller, struc
 /* The dimensions of contracts 4.5; empty ones are not asked. */
 struct node_search {
     struct str uuid, namespace, name, name_pattern, author, meta_type, version_pattern;
-    struct str version_spec; /* a range */
+    struct str version_spec;  /* a range */
     struct str input, output; /* schema_ref or name of an input or output */
     struct str text;          /* words of name, namespace, description, tags, capabilities */
     const struct str *tags, *capabilities, *states;
