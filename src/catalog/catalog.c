@@ -51,6 +51,11 @@ static uint64_t next_tick(struct catalog *catalog)
     return tick;
 }
 
+struct sys *catalog_sys(struct catalog *catalog)
+{
+    return catalog->sys;
+}
+
 static enum status new_id(struct catalog *catalog, struct arena *arena, struct str *ret,
                           struct error *err)
 {

@@ -33,6 +33,7 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
 /* Writes what is left of access counts. NULL is fine. */
 void catalog_close(struct catalog *catalog);
 struct backend *catalog_backend(struct catalog *catalog);
+struct sys *catalog_sys(struct catalog *catalog);
 
 /* Who calls. */
 struct caller {
