@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/uuid.h"
+#include "service/cors.h"
 #include "service/service_int.h"
 
 enum { REQUEST_ID_MAX = 128 };
@@ -29,17 +30,38 @@ static size_t index_of(const struct operation *operation)
 
 /* --- 1. head --- */
 
+static enum status admit(struct service *service, const struct operation *operation,
+                         struct str authorization, struct arena *arena, struct identity *ret,
+                         struct error *err)
+{
+    if (!service->options.gate) {
+        *ret = (struct identity){.user_id = STR("local"),
+                                 .username = STR("local"),
+                                 .tenant = STR(""),
+                                 .level = PERMISSION_ADMIN,
+                                 .is_local = true};
+        return STATUS_OK;
+    }
+    return gate_admit(service->options.gate, operation->permission, authorization, arena, ret, err);
+}
+
 static void on_head(void *context, struct http_request *http, uint64_t *body_max, bool *buffer_body)
 {
     struct service *service = context;
     struct arena *arena = http_request_arena(http);
     struct route route;
     *buffer_body = false; /* what cannot be served is answered without waiting for its body */
-    if (router_find(service->router, http_request_method(http), http_request_target(http), arena,
-                    &route, NULL) != STATUS_OK ||
-        !service->handlers[index_of(route.operation)])
+    enum status found = router_find(service->router, http_request_method(http),
+                                    http_request_target(http), arena, &route, NULL);
+    if (found == STATUS_UNKNOWN_ROUTE && service->options.fallback)
+        *body_max = UINT64_MAX;
+    if (found != STATUS_OK || !service->handlers[index_of(route.operation)])
         return;
     const struct operation *operation = route.operation;
+    struct identity identity;
+    if (admit(service, operation, http_request_header(http, "authorization"), arena, &identity,
+              NULL) != STATUS_OK)
+        return;
     *body_max = operation->body_max ? operation->body_max : OPERATION_BODY_MAX;
     *buffer_body = !(operation->flags & OPERATION_STREAM_BODY);
 }
@@ -90,10 +112,27 @@ static enum status not_implemented(struct request *request)
                      request->operation->name, request->operation->since);
 }
 
+enum status request_admit_with(struct request *request, const struct operation *operation,
+                               struct str authorization)
+{
+    enum status status = admit(request->service, operation, authorization, request->arena,
+                               &request->identity, &request->error);
+    if (status == STATUS_UNAUTHENTICATED)
+        http_set_header(request->http, "WWW-Authenticate", STR("Bearer realm=\"quarry\""));
+    return status;
+}
+
+enum status request_admit(struct request *request, const struct operation *operation)
+{
+    return request_admit_with(request, operation,
+                              http_request_header(request->http, "authorization"));
+}
+
 static enum status run(struct request *request)
 {
     struct service *service = request->service;
     size_t index = index_of(request->operation);
+    TRY(request_admit(request, request->operation));
     if (!service->handlers[index])
         return not_implemented(request);
     request->context = service->contexts[index];
@@ -113,6 +152,13 @@ static void answer_failure(struct request *request, enum status status)
 static void serve(struct request *request, struct route *route)
 {
     enum http_method method = http_request_method(request->http);
+    const struct service_options *options = &request->service->options;
+    if (cors_apply(request->http, options->allowed_origins ? options->allowed_origins : "*",
+                   "GET, HEAD, POST, PUT, PATCH, DELETE")) {
+        request->status = 204;
+        http_respond(request->http, 204, STR_NONE, STR(""));
+        return;
+    }
     enum status status =
         router_find(request->service->router, method, http_request_target(request->http),
                     request->arena, route, &request->error);
@@ -125,8 +171,12 @@ static void serve(struct request *request, struct route *route)
         http_respond(request->http, 204, STR_NONE, STR(""));
         return;
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = run(request);
+    } else if (status == STATUS_UNKNOWN_ROUTE && options->fallback) {
+        request->context = options->context;
+        status = options->fallback(request);
+    }
     if (status != STATUS_OK)
         answer_failure(request, status);
 }
@@ -142,7 +192,7 @@ static void count(struct request *request, int64_t us)
     metric_add(metrics_series(service->metrics, METRIC_HTTP_REQUESTS,
                               (const char *[]){service->info->name, name, status}),
                1);
-    if (request->operation)
+    if (request->operation && service->durations[index_of(request->operation)])
         metric_observe_us(service->durations[index_of(request->operation)], us);
 }
 
@@ -155,13 +205,14 @@ static void log_access(struct request *request, int64_t us)
     if (!log || level < log->level)
         return;
     const struct error *err = &request->error;
-    struct str path = http_request_path(request->http);
+    struct str path = http_request_path(request->http), user = request->identity.user_id;
     log_event(log, level, "request", LOG_TEXT("for", str_of(request->service->info->name)),
               LOG_TEXT("request_id", request->request_id),
               LOG_TEXT("method", http_request_method_text(request->http)),
               LOG_TEXT("path", str_make(path.data, path.len < 512 ? path.len : 512)),
               LOG_NUM("status", status), LOG_NUM("duration_us", us),
               LOG_TEXT("client", http_request_client(request->http)),
+              LOG_TEXT("user", user.data ? user : STR("")),
               LOG_TEXT("code", str_of(err->status ? status_info(err->status)->code : "ok")),
               LOG_TEXT("error", str_of(err->message)), LOG_TEXT("cause", str_of(err->cause)));
 }
@@ -178,6 +229,7 @@ static void on_request(void *context, struct http_request *http)
         .started_us = sys_mono_us(service->options.sys),
     };
     set_id(&request);
+    http_set_header(http, "X-Content-Type-Options", STR("nosniff"));
     serve(&request, &route);
     int64_t us = sys_mono_us(service->options.sys) - request.started_us;
     count(&request, us);

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "net/http_server.h"
+#include "service/gate.h"
 #include "service/metrics.h"
 #include "service/operation.h"
 #include "service/router.h"
@@ -41,6 +42,7 @@ struct request {
     yyjson_val *body;         /* validated JSON body with an object at its root, or NULL */
     int64_t started_us;       /* monotonic */
     enum body_kind body_kind; /* what Content-Type announced; JSON when there was none */
+    struct identity identity; /* who calls; checked before the body is read */
     struct str encoding;      /* Content-Encoding of an ENCODED_BODY operation; data NULL: none */
     /* the framework's own */
     struct field_value *values; /* in the order of operation->fields */
@@ -73,6 +75,13 @@ bool request_has(const struct request *request, const char *field); /* present, 
  * values live as long as the request. Once for each request. */
 enum status request_decode_json(struct request *request, struct str text, const char *done);
 
+/* Whether the caller may run the operation: what the framework asks before every handler, for
+ * fallbacks. Sets request->identity, and WWW-Authenticate when a token is missing. */
+enum status request_admit(struct request *request, const struct operation *operation);
+/* The same with another Authorization header than the one that was sent. */
+enum status request_admit_with(struct request *request, const struct operation *operation,
+                               struct str authorization);
+
 /* Answers with a JSON body made by the caller; a failed buffer answers 500 instead. */
 void request_respond_json(struct request *request, int status, struct buf *body /* taken */);
 void request_respond_error(struct request *request, const struct error *err);
@@ -101,10 +110,15 @@ struct service_options {
     const char *version;
     struct sys *sys;
     const struct log *log;
+    struct gate *gate;               /* borrowed; NULL: everybody is the local operator */
     struct http_server_options http; /* callbacks are set by the framework */
     const struct service_handler *handlers;
     size_t handlers_len;
     void *context; /* handed to handlers and to the calls below */
+    /* Takes requests of no operation of this service, their bodies unread (http_read) and of any
+     * size; what it cannot serve it returns as it found it (request->error is set). NULL: 404. */
+    request_handler fallback;
+    const char *allowed_origins; /* of browsers' pages, see cors.h; NULL: "*" */
     /* Detail for /health: writes members, `timestamp` among them, into the begun object `details`;
      * false: unhealthy, with *ret_status text. May be NULL. */
     bool (*health)(void *context, struct json_writer *details, const char **ret_status);

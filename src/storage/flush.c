@@ -182,6 +182,7 @@ static enum status build_snapshot(struct flush *flush, struct error *err)
     if (!flush->new)
         return STATUS_NO_MEMORY;
     flush->new->lsn = flush->lsn;
+    TRY(snapshot_keep_deletions(flush->new, flush->old, err));
     TRY(commit_begin(&flush->commit, flush->source, flush->new, SNAPSHOT_APPEND, err));
     TRY(keep_id_files(flush, err));
     return write_ids_file(flush, err);

@@ -34,6 +34,7 @@ static struct source *source_new(struct store *store, const char *dir)
     pthread_mutex_init(&source->lock, NULL);
     pthread_mutex_init(&source->flush_lock, NULL);
     pthread_cond_init(&source->changed, NULL);
+    finder_list_init(&source->finders, &store->finder_bytes);
     source->dir = str_dup(str_of(dir));
     if (!source->dir) {
         source_unref(source);
@@ -48,8 +49,10 @@ static void source_free(struct source *source)
     memtable_clear(&source->active);
     memtable_clear(&source->frozen);
     write_ids_release(&source->ids);
+    finder_list_release(&source->finders);
     snapshot_unref(source->snapshot);
     history_release(&source->history);
+    table_free(source->table);
     schema_unref(source->schema);
     pthread_mutex_destroy(&source->lock);
     pthread_mutex_destroy(&source->flush_lock);
@@ -112,10 +115,10 @@ static enum status clear_place(struct store *store, const char *dir, struct erro
     struct source *grave = store->graves;
     while (grave && strcmp(grave->dir, dir) != 0)
         grave = grave->next_grave;
-    for (uint32_t i = 0; grave && i < grave->snapshot->segments_len; i++)
-        segment_pin(grave->snapshot->segments[i]);
-    if (grave)
+    if (grave) {
+        snapshot_pin(grave->snapshot);
         history_pin(&grave->history);
+    }
     TRY(store_move_to_trash(store, dir, trash, err));
     if (!grave) {
         (void)sys_remove_tree(store->sys, trash, NULL); /* the next start removes what stays */
@@ -155,12 +158,13 @@ static enum status write_files(struct source *source, struct error *err)
 
 static enum status start_empty(struct source *source, struct error *err)
 {
-    source->schema = schema_new(source->config.fields, source->config.fields_len, 0,
-                                (int32_t)source->config.fields_len, err);
-    if (!source->schema)
+    struct schema *schema = schema_new(source->config.fields, source->config.fields_len, 0,
+                                       (int32_t)source->config.fields_len, err);
+    if (!schema)
         return STATUS_NO_MEMORY;
-    source->snapshot = snapshot_new(source->schema, NULL, 0, err);
-    return source->snapshot ? STATUS_OK : STATUS_NO_MEMORY;
+    source->snapshot = snapshot_new(schema, NULL, 0, err);
+    schema_unref(schema);
+    return source->snapshot ? schema_load(source, err) : STATUS_NO_MEMORY;
 }
 
 /* A new life of an id. */
@@ -204,6 +208,8 @@ static enum status add_locked(struct store *store, const struct source_config *c
     TRY(clear_place(store, dir, err));
     TRY(make_source(store, config, dir, &source, err));
     enum status status = write_files(source, err);
+    if (status == STATUS_OK)
+        status = table_open(store->sys, dir, &source->config, &source->table, err);
     if (status == STATUS_OK)
         status = store_insert_source(store, source, err);
     if (status != STATUS_OK) {
@@ -281,19 +287,30 @@ enum status store_remove_source(struct store *store, struct str source_id, struc
 
 /* --- loading --- */
 
+static enum status load_states(struct source *source, struct error *err)
+{
+    struct table_reader *reader = NULL;
+    TRY(table_open(source->store->sys, source->dir, &source->config, &source->table, err));
+    uint64_t id = table_current_id(source->table);
+    if (!id)
+        return STATUS_OK;
+    TRY(table_reader_open(source->table, false, &reader, err));
+    enum status status = table_read(reader, id, &source->snapshot, err);
+    if (status == STATUS_OK)
+        status = history_load(source, reader, err);
+    table_reader_close(reader);
+    return status;
+}
+
 static enum status load_snapshot(struct source *source, struct error *err)
 {
     struct sys *sys = source->store->sys;
     char path[SYS_PATH_MAX];
-    struct snapshot_refs refs;
-    TRY(snapshot_load(sys, source->dir, &source->snapshot, &refs, err));
+    TRY(load_states(source, err));
     struct snapshot *snapshot = source->snapshot;
     if (!snapshot)
         return start_empty(source, err);
-    enum status status = history_load(source, &refs, err);
-    snapshot_refs_release(&refs);
-    TRY(status);
-    source->schema = schema_ref(snapshot->schema);
+    TRY(schema_load(source, err));
     source->published_lsn = snapshot->lsn;
     source->last_updated_us = snapshot->time_us;
     source->next_segment_id = snapshot->next_segment_id;

@@ -45,6 +45,7 @@ static enum status open_locked(struct source *source, struct view *view)
     view->snapshot_id = source->snapshot->id;
     view->segments = source->snapshot->segments;
     view->segments_len = source->snapshot->segments_len;
+    view->deletions = source->snapshot->deletions;
     view->rows = source->snapshot->rows;
     take_chunks(view, &source->frozen);
     take_chunks(view, &source->active);
@@ -90,6 +91,7 @@ enum status view_open_as_of(struct source *source, const struct as_of *as_of, st
         .rows = snapshot->rows,
         .segments = snapshot->segments,
         .segments_len = snapshot->segments_len,
+        .deletions = snapshot->deletions,
         .chunks = (struct batch **)(void *)impl->chunks,
     };
     return STATUS_OK;

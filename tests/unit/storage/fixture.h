@@ -49,6 +49,37 @@ __attribute__((unused)) static struct store *fixture_open(struct sys *sys, const
     return store;
 }
 
+struct fixture_search {
+    const char *prefix, *suffix;
+    char found[128];
+};
+
+__attribute__((unused)) static enum status
+fixture_match(void *context, const struct sys_dir_entry *entry, struct error *err)
+{
+    struct fixture_search *search = context;
+    (void)err;
+    if (str_starts(str_of(entry->name), str_of(search->prefix)) &&
+        str_ends(str_of(entry->name), str_of(search->suffix)) &&
+        strcmp(entry->name, search->found) > 0)
+        snprintf(search->found, sizeof search->found, "%s", entry->name);
+    return STATUS_OK;
+}
+
+/* Full path of a file of a source's metadata/ whose name is made of its bytes; of several the last.
+ */
+__attribute__((unused)) static void fixture_metadata(struct sys *sys, const char *dir,
+                                                     const char *source, const char *prefix,
+                                                     const char *suffix, char out[SYS_PATH_MAX])
+{
+    char path[512];
+    struct fixture_search search = {.prefix = prefix, .suffix = suffix};
+    snprintf(path, sizeof path, "%s/sources/%s/metadata", dir, source);
+    assert_ok(sys_list_dir(sys, path, fixture_match, &search, &test_err));
+    assert_true(search.found[0]);
+    assert_ok(sys_path(out, &test_err, "%s/%s", path, search.found));
+}
+
 static const struct str fixture_index[] = {{"id", 2}, {"name", 4}};
 static const struct str fixture_partition[] = {{"kind", 4}};
 
@@ -131,8 +162,9 @@ __attribute__((unused)) static void fixture_read(struct view *view, const char *
         struct parquet_reader *reader = NULL;
         int32_t column = segment_column(view->segments[i], field->id);
         if (column < 0) {
-            uint32_t rows = (uint32_t)segment_info(view->segments[i]).rows;
-            assert_int_equal(column_append_nulls(into, rows), STATUS_OK);
+            const struct value null = {.is_null = true}, *value = view->schema->traits[at].initial;
+            for (uint64_t row = 0; row < segment_info(view->segments[i]).rows; row++)
+                assert_int_equal(column_append_value(into, value ? value : &null), STATUS_OK);
             continue;
         }
         assert_ok(segment_reader(view->segments[i], &reader, &test_err));
