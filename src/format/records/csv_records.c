@@ -215,8 +215,7 @@ static struct str pass_over(struct csv *csv, const struct csv *start)
 
 static bool at_empty_line(const struct csv *csv)
 {
-    return *csv->at == '\n' ||
-           (*csv->at == '\r' && csv->at + 1 < csv->end && csv->at[1] == '\n');
+    return *csv->at == '\n' || (*csv->at == '\r' && csv->at + 1 < csv->end && csv->at[1] == '\n');
 }
 
 static enum status each_cell(struct record_builder *b, struct csv csv, struct table *table,

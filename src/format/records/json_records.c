@@ -189,10 +189,11 @@ static enum status add_wrapped(struct record_builder *b, struct json_scan *scan,
     while (more) {
         TRY(json_scan_key(scan, &raw, &escaped, err));
         if (!str_is(raw, "fields") || found) {
-            enum status status = error_set(
-                err, STATUS_INVALID_ARGUMENT,
-                "record %u: a record is {\"fields\": {...}}, found the member '%.*s'%s", builder_record(b),
-                raw.len < 80 ? (int)raw.len : 80, raw.data, found ? " again" : "");
+            enum status status =
+                error_set(err, STATUS_INVALID_ARGUMENT,
+                          "record %u: a record is {\"fields\": {...}}, found the member '%.*s'%s",
+                          builder_record(b), raw.len < 80 ? (int)raw.len : 80, raw.data,
+                          found ? " again" : "");
             if (err)
                 err->record = builder_record(b);
             return status;
@@ -204,8 +205,8 @@ static enum status add_wrapped(struct record_builder *b, struct json_scan *scan,
     }
     if (found)
         return builder_end_row(b, err);
-    enum status status =
-        error_set(err, STATUS_INVALID_ARGUMENT, "record %u: 'fields' is missing", builder_record(b));
+    enum status status = error_set(err, STATUS_INVALID_ARGUMENT, "record %u: 'fields' is missing",
+                                   builder_record(b));
     if (err)
         err->record = builder_record(b);
     return status;

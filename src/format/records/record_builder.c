@@ -125,8 +125,8 @@ enum status builder_claim(struct record_builder *b, struct slot *slot, struct er
 {
     if (slot->seen_row == b->row + 1) {
         enum status status =
-            error_set(err, STATUS_SCHEMA, "record %u: the field '%.*s' stands twice", builder_record(b),
-                      STR_ARG(slot->name));
+            error_set(err, STATUS_SCHEMA, "record %u: the field '%.*s' stands twice",
+                      builder_record(b), STR_ARG(slot->name));
         if (err)
             err->record = builder_record(b);
         error_at_field(err, slot->name.data, (uint32_t)slot->name.len, NULL, 0);
@@ -162,10 +162,10 @@ enum status builder_null(struct record_builder *b, struct slot *slot, struct err
 enum status builder_misfit(struct record_builder *b, const struct slot *slot, struct str value,
                            const char *why, struct error *err)
 {
-    enum status status =
-        error_set(err, STATUS_SCHEMA, "record %u, field '%.*s': %.*s%s %s (the column is %s)",
-                  builder_record(b), STR_ARG(slot->name), value.len < 60 ? (int)value.len : 60, value.data,
-                  value.len < 60 ? "" : "…", why, type_name(builder_column(b, slot)->type));
+    enum status status = error_set(
+        err, STATUS_SCHEMA, "record %u, field '%.*s': %.*s%s %s (the column is %s)",
+        builder_record(b), STR_ARG(slot->name), value.len < 60 ? (int)value.len : 60, value.data,
+        value.len < 60 ? "" : "…", why, type_name(builder_column(b, slot)->type));
     if (err)
         err->record = builder_record(b);
     error_at_field(err, slot->name.data, (uint32_t)slot->name.len, value.data,

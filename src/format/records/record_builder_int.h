@@ -29,7 +29,7 @@ struct record_builder {
     bool any_required;
     record_bad_fn on_bad; /* NULL: the first one ends the batch */
     void *bad_context;
-    uint32_t bad;         /* records left out */
+    uint32_t bad;          /* records left out */
     uint32_t slots_before; /* slots_len before the present row */
     struct buf scratch;
 };
@@ -64,8 +64,8 @@ static inline uint32_t builder_record(const struct record_builder *b)
 {
     return b->row + b->bad;
 }
-/* record_undo.c: the present row has failed with `why`: leaves it out and tells so, or (when that is
- * not asked for) hands the failure on. */
+/* record_undo.c: the present row has failed with `why`: leaves it out and tells so, or (when that
+ * is not asked for) hands the failure on. */
 enum status builder_leave_out(struct record_builder *b, struct str raw, int64_t line,
                               const struct error *why, struct error *err);
 /* That a failure of this kind concerns one record only. */
