@@ -157,12 +157,13 @@ static enum status write_files(struct source *source, struct error *err)
 
 static enum status start_empty(struct source *source, struct error *err)
 {
-    source->schema = schema_new(source->config.fields, source->config.fields_len, 0,
-                                (int32_t)source->config.fields_len, err);
-    if (!source->schema)
+    struct schema *schema = schema_new(source->config.fields, source->config.fields_len, 0,
+                                       (int32_t)source->config.fields_len, err);
+    if (!schema)
         return STATUS_NO_MEMORY;
-    source->snapshot = snapshot_new(source->schema, NULL, 0, err);
-    return source->snapshot ? STATUS_OK : STATUS_NO_MEMORY;
+    source->snapshot = snapshot_new(schema, NULL, 0, err);
+    schema_unref(schema);
+    return source->snapshot ? schema_load(source, err) : STATUS_NO_MEMORY;
 }
 
 /* A new life of an id. */
@@ -295,7 +296,7 @@ static enum status load_snapshot(struct source *source, struct error *err)
     enum status status = history_load(source, &refs, err);
     snapshot_refs_release(&refs);
     TRY(status);
-    source->schema = schema_ref(snapshot->schema);
+    TRY(schema_load(source, err));
     source->published_lsn = snapshot->lsn;
     source->last_updated_us = snapshot->time_us;
     source->next_segment_id = snapshot->next_segment_id;

@@ -25,10 +25,11 @@ enum {
 /* What is known and read of one schema field in the present unit, group and slice. */
 struct scan_field {
     bool resolved;
-    int32_t column;     /* in the segment or chunk; -1: all null */
-    enum type physical; /* its type there */
-    bool full_loaded;   /* `full` holds the slice's rows */
-    struct column full; /* physical type; owned unless full_borrowed */
+    int32_t column;              /* in the segment or chunk; -1: all null, or all `initial` */
+    const struct value *initial; /* of a column that the segment lacks; NULL: null */
+    enum type physical;          /* its type there */
+    bool full_loaded;            /* `full` holds the slice's rows */
+    struct column full;          /* physical type; owned unless full_borrowed */
     bool full_borrowed;
     struct column own;   /* memory behind `full` when it is owned */
     struct column dense; /* selected rows, schema type */

@@ -3,6 +3,21 @@
 
 enum { BLOOM_POINTS_MAX = 16 }; /* longer lists are not asked for in Bloom filters */
 
+/* What is known of a column over a whole segment. */
+static void look_at_bounds(const struct scan *scan, const struct segment *segment, uint32_t index,
+                           struct column_bounds *bounds)
+{
+    const struct schema *schema = scan->view->schema;
+    const struct value *initial = schema->traits[index].initial;
+    bounds->known_nulls = segment_bounds(segment, schema->fields[index].id, &bounds->min,
+                                         &bounds->max, &bounds->nulls);
+    if (initial && segment_column(segment, schema->fields[index].id) < 0) {
+        bounds->min = bounds->max = *initial;
+        bounds->nulls = 0;
+    }
+    bounds->has_range = bounds->known_nulls && bounds->nulls < bounds->rows;
+}
+
 bool scan_segment_may_match(struct scan *scan, struct segment *segment, uint64_t rows)
 {
     if (bound_filter_is_never(scan->filter))
@@ -12,9 +27,7 @@ bool scan_segment_may_match(struct scan *scan, struct segment *segment, uint64_t
         struct column_bounds bounds = {.rows = rows};
         if (field < 0)
             continue;
-        bounds.known_nulls = segment_bounds(segment, scan->view->schema->fields[field].id,
-                                            &bounds.min, &bounds.max, &bounds.nulls);
-        bounds.has_range = bounds.known_nulls && bounds.nulls < rows;
+        look_at_bounds(scan, segment, (uint32_t)field, &bounds);
         if (!bound_filter_may_match(scan->filter, p, &bounds))
             return false;
     }
@@ -27,7 +40,7 @@ static bool bounds_may_match(struct scan *scan)
         int32_t field = bound_filter_column(scan->filter, p);
         const struct scan_field *f = field >= 0 ? scan_resolve(scan, (uint32_t)field) : NULL;
         struct column_bounds bounds = {.rows = scan->group_rows};
-        if (!f)
+        if (!f || f->initial) /* the whole segment has been looked at */
             continue;
         if (f->column >= 0) {
             bounds.known_nulls =

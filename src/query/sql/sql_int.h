@@ -84,6 +84,8 @@ struct sql_file_list {
     uint32_t fields_len;
     const char **paths; /* array from malloc, strings borrowed */
     uint32_t paths_len;
+    /* Of rows in files that lack a column, as fields; NULL, or all NULL: null. From malloc. */
+    const struct value **initials;
 };
 struct sql_tables {
     void *context;

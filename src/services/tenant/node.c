@@ -25,6 +25,8 @@ static const struct service_handler handlers[] = {
     {"compaction_job", handle_compaction_job},
     {"compaction_cancel", handle_compaction_cancel},
     {"tenant_stats", handle_tenant_stats},
+    {"source_schema", handle_schema_get},
+    {"source_schema_change", handle_schema_change},
     {"source_indexes_add", handle_index_add},
     {"source_indexes_list", handle_index_list},
     {"source_indexes_drop", handle_index_drop},

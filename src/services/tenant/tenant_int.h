@@ -17,6 +17,7 @@ enum {
     CURSORS_MAX = 128,
     QUERIES_MAX = 1024,
     SEARCH_WAIT_US = 5000000,
+    TENANT_SCHEMA_TRIES = 3, /* of a batch whose source's columns were changed meanwhile */
 };
 
 /* --- admission: MAX_CONCURRENT_SEARCHES run, SEARCH_QUEUE_MAX wait, the rest get 429 --- */
@@ -187,6 +188,8 @@ enum status handle_compaction_status(struct request *request);
 enum status handle_compaction_job(struct request *request);
 enum status handle_compaction_cancel(struct request *request);
 enum status handle_tenant_stats(struct request *request);
+enum status handle_schema_get(struct request *request);
+enum status handle_schema_change(struct request *request);
 enum status handle_index_add(struct request *request);
 enum status handle_index_list(struct request *request);
 enum status handle_index_drop(struct request *request);
