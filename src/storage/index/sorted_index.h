@@ -33,13 +33,6 @@ enum {
     SORTED_INDEX_TEXT_MAX = 64, /* fences are cut behind it */
 };
 
-/* A closed interval in the column's own type; either end may be open. */
-struct value_range {
-    bool has_lo, has_hi;
-    bool hi_is_prefix; /* texts: up to the last that begins with `hi` */
-    struct value lo, hi;
-};
-
 /* `order`: the rows that are not null, sorted by value, then row. Replaces the file at `path`. */
 enum status sorted_index_write(struct sys *sys, const char *path, int32_t field_id,
                                const struct column *column, const uint32_t *order, uint32_t len,

@@ -47,7 +47,7 @@ static void put(uint8_t *at, const void *value, size_t len)
 /* One page: entries [first, first + count) of the order. */
 static void add_page(struct writing *w, uint32_t first, uint32_t count)
 {
-    uint64_t keys[SORTED_INDEX_PAGE_ENTRIES], rows[SORTED_INDEX_PAGE_ENTRIES];
+    uint64_t keys[SORTED_INDEX_PAGE_ENTRIES] = {0}, rows[SORTED_INDEX_PAGE_ENTRIES];
     uint8_t entry[SORTED_INDEX_ENTRY_BYTES] = {0};
     uint32_t text_at = (uint32_t)w->texts.len, page_at = (uint32_t)w->pages.len, cut = 0;
     uint16_t text_len = 0, prefix = 0, entries = (uint16_t)count;

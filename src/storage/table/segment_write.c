@@ -12,6 +12,7 @@
 
 #include "base/utf8.h"
 #include "storage/index/hash_index.h"
+#include "storage/index/index_id.h"
 #include "storage/table/partition.h"
 #include "storage/table/segment_write_int.h"
 
@@ -154,8 +155,8 @@ static enum status write_file(struct piece *piece, struct error *err)
 enum status segment_batch_index_path(const struct segment_batch *batch, uint64_t id,
                                      int32_t field_id, char out[SYS_PATH_MAX], struct error *err)
 {
-    return sys_path(out, err, "%s/index/%08llu.%d.hash", batch->dir, (unsigned long long)id,
-                    field_id);
+    return sys_path(out, err, "%s/index/%08llu.%d.%s", batch->dir, (unsigned long long)id,
+                    index_field(field_id), index_suffix(field_id));
 }
 
 static enum status write_indexes(struct piece *piece, struct error *err)
@@ -208,6 +209,19 @@ void segment_remove_files(struct segment_batch *batch, const struct segment_meta
     }
 }
 
+/* From the file, which was just written. One that cannot be made now is made later by the index
+ * thread. */
+static void build_sorted(struct segment_batch *batch, struct segment *segment)
+{
+    const struct source_config *config = batch->config;
+    for (uint32_t i = 0; i < config->sorted_fields_len; i++) {
+        int32_t index_id = index_id_sorted(config->sorted_fields[i]);
+        if (segment_index_look(segment, index_id) == SEGMENT_INDEX_MISSING &&
+            segment_index_build(batch->sys, segment, index_id, NULL) == STATUS_OK)
+            segment_index_set(segment, index_id, SEGMENT_INDEX_READY);
+    }
+}
+
 enum status segment_push(struct segment_batch *batch, const struct segment_meta *meta,
                          struct error *err)
 {
@@ -223,6 +237,7 @@ enum status segment_push(struct segment_batch *batch, const struct segment_meta 
     if (!segment)
         return STATUS_NO_MEMORY;
     batch->segments[batch->len++] = segment;
+    build_sorted(batch, segment);
     return STATUS_OK;
 }
 
@@ -352,8 +367,10 @@ enum status segment_batch_sync(struct segment_batch *batch, struct error *err)
 
 void segment_batch_discard(struct segment_batch *batch)
 {
-    for (uint32_t i = 0; i < batch->len; i++)
+    for (uint32_t i = 0; i < batch->len; i++) {
+        segment_unlink(batch->segments[i]); /* with the sidecars that are in no description */
         segment_remove_files(batch, segment_meta(batch->segments[i]));
+    }
 }
 
 void segment_batch_release(struct segment_batch *batch)
