@@ -189,3 +189,14 @@ enum status options_print_settings(const struct quarryd_options *options, struct
     buf_release(&text);
     return status;
 }
+
+struct dsl_settings options_dsl(const struct settings *settings)
+{
+    return (struct dsl_settings){
+        .max_depth = (uint32_t)settings_int(settings, SETTING_DSL_MAX_DEPTH),
+        .strict = settings_bool(settings, SETTING_SQL_STRICT_MODE),
+        .functions = settings_text(settings, SETTING_SQL_SUPPORTED_FUNCTIONS),
+        .custom_functions = settings_bool(settings, SETTING_DSL_ALLOW_CUSTOM_FUNCTIONS),
+        .lenient = !settings_bool(settings, SETTING_DSL_VALIDATION_ENABLED),
+    };
+}

@@ -2,6 +2,7 @@
 #ifndef QUARRY_CMD_QUARRYD_OPTIONS_H
 #define QUARRY_CMD_QUARRYD_OPTIONS_H
 
+#include "query/dsl/dsl.h"
 #include "service/operation.h"
 #include "service/settings.h"
 
@@ -28,6 +29,8 @@ enum status options_check_bind(const struct quarryd_options *options, struct err
 bool options_is_loopback(const char *host);
 /* "localhost" as the address that it stands for. */
 const char *options_address(const char *host);
+/* The DSL's part of the settings; its text is borrowed from them. */
+struct dsl_settings options_dsl(const struct settings *settings);
 /* --help and --print-settings, to standard output. */
 void options_print_help(void);
 enum status options_print_settings(const struct quarryd_options *options, struct error *err);

@@ -33,6 +33,7 @@ static const struct service_handler handlers[] = {
     {"admin_backup", handle_backup_start},
     {"admin_backup_status", handle_backup_status},
     {"query_sql", handle_sql},
+    {"query_dsl", handle_dsl},
     {"queries_list", handle_query_list},
     {"query_cancel", handle_query_cancel},
 };
