@@ -137,6 +137,7 @@ static enum status commit_locked(struct source *source, const struct compact_pla
     free(all);
     if (!new)
         return STATUS_NO_MEMORY;
+    new->data_sequence = plan->snapshot->sequence; /* rows as of then */
     enum status status = snapshot_keep_deletions(new, source->snapshot, err);
     if (status == STATUS_OK &&
         new->rows != source->snapshot->rows) /* never: but then nothing may be lost */

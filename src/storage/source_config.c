@@ -317,7 +317,7 @@ static bool read_sorted_fields(yyjson_val *json, struct arena *arena, struct sou
     yyjson_arr_foreach(json, index, max, item)
     {
         int64_t id = yyjson_get_sint(item);
-        if (id < 1 || id >= INDEX_SORTED_BIT)
+        if (id < 1 || id >= FIELD_ID_STEP)
             return false;
         fields[index] = (int32_t)id;
     }

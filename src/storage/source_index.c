@@ -71,8 +71,8 @@ uint32_t source_index_ids(const struct source_config *config, const struct schem
     }
     for (uint32_t i = 0; i < config->sorted_fields_len; i++) {
         for (uint32_t f = 0; f < schema->fields_len; f++)
-            if (schema->fields[f].id == config->sorted_fields[i])
-                ret[len++] = index_id_sorted(config->sorted_fields[i]);
+            if (field_id_base(schema->fields[f].id) == config->sorted_fields[i])
+                ret[len++] = index_id_sorted(schema->fields[f].id);
     }
     return len;
 }
@@ -144,8 +144,9 @@ static enum status add_locked(struct source *source, const struct schema *schema
     for (uint32_t i = 0; i < len; i++) {
         if (kinds & INDEX_KIND_HASH)
             TRY(list_hash(&lists, columns[i], err));
+        int32_t id = schema->fields[schema_find(schema, columns[i])].id;
         if (kinds & INDEX_KIND_SORTED)
-            TRY(list_sorted(&lists, schema->fields[schema_find(schema, columns[i])].id, err));
+            TRY(list_sorted(&lists, field_id_base(id), err));
     }
     bool same = lists.hash_len == config->index_columns_len &&
                 lists.sorted_len == config->sorted_fields_len;
@@ -223,7 +224,7 @@ static enum status drop_locked(struct source *source, const struct schema *schem
     int32_t at = schema_find(schema, column), field_id = at < 0 ? 0 : schema->fields[at].id;
     TRY(check_state(source, err));
     lists_init(&lists, source_config(source));
-    if (!unlist(&lists, column, field_id, kinds))
+    if (!unlist(&lists, column, field_id_base(field_id), kinds))
         return error_set(err, STATUS_NOT_FOUND, "the column \"%.*s\" has no such index",
                          column.len < 100 ? (int)column.len : 100, column.data);
     TRY(change(source, &lists, err));
@@ -268,7 +269,7 @@ bool view_has_sorted(const struct view *view, uint32_t field)
 {
     const struct source_config *config = view->source ? source_config(view->source) : NULL;
     for (uint32_t i = 0; config && i < config->sorted_fields_len; i++)
-        if (config->sorted_fields[i] == view->schema->fields[field].id)
+        if (config->sorted_fields[i] == field_id_base(view->schema->fields[field].id))
             return true;
     return false;
 }
@@ -302,14 +303,14 @@ static enum status list_all(const struct source_config *config, const struct sch
     }
     for (uint32_t i = 0; i < config->sorted_fields_len; i++) {
         for (uint32_t f = 0; f < schema->fields_len; f++) {
-            if (schema->fields[f].id != config->sorted_fields[i])
+            if (field_id_base(schema->fields[f].id) != config->sorted_fields[i])
                 continue;
             struct index_info *info = &list[(*len)++];
             info->kind = INDEX_KIND_SORTED;
             info->column = arena_str(arena, schema->fields[f].name);
             if (!info->column.data)
                 return error_no_memory(err);
-            count_files(snapshot, index_id_sorted(config->sorted_fields[i]), info);
+            count_files(snapshot, index_id_sorted(schema->fields[f].id), info);
         }
     }
     return STATUS_OK;

@@ -86,7 +86,8 @@ struct source_config {
      */
     const struct str *declared_index_columns;
     uint32_t declared_index_columns_len;
-    const int32_t *sorted_fields; /* field ids of columns with a sorted index */
+    const int32_t *sorted_fields; /* first field ids (field_id_base) of columns with a
+                                   * sorted index */
     uint32_t sorted_fields_len;
     const struct str *declared_partition_columns; /* when one was renamed since; else NULL */
     const struct schema_def *schema;              /* as source_alter has made it; else NULL */
@@ -232,11 +233,12 @@ struct view {
     uint64_t rows;             /* without the deleted ones */
     struct segment **segments; /* oldest first; referenced */
     uint32_t segments_len;
-    struct deletion **deletions; /* parallel to segments, NULL: none; the array is NULL without any */
-    struct batch **chunks;       /* unflushed rows, oldest first; referenced */
+    struct deletion *
+        *deletions;        /* parallel to segments, NULL: none; the array is NULL without any */
+    struct batch **chunks; /* unflushed rows, oldest first; referenced */
     uint32_t chunks_len;
     struct deletion **chunk_deletions; /* parallel to chunks, as `deletions` */
-    struct view_int *impl; /* the store's own: what it has pinned */
+    struct view_int *impl;             /* the store's own: what it has pinned */
 };
 enum status view_open(struct source *source, struct view *ret_view, struct error *err);
 void view_close(struct view *view);
@@ -246,7 +248,6 @@ struct segment_info {
     uint64_t id;      /* unique within the source, ascending by age */
     uint64_t rows;
     uint64_t bytes;
-    int32_t schema_id;
 };
 struct segment_info segment_info(const struct segment *segment);
 /* Bounds of a column over the whole segment by field id; false when unknown. *ret_nulls is the
@@ -417,8 +418,8 @@ enum index_kind { INDEX_KIND_HASH = 1, INDEX_KIND_SORTED = 2 }; /* bits */
 struct index_info {
     struct str column; /* in the arena given */
     enum index_kind kind;
-    uint64_t files;    /* that have this column */
-    uint64_t ready;    /* of these: with a sidecar that is used */
+    uint64_t files;  /* that have this column */
+    uint64_t ready;  /* of these: with a sidecar that is used */
     uint64_t failed; /* of these: the sidecar could not be made (damaged file); they are scanned */
 };
 /* Adds indexes of the kinds (bits) given (those that are there already are fine): durable when it

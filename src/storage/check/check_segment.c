@@ -175,7 +175,8 @@ static bool in_force(const struct segment_check *s, int32_t index_id)
     int32_t indexes[SOURCE_INDEXES_MAX];
     uint32_t len = source_index_ids(s->config, s->schema, indexes);
     for (uint32_t i = 0; i < len; i++) {
-        if (indexes[i] == index_id)
+        if (index_is_sorted(indexes[i]) == index_is_sorted(index_id) &&
+            field_id_base(index_field(indexes[i])) == field_id_base(index_field(index_id)))
             return true;
     }
     return false;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { INDEX_SORTED_BIT = 1 << 29 }; /* field ids stay far below */
+enum { INDEX_SORTED_BIT = 1 << 29 }; /* field ids stay below: 512 generations */
 
 static inline int32_t index_id_sorted(int32_t field_id)
 {
@@ -21,6 +21,12 @@ static inline bool index_is_sorted(int32_t index_id)
 static inline int32_t index_field(int32_t index_id)
 {
     return index_id & ~INDEX_SORTED_BIT;
+}
+
+/* The index of the same kind of another field. */
+static inline int32_t index_id_of(int32_t index_id, int32_t field_id)
+{
+    return field_id | (index_id & INDEX_SORTED_BIT);
 }
 
 /* The sidecar is index/<segment id, 8 digits>.<field id>.<this>. */

@@ -108,11 +108,12 @@ enum status segment_index_build(struct sys *sys, struct segment *segment, int32_
     int32_t which = segment_column(segment, index_field(index_id));
     if (which < 0)
         return error_set(err, STATUS_NOT_FOUND, "the segment does not have the column");
+    int32_t own = segment_meta(segment)->columns[which].field_id;
     TRY(segment_index_path(segment, index_id, path, err));
     column_init(&column, segment_meta(segment)->columns[which].type);
     enum status status = read_all(segment, (uint32_t)which, &column, err);
     if (status == STATUS_OK)
-        status = write_index(sys, path, index_id, &column, err);
+        status = write_index(sys, path, index_id_of(index_id, own), &column, err);
     column_release(&column);
     return status;
 }

@@ -43,6 +43,8 @@ struct segment {
     const char *full_path;
     const char *source_dir;
     struct arena arena;
+    uint64_t manifest; /* see segment_manifest */
+    int32_t spec_id;
 
     pthread_mutex_t lock; /* what follows */
     bool mapped;
@@ -193,17 +195,47 @@ struct segment_info segment_info(const struct segment *segment)
     return (struct segment_info){.path = segment->full_path,
                                  .id = segment->meta.id,
                                  .rows = segment->meta.rows,
-                                 .bytes = segment->meta.bytes,
-                                 .schema_id = segment->meta.schema_id};
+                                 .bytes = segment->meta.bytes};
+}
+
+uint64_t segment_manifest(const struct segment *segment)
+{
+    return segment->manifest;
+}
+
+int32_t segment_spec(const struct segment *segment)
+{
+    return segment->spec_id;
+}
+
+void segment_set_manifest(struct segment *segment, uint64_t manifest, int32_t spec_id)
+{
+    segment->manifest = manifest;
+    segment->spec_id = spec_id;
+}
+
+int32_t segment_meta_column(const struct segment_meta *meta, int32_t field_id)
+{
+    int32_t oldest = field_id == FIELD_ID_NONE ? field_id : field_id_base(field_id);
+    for (int32_t id = field_id; id >= oldest; id -= FIELD_ID_STEP) {
+        for (uint32_t i = 0; i < meta->columns_len; i++) {
+            if (meta->columns[i].field_id == id)
+                return (int32_t)i;
+        }
+    }
+    return -1;
 }
 
 int32_t segment_column(const struct segment *segment, int32_t field_id)
 {
-    for (uint32_t i = 0; i < segment->meta.columns_len; i++) {
-        if (segment->meta.columns[i].field_id == field_id)
-            return (int32_t)i;
-    }
-    return -1;
+    return segment_meta_column(&segment->meta, field_id);
+}
+
+/* The index's id with the field id that the segment's own files have: that of the column it has. */
+static int32_t own_index_id(const struct segment *segment, int32_t index_id)
+{
+    int32_t at = segment_column(segment, index_field(index_id));
+    return at < 0 ? index_id : index_id_of(index_id, segment->meta.columns[at].field_id);
 }
 
 bool segment_column_type(const struct segment *segment, int32_t field_id, enum type *ret)
@@ -298,14 +330,15 @@ enum status segment_index_path(const struct segment *segment, int32_t index_id,
                                char out[SYS_PATH_MAX], struct error *err)
 {
     return sys_path(out, err, "%s/index/%08llu.%d.%s", segment->source_dir,
-                    (unsigned long long)segment->meta.id, index_field(index_id),
-                    index_suffix(index_id));
+                    (unsigned long long)segment->meta.id,
+                    index_field(own_index_id(segment, index_id)), index_suffix(index_id));
 }
 
 /* segment->lock is held. */
 static struct open_index *find_index(struct segment *segment, int32_t index_id)
 {
     struct open_index *index = segment->indexes;
+    index_id = own_index_id(segment, index_id);
     while (index && (index->index_id != index_id || index->retired))
         index = index->next;
     return index;
@@ -342,7 +375,7 @@ static const struct open_index *opened(struct segment *segment, int32_t index_id
     pthread_mutex_lock(&segment->lock);
     struct open_index *index = find_index(segment, index_id);
     if (!index && index_is_sorted(index_id)) /* no description lists these */
-        index = add_index(segment, index_id);
+        index = add_index(segment, own_index_id(segment, index_id));
     if (index && (index->damaged || !open_index(segment, index)))
         index = NULL;
     pthread_mutex_unlock(&segment->lock);
@@ -395,7 +428,7 @@ enum segment_index_state segment_index_look(struct segment *segment, int32_t ind
     pthread_mutex_lock(&segment->lock);
     struct open_index *index = find_index(segment, index_id);
     if (!index)
-        index = add_index(segment, index_id);
+        index = add_index(segment, own_index_id(segment, index_id));
     enum segment_index_state state = index ? look(segment, index) : SEGMENT_INDEX_MISSING;
     pthread_mutex_unlock(&segment->lock);
     return state;
@@ -415,7 +448,7 @@ void segment_index_set(struct segment *segment, int32_t index_id, enum segment_i
     pthread_mutex_lock(&segment->lock);
     struct open_index *index = find_index(segment, index_id);
     if (index && index->damaged && state == SEGMENT_INDEX_READY) {
-        struct open_index *fresh = add_index(segment, index_id);
+        struct open_index *fresh = add_index(segment, index->index_id);
         index->retired = fresh != NULL;
         index = fresh;
     }

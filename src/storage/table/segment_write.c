@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 #include "storage/index/hash_index.h"
 #include "storage/index/index_id.h"
+#include "storage/source_files.h"
 #include "storage/table/partition.h"
 #include "storage/table/segment_write_int.h"
 
@@ -62,6 +63,24 @@ enum status segment_make_parents(struct segment_batch *batch, struct str path, s
     return STATUS_OK;
 }
 
+static int compare_fields(const void *a, const void *b)
+{
+    const struct field *x = a, *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+enum status segment_set_fields(struct piece *piece, const struct field *fields, uint32_t len,
+                               struct error *err)
+{
+    piece->fields = arena_array(&piece->arena, len + 1u, sizeof *piece->fields);
+    if (!piece->fields)
+        return error_no_memory(err);
+    memcpy(piece->fields, fields, len * sizeof *fields);
+    qsort(piece->fields, len, sizeof *fields, compare_fields);
+    piece->fields_len = len;
+    return STATUS_OK;
+}
+
 /* The schema's fields that the rows have; a file needs at least one column. */
 static enum status choose_fields(struct piece *piece, struct error *err)
 {
@@ -74,7 +93,8 @@ static enum status choose_fields(struct piece *piece, struct error *err)
             piece->fields[piece->fields_len++] = schema->fields[i];
     }
     if (piece->fields_len == 0) /* rows without values still count; no schema has this id */
-        piece->fields[piece->fields_len++] = (struct field){STR("_"), TYPE_BOOL, INT32_MAX};
+        piece->fields[piece->fields_len++] = (struct field){STR("_"), TYPE_BOOL, FIELD_ID_NONE};
+    qsort(piece->fields, piece->fields_len, sizeof *piece->fields, compare_fields);
     return STATUS_OK;
 }
 
@@ -213,12 +233,13 @@ void segment_remove_files(struct segment_batch *batch, const struct segment_meta
  * thread. */
 static void build_sorted(struct segment_batch *batch, struct segment *segment)
 {
-    const struct source_config *config = batch->config;
-    for (uint32_t i = 0; i < config->sorted_fields_len; i++) {
-        int32_t index_id = index_id_sorted(config->sorted_fields[i]);
-        if (segment_index_look(segment, index_id) == SEGMENT_INDEX_MISSING &&
-            segment_index_build(batch->sys, segment, index_id, NULL) == STATUS_OK)
-            segment_index_set(segment, index_id, SEGMENT_INDEX_READY);
+    int32_t indexes[SOURCE_INDEXES_MAX];
+    uint32_t len = source_index_ids(batch->config, batch->schema, indexes);
+    for (uint32_t i = 0; i < len; i++) {
+        if (index_is_sorted(indexes[i]) &&
+            segment_index_look(segment, indexes[i]) == SEGMENT_INDEX_MISSING &&
+            segment_index_build(batch->sys, segment, indexes[i], NULL) == STATUS_OK)
+            segment_index_set(segment, indexes[i], SEGMENT_INDEX_READY);
     }
 }
 
@@ -281,7 +302,6 @@ static enum status add_piece(struct segment_batch *batch, const struct batch *ro
 {
     struct piece piece = {.batch = batch, .rows = rows, .order = order, .count = count};
     piece.meta.id = (*batch->next_id)++;
-    piece.meta.schema_id = batch->schema->id;
     piece.meta.partition = values;
     piece.meta.partition_len = batch->config->partition_columns_len;
     arena_init(&piece.arena, 0);
