@@ -308,8 +308,7 @@ void dsl_gen_cond(struct dsl_gen *g, const struct dsl_cond *cond)
 
 void dsl_gen_cond_outer(struct dsl_gen *g, const struct dsl_cond *cond)
 {
-    if ((cond->kind == COND_AND || cond->kind == COND_OR) && cond->items_len > 1)
-        dsl_gen_list(g, cond, true);
+X(g, cond, true);
     else
         dsl_gen_cond(g, cond);
 }

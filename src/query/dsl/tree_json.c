@@ -53,17 +53,20 @@ static void write_cond(struct json_writer *w, const struct dsl_cond *cond)
     json_end_object(w);
 }
 
-/* An outermost `and` is an array, as people write it. */
+/* An outermost `and` is an array, as people write it; anything else stands by itself, since an array
+ * around it would be one level more. */
 static void write_conds(struct json_writer *w, const char *key, const struct dsl_cond *cond)
 {
     if (!cond)
         return;
     json_keyz(w, key);
-    json_begin_array(w);
-    for (uint32_t i = 0; cond->kind == COND_AND && i < cond->items_len; i++)
-        write_cond(w, cond->items[i]);
-    if (cond->kind != COND_AND)
+    if (cond->kind != COND_AND) {
         write_cond(w, cond);
+        return;
+    }
+    json_begin_array(w);
+    for (uint32_t i = 0; i < cond->items_len; i++)
+        write_cond(w, cond->items[i]);
     json_end_array(w);
 }
 
