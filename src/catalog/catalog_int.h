@@ -20,6 +20,7 @@ struct touched {
 struct catalog {
     struct sys *sys;
     struct backend *backend;
+    uint64_t last_tick; /* of ids */
     /* accesses that wait to be written (touch.c) */
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -52,7 +53,7 @@ enum status commit_audited(struct catalog *catalog, const struct caller *caller,
 /* --- asset.c --- */
 /* The asset when the caller has the permission; a refusal is audited. */
 enum status asset_open(struct catalog *catalog, const struct caller *caller, struct str id,
-                       enum permission permission, const char *action, struct arena *arena,
+                       enum right permission, const char *action, struct arena *arena,
                        struct record *ret, struct error *err);
 enum status asset_missing(struct str id, struct error *err);
 

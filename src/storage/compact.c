@@ -134,8 +134,10 @@ static enum status commit_locked(struct source *source, const struct compact_pla
     free(all);
     if (!new)
         return STATUS_NO_MEMORY;
+    new->data_sequence = plan->snapshot->sequence; /* rows as of then */
     enum status status = snapshot_keep_deletions(new, source->snapshot, err);
-    if (status == STATUS_OK && new->rows != source->snapshot->rows) /* never: but then nothing may be lost */
+    if (status == STATUS_OK &&
+        new->rows != source->snapshot->rows) /* never: but then nothing may be lost */
         status = error_set(err, STATUS_INTERNAL, "a merge of %llu rows gave another number",
                            (unsigned long long)plan->rows);
     if (status == STATUS_OK)

@@ -28,6 +28,7 @@ enum {
 /* Of the score: what an overlap of all files, and age, add to the number of files. */
 #define COMPACT_SCORE_OVERLAP 1.0
 #define COMPACT_SCORE_AGE     0.5
+#define COMPACT_SCORE_STALE   1e9 /* of files from before a column widened */
 
 /* The members that are 0 filled in. */
 struct compact_policy compact_policy_fill(const struct compact_policy *policy,

@@ -5,7 +5,7 @@
 
 #include "base/uuid.h"
 #include "storage/store.h"
-#include "storage/table/snapshot.h"
+#include "storage/table/table.h"
 
 /* --- source_config.c --- */
 
@@ -35,6 +35,7 @@ enum status source_find_orphans(struct sys *sys, const char *dir, orphan_fn visi
 struct source_pin {
     struct source *source; /* borrowed */
     struct snapshot *snapshot;
+    struct table *table; /* while `fn` runs */
     const struct source_config *config;
     char dir[SYS_PATH_MAX];
 };

@@ -230,11 +230,12 @@ struct view {
     uint64_t rows;             /* without the deleted ones */
     struct segment **segments; /* oldest first; referenced */
     uint32_t segments_len;
-    struct deletion **deletions; /* parallel to segments, NULL: none; the array is NULL without any */
-    struct batch **chunks;       /* unflushed rows, oldest first; referenced */
+    struct deletion *
+        *deletions;        /* parallel to segments, NULL: none; the array is NULL without any */
+    struct batch **chunks; /* unflushed rows, oldest first; referenced */
     uint32_t chunks_len;
     struct deletion **chunk_deletions; /* parallel to chunks, as `deletions` */
-    struct view_int *impl; /* the store's own: what it has pinned */
+    struct view_int *impl;             /* the store's own: what it has pinned */
 };
 enum status view_open(struct source *source, struct view *ret_view, struct error *err);
 void view_close(struct view *view);
@@ -244,7 +245,6 @@ struct segment_info {
     uint64_t id;      /* unique within the source, ascending by age */
     uint64_t rows;
     uint64_t bytes;
-    int32_t schema_id;
 };
 struct segment_info segment_info(const struct segment *segment);
 /* Bounds of a column over the whole segment by field id; false when unknown. *ret_nulls is the

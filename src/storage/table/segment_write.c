@@ -61,6 +61,24 @@ enum status segment_make_parents(struct segment_batch *batch, struct str path, s
     return STATUS_OK;
 }
 
+static int compare_fields(const void *a, const void *b)
+{
+    const struct field *x = a, *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+enum status segment_set_fields(struct piece *piece, const struct field *fields, uint32_t len,
+                               struct error *err)
+{
+    piece->fields = arena_array(&piece->arena, len + 1u, sizeof *piece->fields);
+    if (!piece->fields)
+        return error_no_memory(err);
+    memcpy(piece->fields, fields, len * sizeof *fields);
+    qsort(piece->fields, len, sizeof *fields, compare_fields);
+    piece->fields_len = len;
+    return STATUS_OK;
+}
+
 /* The schema's fields that the rows have; a file needs at least one column. */
 static enum status choose_fields(struct piece *piece, struct error *err)
 {
@@ -73,7 +91,8 @@ static enum status choose_fields(struct piece *piece, struct error *err)
             piece->fields[piece->fields_len++] = schema->fields[i];
     }
     if (piece->fields_len == 0) /* rows without values still count; no schema has this id */
-        piece->fields[piece->fields_len++] = (struct field){STR("_"), TYPE_BOOL, INT32_MAX};
+        piece->fields[piece->fields_len++] = (struct field){STR("_"), TYPE_BOOL, FIELD_ID_NONE};
+    qsort(piece->fields, piece->fields_len, sizeof *piece->fields, compare_fields);
     return STATUS_OK;
 }
 
@@ -266,7 +285,6 @@ static enum status add_piece(struct segment_batch *batch, const struct batch *ro
 {
     struct piece piece = {.batch = batch, .rows = rows, .order = order, .count = count};
     piece.meta.id = (*batch->next_id)++;
-    piece.meta.schema_id = batch->schema->id;
     piece.meta.partition = values;
     piece.meta.partition_len = batch->config->partition_columns_len;
     arena_init(&piece.arena, 0);
