@@ -48,6 +48,7 @@ enum status snapshot_set_deletion(struct snapshot *snapshot, uint32_t segment,
         return error_no_memory(err);
     snapshot->deletions[segment] = deletion_ref(deletion);
     snapshot->rows -= deletion_count(deletion);
+    snapshot->deleted_rows += deletion_count(deletion);
     return STATUS_OK;
 }
 

@@ -64,6 +64,7 @@ struct snapshot {
     uint64_t stored_bytes;   /* of its file, once written or read */
     uint64_t next_segment_id;
     uint64_t rows, bytes, index_entries; /* rows: without the deleted ones */
+    uint64_t deleted_rows;
     struct schema *schema;
     struct segment **segments; /* by id; referenced */
     uint32_t segments_len;

@@ -310,7 +310,7 @@ static enum status read_origin(struct reading *r, yyjson_val *root, struct snaps
     TRY(get_uint(r, json_get(root, "parent_id"), "parent_id", &into->parent));
     TRY(get_uint(r, json_get(root, "added_files"), "added_files", &into->added));
     TRY(get_uint(r, json_get(root, "removed_files"), "removed_files", &into->removed));
-    for (int i = SNAPSHOT_APPEND; i <= SNAPSHOT_ROLLBACK; i++) {
+    for (int i = SNAPSHOT_APPEND; i < SNAPSHOT_OPERATIONS; i++) {
         into->operation = (enum snapshot_operation)i;
         if (yyjson_is_str(name) && str_is(json_str_of(name), snapshot_operation_name(i)))
             return STATUS_OK;

@@ -106,7 +106,7 @@ static void write_schema(struct json_writer *w, const struct schema *schema)
 
 const char *snapshot_operation_name(enum snapshot_operation operation)
 {
-    static const char *const names[] = {"append", "replace", "rollback"};
+    static const char *const names[] = {"append", "replace", "rollback", "delete", "overwrite"};
     return names[operation];
 }
 
