@@ -261,6 +261,11 @@ enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str colu
  * The array is malloc'ed; the strings live as long as the view. */
 enum status view_overlay_files(struct view *view, const char ***ret_paths, uint32_t *ret_len,
                                struct error *err);
+/* The same for deleted rows: for each segment, then each chunk, of the view the path of a Parquet
+ * file with a column pos (field id DELETION_FIELD_POS), the rows of it that are deleted; NULL:
+ * none. The array is NULL when the view has none at all. */
+enum { DELETION_FIELD_POS = 2147483545, DELETION_FIELD_PATH = 2147483546 }; /* Iceberg's */
+enum status view_delete_files(struct view *view, const char ***ret_paths, struct error *err);
 
 /* --- history: every commit is a snapshot that stays readable until it expires --- */
 

@@ -232,3 +232,37 @@ enum status view_overlay_files(struct view *view, const char ***ret_paths, uint3
     *ret_len = view->chunks_len;
     return STATUS_OK;
 }
+
+static enum status delete_file(struct view *view, struct deletion *deletion, const char **ret,
+                               struct error *err)
+{
+    struct store *store = view->source->store;
+    char path[SYS_PATH_MAX];
+    TRY(sys_path(path, err, "%s/run/%08llu.deletes.parquet", store->path,
+                 (unsigned long long)atomic_fetch_add(&store->next_overlay, 1)));
+    return deletion_overlay(deletion, store->sys, path, ret, err);
+}
+
+enum status view_delete_files(struct view *view, const char ***ret_paths, struct error *err)
+{
+    uint32_t len = view->segments_len + view->chunks_len;
+    const char **paths = NULL;
+    *ret_paths = NULL;
+    for (uint32_t i = 0; i < len; i++) {
+        struct deletion **list = i < view->segments_len ? view->deletions : view->chunk_deletions;
+        struct deletion *deletion =
+            list ? list[i < view->segments_len ? i : i - view->segments_len] : NULL;
+        if (!deletion)
+            continue;
+        if (!paths)
+            paths = calloc(len, sizeof *paths);
+        enum status status =
+            paths ? delete_file(view, deletion, &paths[i], err) : error_no_memory(err);
+        if (status != STATUS_OK) {
+            free((void *)paths);
+            return status;
+        }
+    }
+    *ret_paths = paths;
+    return STATUS_OK;
+}

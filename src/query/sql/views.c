@@ -29,8 +29,11 @@ static enum status view_files(void *context, uint32_t index, struct sql_file_lis
         paths[view->segments_len + i] = overlay[i];
     free((void *)overlay);
     *ret = (struct sql_file_list){view->schema->fields, view->schema->fields_len, paths,
-                                  (uint32_t)len};
-    return STATUS_OK;
+                                  (uint32_t)len, NULL};
+    enum status status = view_delete_files(view, &ret->deletes, err);
+    if (status != STATUS_OK)
+        free((void *)paths);
+    return status;
 }
 
 enum status sql_query(struct sql_pool *pool, const struct sql_request *request,

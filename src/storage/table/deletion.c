@@ -8,8 +8,6 @@
 enum {
     DELETION_DENSE_SHARE = 32, /* a bitmap takes as much as 1/32 of the rows as numbers */
     DELETION_WRITE_ROWS = 8192,
-    FIELD_POS = 2147483545, /* the ids are Iceberg's */
-    FIELD_FILE_PATH = 2147483546,
 };
 
 struct deletion {
@@ -18,7 +16,8 @@ struct deletion {
     struct deletion_file file; /* path.data NULL: in memory only */
     char *full_path;           /* its end is file.path */
     uint64_t segment_rows, count;
-    pthread_mutex_t lock; /* loading */
+    char *overlay_path;   /* see deletion_overlay */
+    pthread_mutex_t lock; /* loading, overlay_path */
     _Atomic bool loaded;
     uint32_t *rows; /* ascending, or */
     uint64_t *bits; /* one bit for each row of the segment */
@@ -83,7 +82,10 @@ void deletion_unref(struct deletion *deletion)
 {
     if (!deletion || atomic_fetch_sub_explicit(&deletion->refs, 1, memory_order_acq_rel) != 1)
         return;
+    if (deletion->overlay_path)
+        (void)sys_unlink(deletion->sys, deletion->overlay_path, NULL); /* emptied at start anyway */
     pthread_mutex_destroy(&deletion->lock);
+    free(deletion->overlay_path);
     free(deletion->rows);
     free(deletion->bits);
     free(deletion->full_path);
@@ -318,7 +320,7 @@ static enum status read_positions(const struct deletion *deletion, struct parque
     uint32_t fields_len = 0, column = 0;
     int64_t last = -1;
     const struct field *fields = parquet_reader_fields(reader, &fields_len);
-    while (column < fields_len && fields[column].id != FIELD_POS)
+    while (column < fields_len && fields[column].id != DELETION_FIELD_POS)
         column++;
     if (column == fields_len || fields[column].type != TYPE_INT64 ||
         parquet_reader_rows(reader) != deletion->count)
@@ -426,8 +428,8 @@ static enum status append_block(struct parquet_writer *writer, struct str uri,
 static enum status write_rows(struct output *out, struct str uri, const struct deletion *from,
                               struct error *err)
 {
-    const struct field fields[] = {{STR("file_path"), TYPE_STRING, FIELD_FILE_PATH},
-                                   {STR("pos"), TYPE_INT64, FIELD_POS}};
+    const struct field fields[] = {{STR("file_path"), TYPE_STRING, DELETION_FIELD_PATH},
+                                   {STR("pos"), TYPE_INT64, DELETION_FIELD_POS}};
     struct parquet_write_options options = {.codec = PARQUET_ZSTD, .created_by = STR("Quarry")};
     struct parquet_writer *writer = NULL;
     uint64_t row = deletion_next(from, 0);
@@ -482,6 +484,43 @@ enum status deletion_write(struct sys *sys, const char *source_dir, struct str d
     (void)sys_unlink(sys, path, NULL); /* the next start removes what stays */
     deletion_unref(*ret);
     *ret = NULL;
+    return status;
+}
+
+/* deletion->lock is held. */
+static enum status write_overlay(struct deletion *deletion, struct sys *sys, const char *path,
+                                 struct error *err)
+{
+    struct output out = {.sys = sys};
+    char *copy = str_dup(str_of(path));
+    if (!copy)
+        return error_no_memory(err);
+    enum status status = sys_open(sys, path, SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, &out.file, err);
+    if (status == STATUS_OK) {
+        status = write_rows(&out, STR(""), deletion, err);
+        sys_close(sys, out.file);
+    }
+    if (status == STATUS_OK) {
+        deletion->sys = sys;
+        deletion->overlay_path = copy;
+        return STATUS_OK;
+    }
+    (void)sys_unlink(sys, path, NULL);
+    free(copy);
+    return status;
+}
+
+enum status deletion_overlay(struct deletion *deletion, struct sys *sys, const char *path,
+                             const char **ret_path, struct error *err)
+{
+    *ret_path = deletion->full_path;
+    if (*ret_path)
+        return STATUS_OK;
+    pthread_mutex_lock(&deletion->lock);
+    enum status status =
+        deletion->overlay_path ? STATUS_OK : write_overlay(deletion, sys, path, err);
+    *ret_path = deletion->overlay_path;
+    pthread_mutex_unlock(&deletion->lock);
     return status;
 }
 

@@ -42,6 +42,11 @@ enum status deletion_write(struct sys *sys, const char *source_dir, struct str d
                            struct str data_uri, uint64_t id, struct deletion *from,
                            struct deletion **ret, struct sys_file **ret_file, struct error *err);
 
+/* A file with its rows for readers in other processes: its own, or one that is written to `path` at
+ * first use (not synced, removed with the last reference). Loaded, or with a file. */
+enum status deletion_overlay(struct deletion *deletion, struct sys *sys, const char *path,
+                             const char **ret_path, struct error *err);
+
 /* --- making one --- */
 
 struct deletion_builder {

@@ -184,7 +184,8 @@ static inline enum status fixture_files(void *context, uint32_t index, struct sq
     assert_non_null(paths);
     for (uint32_t i = 0; i < table->paths_len; i++)
         paths[i] = table->paths[i];
-    *ret = (struct sql_file_list){table->fields, table->fields_len, paths, table->paths_len};
+    *ret = (struct sql_file_list){table->fields, table->fields_len, paths, table->paths_len,
+                                  NULL};
     return STATUS_OK;
 }
 
