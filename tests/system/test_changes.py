@@ -211,8 +211,8 @@ def test_open_cursor_keeps_its_state(client, name):
     delete(client, name, all=True).ok()
     client.flush(name)
     found = [row["id"] for row in page["records"]]
-    while page.get("next_cursor"):
-        body["cursor"] = page["next_cursor"]
+    while page.get("cursor"):
+        body["cursor"] = page["cursor"]
         page = client.post("/data/search", body).ok().json[0]
         found += [row["id"] for row in page["records"]]
     assert sorted(found) == list(range(100))

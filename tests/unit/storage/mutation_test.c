@@ -1,9 +1,10 @@
 /* mutation_test.c: deletes and upserts against a model: in memory, in files, over restarts, with
  * chunks being merged, flushes, compactions and rollbacks between. */
 #include "mutation_fixture.h"
+#include "sys/sim/sim.h"
 
 struct world {
-    char dir[256];
+    struct sim *sim;
     struct store *store;
     struct source *source;
     struct model model;
@@ -12,7 +13,7 @@ struct world {
 static void open_source(struct world *w)
 {
     struct source_config config = mutation_config("s");
-    w->store = fixture_open(sys_posix(), w->dir);
+    w->store = fixture_open(sim_sys(w->sim), "d");
     assert_ok(store_add_source(w->store, &config, &test_err));
     assert_ok(store_get_source(w->store, STR("s"), &w->source, &test_err));
 }
@@ -28,7 +29,7 @@ static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
-    fixture_dir(w->dir);
+    assert_ok(sim_new(1, &w->sim, &test_err));
     open_source(w);
     *state = w;
     return 0;
@@ -39,7 +40,7 @@ static int teardown(void **state)
     struct world *w = *state;
     source_unref(w->source);
     store_close(w->store, false);
-    fixture_remove(w->dir);
+    sim_free(w->sim);
     free(w);
     return 0;
 }
