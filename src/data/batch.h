@@ -18,6 +18,8 @@ struct batch_column {
 
 struct batch {
     _Atomic uint32_t refs;
+    uint32_t
+        epoch; /* of the column names (storage/store.h); 0: not known, as in what was decoded */
     uint32_t rows;
     uint32_t columns_len;
     uint32_t columns_cap;

@@ -2,6 +2,7 @@
 #ifndef QUARRY_DATA_VALUE_H
 #define QUARRY_DATA_VALUE_H
 
+#include "base/arena.h"
 #include "base/json.h"
 #include "data/column.h"
 
@@ -27,6 +28,11 @@ enum status column_append_value(struct column *column, const struct value *value
 /* As JSON: dates and timestamps as ISO text, JSON as itself, null as null. */
 void value_write_json(struct json_writer *w, const struct value *value);
 void column_write_json(struct json_writer *w, const struct column *column, uint32_t row);
+/* What value_write_json writes, read as a value of `type`; texts and JSON go to the arena. False:
+ * it does not fit (an integer is a double too, a whole double no integer), or memory is out. */
+bool value_read_json(yyjson_val *json, enum type type, struct arena *arena, struct value *ret);
+/* Its texts in the arena; false when memory is out. */
+bool value_copy(struct arena *arena, const struct value *from, struct value *to);
 
 /* 64-bit hash, equal for values that compare equal within one type (0.0 and -0.0 too). */
 uint64_t value_hash(const struct value *value);

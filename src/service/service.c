@@ -29,6 +29,22 @@ static size_t index_of(const struct operation *operation)
 
 /* --- 1. head --- */
 
+static enum status admit(struct service *service, struct http_request *http,
+                         const struct operation *operation, struct arena *arena,
+                         struct identity *ret, struct error *err)
+{
+    if (!service->options.gate) {
+        *ret = (struct identity){.user_id = STR("local"),
+                                 .username = STR("local"),
+                                 .tenant = STR(""),
+                                 .level = PERMISSION_ADMIN,
+                                 .is_local = true};
+        return STATUS_OK;
+    }
+    return gate_admit(service->options.gate, operation->permission,
+                      http_request_header(http, "authorization"), arena, ret, err);
+}
+
 static void on_head(void *context, struct http_request *http, uint64_t *body_max, bool *buffer_body)
 {
     struct service *service = context;
@@ -40,6 +56,9 @@ static void on_head(void *context, struct http_request *http, uint64_t *body_max
         !service->handlers[index_of(route.operation)])
         return;
     const struct operation *operation = route.operation;
+    struct identity identity;
+    if (admit(service, http, operation, arena, &identity, NULL) != STATUS_OK)
+        return;
     *body_max = operation->body_max ? operation->body_max : OPERATION_BODY_MAX;
     *buffer_body = !(operation->flags & OPERATION_STREAM_BODY);
 }
@@ -94,6 +113,11 @@ static enum status run(struct request *request)
 {
     struct service *service = request->service;
     size_t index = index_of(request->operation);
+    enum status status = admit(service, request->http, request->operation, request->arena,
+                               &request->identity, &request->error);
+    if (status == STATUS_UNAUTHENTICATED)
+        http_set_header(request->http, "WWW-Authenticate", STR("Bearer realm=\"quarry\""));
+    TRY(status);
     if (!service->handlers[index])
         return not_implemented(request);
     request->context = service->contexts[index];
@@ -155,13 +179,14 @@ static void log_access(struct request *request, int64_t us)
     if (!log || level < log->level)
         return;
     const struct error *err = &request->error;
-    struct str path = http_request_path(request->http);
+    struct str path = http_request_path(request->http), user = request->identity.user_id;
     log_event(log, level, "request", LOG_TEXT("for", str_of(request->service->info->name)),
               LOG_TEXT("request_id", request->request_id),
               LOG_TEXT("method", http_request_method_text(request->http)),
               LOG_TEXT("path", str_make(path.data, path.len < 512 ? path.len : 512)),
               LOG_NUM("status", status), LOG_NUM("duration_us", us),
               LOG_TEXT("client", http_request_client(request->http)),
+              LOG_TEXT("user", user.data ? user : STR("")),
               LOG_TEXT("code", str_of(err->status ? status_info(err->status)->code : "ok")),
               LOG_TEXT("error", str_of(err->message)), LOG_TEXT("cause", str_of(err->cause)));
 }

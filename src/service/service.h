@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "net/http_server.h"
+#include "service/gate.h"
 #include "service/metrics.h"
 #include "service/operation.h"
 #include "service/router.h"
@@ -41,6 +42,7 @@ struct request {
     yyjson_val *body;         /* validated JSON body with an object at its root, or NULL */
     int64_t started_us;       /* monotonic */
     enum body_kind body_kind; /* what Content-Type announced; JSON when there was none */
+    struct identity identity; /* who calls; checked before the body is read */
     struct str encoding;      /* Content-Encoding of an ENCODED_BODY operation; data NULL: none */
     /* the framework's own */
     struct field_value *values; /* in the order of operation->fields */
@@ -101,6 +103,7 @@ struct service_options {
     const char *version;
     struct sys *sys;
     const struct log *log;
+    struct gate *gate;               /* borrowed; NULL: everybody is the local operator */
     struct http_server_options http; /* callbacks are set by the framework */
     const struct service_handler *handlers;
     size_t handlers_len;

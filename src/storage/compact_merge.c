@@ -38,7 +38,8 @@ struct merge {
     const struct compact_policy *policy;
     struct compact_pace *pace;
     struct segment_batch *out;
-    struct field *fields; /* borrow names from the schema */
+    struct field *fields;          /* borrow names from the schema */
+    const struct value **initials; /* as fields; of rows of inputs that lack one */
     uint32_t fields_len;
     int32_t key; /* field that the rows are sorted by; -1: none */
     const struct str *partition;
@@ -62,17 +63,19 @@ static enum status choose_fields(struct merge *merge, const struct compact_plan 
     const struct schema *schema = plan->snapshot->schema;
     const struct source_config *config = merge->out->config;
     merge->fields = calloc(schema->fields_len + 1u, sizeof *merge->fields);
-    if (!merge->fields)
+    merge->initials = calloc(schema->fields_len + 1u, sizeof *merge->initials);
+    if (!merge->fields || !merge->initials)
         return error_no_memory(err);
     merge->key = -1;
     for (uint32_t f = 0; f < schema->fields_len; f++) {
-        bool any = false;
+        bool any = schema->traits[f].initial != NULL; /* rows without it have that value for good */
         for (uint32_t i = 0; i < plan->inputs_len && !any; i++)
             any = segment_column(plan->inputs[i], schema->fields[f].id) >= 0;
         if (!any)
             continue;
         if (config->index_columns_len && str_eq(schema->fields[f].name, config->index_columns[0]))
             merge->key = (int32_t)merge->fields_len;
+        merge->initials[merge->fields_len] = schema->traits[f].initial;
         merge->fields[merge->fields_len++] = schema->fields[f];
     }
     if (merge->fields_len == 0) /* rows without values still count, see segment_write.c */
@@ -111,14 +114,25 @@ static uint32_t block_rows(const struct merge *merge, const struct input *input)
                                    : (uint32_t)rows;
 }
 
-static enum status read_field(struct input *input, const struct field *field, uint32_t rows,
-                              struct column *into, struct error *err)
+static enum status append_initial(const struct merge *merge, uint32_t field, uint32_t rows,
+                                  struct column *into, struct error *err)
 {
+    const struct value *value = merge->initials[field];
+    enum status status = value ? STATUS_OK : column_append_nulls(into, rows);
+    for (uint32_t i = 0; value && i < rows && status == STATUS_OK; i++)
+        status = column_append_value(into, value);
+    return status == STATUS_OK ? status : error_no_memory(err);
+}
+
+static enum status read_field(const struct merge *merge, struct input *input, uint32_t index,
+                              uint32_t rows, struct column *into, struct error *err)
+{
+    const struct field *field = &merge->fields[index];
     int32_t column = segment_column(input->segment, field->id);
     if (column >= 0)
         return parquet_read_column(input->reader, input->group, (uint32_t)column, input->at_row,
                                    rows, into, err);
-    return column_append_nulls(into, rows) == STATUS_OK ? STATUS_OK : error_no_memory(err);
+    return append_initial(merge, index, rows, into, err);
 }
 
 static enum status read_block(struct merge *merge, struct input *input, uint32_t rows,
@@ -126,7 +140,7 @@ static enum status read_block(struct merge *merge, struct input *input, uint32_t
 {
     for (uint32_t f = 0; f < merge->fields_len; f++) {
         enum status status =
-            read_field(input, &merge->fields[f], rows, &into->columns[f].column, err);
+            read_field(merge, input, f, rows, &into->columns[f].column, err);
         if (status != STATUS_OK)
             return error_wrap(err, "%s cannot be read", segment_info(input->segment).path);
     }
@@ -448,6 +462,7 @@ static void release(struct merge *merge)
     batch_unref(merge->whole);
     free(merge->inputs);
     free(merge->heap);
+    free(merge->initials);
     free(merge->fields);
 }
 

@@ -72,6 +72,19 @@ static void visit_column(struct source *source, const struct snapshot *snapshot,
     }
 }
 
+static void refresh_finders(struct source *source, struct snapshot *snapshot)
+{
+    const struct source_config *config = source_config(source);
+    int32_t fields[SOURCE_COLUMNS_LISTED_MAX];
+    uint32_t len = 0;
+    for (uint32_t i = 0; i < config->index_columns_len; i++) {
+        int32_t at = schema_find(snapshot->schema, config->index_columns[i]);
+        if (at >= 0)
+            fields[len++] = snapshot->schema->fields[at].id;
+    }
+    finder_list_refresh(&source->finders, snapshot, fields, len);
+}
+
 static void visit_source(struct source *source)
 {
     const struct source_config *config = source_config(source);
@@ -84,6 +97,8 @@ static void visit_source(struct source *source)
     for (uint32_t i = 0; i < config->index_columns_len && !removed; i++)
         visit_column(source, snapshot, config->index_columns[i]);
     source->indexes_rechecked = true;
+    if (!removed)
+        refresh_finders(source, snapshot);
     snapshot_unref(snapshot);
     if (atomic_load(&source->history.doomed_len)) /* files that only we held */
         compactor_wake(source);

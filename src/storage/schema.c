@@ -1,30 +1,76 @@
 /* schema.c: immutable versions of a source's columns, and how a batch meets them.
  *
- * Fields are only appended and only widen, so a batch that fits one version fits every later one
- * and the index of a field never changes. */
+ * By records fields are only appended and only widen: a batch that fits one version fits every
+ * later one of the same epoch, and the index of a field does not change. Names and places change
+ * only with the epoch (source_schema.c). A batch that fits has every column with a default: so
+ * that it is absent only in files of before it was added. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "storage/store_int.h"
 
 #define EXACT_IN_DOUBLE (INT64_C(1) << 53)
 
-static enum status copy_fields(struct schema *schema, const struct field *fields, uint32_t len)
+/* The type of a column may have changed since its default was set. */
+static void retype(struct value *value, enum type type)
 {
-    schema->fields = arena_array(&schema->arena, len ? len : 1, sizeof *schema->fields);
-    if (!schema->fields)
+    const int64_t day_us = INT64_C(86400000000);
+    if (value->type == TYPE_INT64 && type == TYPE_DOUBLE)
+        value->real = (double)value->int64;
+    else if (value->type == TYPE_DOUBLE && type == TYPE_INT64)
+        value->int64 = (int64_t)value->real; /* an earlier state's: it was one */
+    else if (value->type == TYPE_DATE && type == TYPE_TIMESTAMP)
+        value->int64 *= day_us;
+    else if (value->type == TYPE_TIMESTAMP && type == TYPE_DATE)
+        value->int64 /= day_us;
+    value->type = type;
+}
+
+static bool copy_default(struct arena *arena, const struct value *from, enum type type,
+                         const struct value **ret)
+{
+    *ret = NULL;
+    if (!from || from->is_null)
+        return true;
+    struct value *copy = ARENA_NEW(arena, struct value);
+    if (!copy || !value_copy(arena, from, copy))
+        return false;
+    retype(copy, type);
+    *ret = copy;
+    return true;
+}
+
+bool field_traits_copy(struct arena *arena, const struct field_traits *from, enum type type,
+                       struct field_traits *to)
+{
+    *to = *from;
+    if (from->comment.data)
+        to->comment = arena_str(arena, from->comment);
+    return (!from->comment.data || to->comment.data) &&
+           copy_default(arena, from->initial, type, &to->initial) &&
+           copy_default(arena, from->fill, type, &to->fill);
+}
+
+static enum status copy_fields(struct schema *schema, const struct field *fields,
+                               const struct field_traits *traits, uint32_t len)
+{
+    schema->fields = arena_array(&schema->arena, len + 1u, sizeof *schema->fields);
+    schema->traits = arena_array(&schema->arena, len + 1u, sizeof *schema->traits);
+    if (!schema->fields || !schema->traits)
         return STATUS_NO_MEMORY;
     for (uint32_t i = 0; i < len; i++) {
         schema->fields[i] = fields[i];
         schema->fields[i].name = arena_str(&schema->arena, fields[i].name);
-        if (!schema->fields[i].name.data)
+        if (!schema->fields[i].name.data ||
+            (traits &&
+             !field_traits_copy(&schema->arena, &traits[i], fields[i].type, &schema->traits[i])))
             return STATUS_NO_MEMORY;
     }
     schema->fields_len = len;
     return STATUS_OK;
 }
 
-struct schema *schema_new(const struct field *fields, uint32_t len, int32_t id,
-                          int32_t last_field_id, struct error *err)
+struct schema *schema_make(const struct schema_def *def, uint32_t epoch, struct error *err)
 {
     struct schema *schema = calloc(1, sizeof *schema);
     if (!schema) {
@@ -32,15 +78,24 @@ struct schema *schema_new(const struct field *fields, uint32_t len, int32_t id,
         return NULL;
     }
     atomic_init(&schema->refs, 1);
-    schema->id = id;
-    schema->last_field_id = last_field_id;
+    schema->epoch = epoch;
+    schema->id = def->id;
+    schema->last_field_id = def->last_field_id;
     arena_init(&schema->arena, 0);
-    if (copy_fields(schema, fields, len) != STATUS_OK) {
+    if (copy_fields(schema, def->fields, def->traits, def->fields_len) != STATUS_OK) {
         error_no_memory(err);
         schema_unref(schema);
         return NULL;
     }
     return schema;
+}
+
+struct schema *schema_new(const struct field *fields, uint32_t len, int32_t id,
+                          int32_t last_field_id, struct error *err)
+{
+    struct schema_def def = {
+        .id = id, .last_field_id = last_field_id, .fields = fields, .fields_len = len};
+    return schema_make(&def, 1, err);
 }
 
 struct schema *source_schema(struct source *source)
@@ -69,6 +124,15 @@ int32_t schema_find(const struct schema *schema, struct str name)
 {
     for (uint32_t i = 0; i < schema->fields_len; i++) {
         if (str_eq(schema->fields[i].name, name))
+            return (int32_t)i;
+    }
+    return -1;
+}
+
+int32_t schema_find_id(const struct schema *schema, int32_t field_id)
+{
+    for (uint32_t i = 0; i < schema->fields_len; i++) {
+        if (schema->fields[i].id == field_id)
             return (int32_t)i;
     }
     return -1;
@@ -177,6 +241,59 @@ static enum status check_name(struct str name, struct error *err)
     return STATUS_OK;
 }
 
+static enum status fill_missing(const struct field *field, const struct field_traits *traits,
+                                struct batch *batch, struct error *err)
+{
+    uint32_t index;
+    if (batch_add_column(batch, field->name, field->type, &index) != STATUS_OK)
+        return error_no_memory(err);
+    struct column *column = &batch->columns[index].column;
+    if (!traits->fill)
+        return STATUS_OK;
+    column_truncate(column, 0);
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        if (column_append_value(column, traits->fill) != STATUS_OK)
+            return error_no_memory(err);
+    }
+    return STATUS_OK;
+}
+
+static enum status missing(const struct field *field, uint32_t row, struct error *err)
+{
+    enum status status =
+        error_set(err, STATUS_SCHEMA, "record %u: the required field \"%.*s\" is missing or null",
+                  row, (int)(field->name.len < 200 ? field->name.len : 200), field->name.data);
+    error_at_field(err, field->name.data, (uint32_t)field->name.len, NULL, 0);
+    if (err)
+        err->record = row;
+    return status;
+}
+
+/* Columns with a default that the batch lacks; nulls where none may be. */
+static enum status fit_traits(const struct schema *schema, struct batch *batch, struct error *err)
+{
+    for (uint32_t i = 0; i < schema->fields_len; i++) {
+        const struct field_traits *traits = &schema->traits[i];
+        if (!traits->initial && !traits->fill && !traits->required)
+            continue;
+        int32_t at = batch_find(batch, schema->fields[i].name);
+        if (at < 0 && (traits->initial || traits->fill)) {
+            TRY(fill_missing(&schema->fields[i], traits, batch, err));
+            at = (int32_t)batch->columns_len - 1;
+        }
+        if (!traits->required)
+            continue;
+        if (at < 0)
+            return missing(&schema->fields[i], 0, err);
+        const struct column *column = &batch->columns[at].column;
+        for (uint32_t row = 0; column->nulls && row < column->rows; row++) {
+            if (column_is_null(column, row))
+                return missing(&schema->fields[i], row, err);
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status schema_fit(const struct schema *schema, struct batch *batch, bool *ret_changes,
                        struct error *err)
 {
@@ -198,7 +315,7 @@ enum status schema_fit(const struct schema *schema, struct batch *batch, bool *r
         i++;
     }
     *ret_changes = changes;
-    return STATUS_OK;
+    return fit_traits(schema, batch, err);
 }
 
 /* --- growing --- */
@@ -242,17 +359,25 @@ enum status schema_grow(const struct schema *schema, const struct batch *batch,
                         const uint8_t *big_ints, struct schema **ret, struct error *err)
 {
     struct field *fields = malloc(SCHEMA_FIELDS_MAX * sizeof *fields);
-    if (!fields)
-        return error_no_memory(err);
-    uint32_t len = schema->fields_len;
-    int32_t last_id = schema->last_field_id;
-    memcpy(fields, schema->fields, len * sizeof *fields);
-    enum status status = grow_all(fields, &len, &last_id, schema, batch, big_ints, err);
+    struct field_traits *traits = calloc(SCHEMA_FIELDS_MAX, sizeof *traits);
+    struct schema_def def = {.id = schema->id + 1,
+                             .last_field_id = schema->last_field_id,
+                             .fields = fields,
+                             .traits = traits,
+                             .fields_len = schema->fields_len};
+    enum status status = fields && traits ? STATUS_OK : error_no_memory(err);
     if (status == STATUS_OK) {
-        *ret = schema_new(fields, len, schema->id + 1, last_id, err);
+        memcpy(fields, schema->fields, def.fields_len * sizeof *fields);
+        memcpy(traits, schema->traits, def.fields_len * sizeof *traits);
+        status =
+            grow_all(fields, &def.fields_len, &def.last_field_id, schema, batch, big_ints, err);
+    }
+    if (status == STATUS_OK) {
+        *ret = schema_make(&def, schema->epoch, err);
         status = *ret ? STATUS_OK : STATUS_NO_MEMORY;
     }
     free(fields);
+    free(traits);
     return status;
 }
 

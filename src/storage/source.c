@@ -34,6 +34,7 @@ static struct source *source_new(struct store *store, const char *dir)
     pthread_mutex_init(&source->lock, NULL);
     pthread_mutex_init(&source->flush_lock, NULL);
     pthread_cond_init(&source->changed, NULL);
+    finder_list_init(&source->finders, &store->finder_bytes);
     source->dir = str_dup(str_of(dir));
     if (!source->dir) {
         source_unref(source);
@@ -50,6 +51,7 @@ static void source_free(struct source *source)
     write_ids_release(&source->ids);
     store_memory_give(source->store, source->deleted ? source->deleted->memory : 0);
     deletion_set_unref(source->deleted);
+    finder_list_release(&source->finders);
     snapshot_unref(source->snapshot);
     history_release(&source->history);
     schema_unref(source->schema);
@@ -157,12 +159,13 @@ static enum status write_files(struct source *source, struct error *err)
 
 static enum status start_empty(struct source *source, struct error *err)
 {
-    source->schema = schema_new(source->config.fields, source->config.fields_len, 0,
-                                (int32_t)source->config.fields_len, err);
-    if (!source->schema)
+    struct schema *schema = schema_new(source->config.fields, source->config.fields_len, 0,
+                                       (int32_t)source->config.fields_len, err);
+    if (!schema)
         return STATUS_NO_MEMORY;
-    source->snapshot = snapshot_new(source->schema, NULL, 0, err);
-    return source->snapshot ? STATUS_OK : STATUS_NO_MEMORY;
+    source->snapshot = snapshot_new(schema, NULL, 0, err);
+    schema_unref(schema);
+    return source->snapshot ? schema_load(source, err) : STATUS_NO_MEMORY;
 }
 
 /* An upsert looks its keys up: the first key column gets an index when none was declared for it. */
@@ -322,7 +325,7 @@ static enum status load_snapshot(struct source *source, struct error *err)
     enum status status = history_load(source, &refs, err);
     snapshot_refs_release(&refs);
     TRY(status);
-    source->schema = schema_ref(snapshot->schema);
+    TRY(schema_load(source, err));
     source->published_lsn = snapshot->lsn;
     source->last_updated_us = snapshot->time_us;
     source->next_segment_id = snapshot->next_segment_id;

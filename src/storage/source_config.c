@@ -3,7 +3,9 @@
 
 #include "storage/store_int.h"
 
-enum { SOURCE_TEXT_MAX = 4096, SOURCE_JSON_MAX = 4 << 20, MAX_FILE_SIZE_MB = 256 };
+enum { SOURCE_TEXT_MAX = 4096, SOURCE_JSON_MAX = 32 << 20, MAX_FILE_SIZE_MB = 256 };
+/* 2: with a schema that was changed, which an older program would not see. */
+enum { SOURCE_JSON_VERSION = 2 };
 
 static bool is_id_char(char c)
 {
@@ -123,6 +125,17 @@ enum status source_config_copy(struct arena *arena, const struct source_config *
         if (!to->declared_index_columns)
             return error_no_memory(err);
     }
+    if (from->declared_partition_columns) {
+        to->declared_partition_columns =
+            copy_list(arena, from->declared_partition_columns, from->partition_columns_len);
+        if (!to->declared_partition_columns)
+            return error_no_memory(err);
+    }
+    if (from->schema) {
+        to->schema = schema_def_copy(arena, from->schema);
+        if (!to->schema)
+            return error_no_memory(err);
+    }
     if (to->max_file_size_mb == 0)
         to->max_file_size_mb = MAX_FILE_SIZE_MB;
     if (!to->source_id.data || !to->name.data || !to->connection_string.data ||
@@ -165,7 +178,9 @@ bool source_config_equal(const struct source_config *a, const struct source_conf
         if (!str_eq(a->fields[i].name, b->fields[i].name) || a->fields[i].type != b->fields[i].type)
             return false;
     }
-    return list_equal(a->partition_columns, a->partition_columns_len, b->partition_columns,
+    const struct str *a_partition =
+        a->declared_partition_columns ? a->declared_partition_columns : a->partition_columns;
+    return list_equal(a_partition, a->partition_columns_len, b->partition_columns,
                       b->partition_columns_len) &&
            list_equal(a->key_columns, a->key_columns_len, b->key_columns, b->key_columns_len) &&
            same_indexes(a, b);
@@ -207,7 +222,7 @@ enum status source_config_write(struct sys *sys, const char *path,
     json_writer_init(w, &buf);
     json_begin_object(w);
     json_kv_strz(w, "format", "quarry-source");
-    json_kv_int(w, "version", 1);
+    json_kv_int(w, "version", config->schema ? SOURCE_JSON_VERSION : 1);
     json_kv_str(w, "source_id", config->source_id);
     json_kv_strz(w, "incarnation", uuid);
     json_kv_int(w, "created_us", created_us);
@@ -222,6 +237,13 @@ enum status source_config_write(struct sys *sys, const char *path,
     if (config->declared_index_columns)
         write_list(w, "declared_index_columns", config->declared_index_columns,
                    config->declared_index_columns_len);
+    if (config->declared_partition_columns)
+        write_list(w, "declared_partition_columns", config->declared_partition_columns,
+                   config->partition_columns_len);
+    if (config->schema) {
+        json_keyz(w, "schema");
+        schema_def_write(w, config->schema);
+    }
     json_kv_strz(w, "codec", parquet_codec_name(config->codec));
     json_kv_int(w, "max_file_size_mb", config->max_file_size_mb);
     json_kv_bool(w, "wal_enabled", config->wal_enabled);
@@ -271,6 +293,14 @@ static bool read_fields(yyjson_val *json, struct arena *arena, struct source_con
     return true;
 }
 
+static bool read_declared_partition(yyjson_val *json, struct arena *arena,
+                                    struct source_config *config)
+{
+    uint32_t len;
+    return !json || (read_list(json, arena, &config->declared_partition_columns, &len) &&
+                     len == config->partition_columns_len);
+}
+
 /* Borrows from the document. */
 static bool read_config(yyjson_val *root, struct arena *arena, struct source_config *config,
                         struct uuid *incarnation)
@@ -283,7 +313,13 @@ static bool read_config(yyjson_val *root, struct arena *arena, struct source_con
     config->data_path = json_str_of(json_get(root, "data_path"));
     config->max_file_size_mb = (uint32_t)yyjson_get_uint(json_get(root, "max_file_size_mb"));
     config->wal_enabled = yyjson_get_bool(json_get(root, "wal_enabled"));
-    return yyjson_get_uint(json_get(root, "version")) == 1 && config->source_id.data &&
+    uint64_t version = yyjson_get_uint(json_get(root, "version"));
+    if (json_get(root, "schema")) {
+        config->schema = schema_def_read(json_get(root, "schema"), arena);
+        if (!config->schema)
+            return false;
+    }
+    return version >= 1 && version <= SOURCE_JSON_VERSION && config->source_id.data &&
            config->name.data && config->connection_string.data && config->data_path.data &&
            uuid.data && uuid_parse(uuid, incarnation) && codec.data &&
            parquet_codec_parse(codec, &config->codec) &&
@@ -295,6 +331,7 @@ static bool read_config(yyjson_val *root, struct arena *arena, struct source_con
            (!json_get(root, "key_columns") ||
             read_list(json_get(root, "key_columns"), arena, &config->key_columns,
                       &config->key_columns_len)) &&
+           read_declared_partition(json_get(root, "declared_partition_columns"), arena, config) &&
            (!json_get(root, "declared_index_columns") ||
             read_list(json_get(root, "declared_index_columns"), arena,
                       &config->declared_index_columns, &config->declared_index_columns_len));

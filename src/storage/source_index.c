@@ -164,6 +164,25 @@ enum status source_drop_index(struct source *source, struct str column, struct e
     return status;
 }
 
+/* --- point look-ups over all segments --- */
+
+bool view_narrow(struct view *view, uint32_t field, const struct value *values, uint32_t values_len,
+                 uint64_t *candidates)
+{
+    struct source *source = view->source;
+    const struct source_config *config = source_config(source);
+    const struct field *f = &view->schema->fields[field];
+    bool stale = false;
+    if (view->segments_len < FINDER_SEGMENTS_MIN ||
+        !has(config->index_columns, config->index_columns_len, f->name))
+        return false;
+    bool known = finder_narrow(&source->finders, f->id, view->snapshot_id, view->segments,
+                               view->segments_len, values, values_len, candidates, &stale);
+    if (stale && !source->store->options.read_only)
+        store_index_wake(source->store);
+    return known;
+}
+
 /* --- listing --- */
 
 static void count_files(const struct snapshot *snapshot, struct index_info *info)

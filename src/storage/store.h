@@ -84,9 +84,12 @@ struct source_config {
     uint32_t index_columns_len;
     const struct str *key_columns; /* of source_upsert; never change */
     uint32_t key_columns_len;
-    /* The store's own: as declared, when indexes were added or dropped since; else NULL. */
+    /* The store's own: as declared, when indexes were added, dropped or renamed since; else NULL.
+     */
     const struct str *declared_index_columns;
     uint32_t declared_index_columns_len;
+    const struct str *declared_partition_columns; /* when one was renamed since; else NULL */
+    const struct schema_def *schema;              /* as source_alter has made it; else NULL */
     enum parquet_codec codec;
     uint32_t max_file_size_mb;
     bool wal_enabled; /* false: acknowledged once it can be read; the log is written behind it, so a
@@ -112,13 +115,26 @@ const struct source_config *source_config(const struct source *source);
 
 /* --- schema --- */
 
-/* An immutable version of a source's columns. Column names compare byte by byte. */
+/* What a column has besides name, type and id. */
+struct field_traits {
+    struct str comment;          /* data NULL: none */
+    const struct value *initial; /* of rows in files that lack the column; NULL: null */
+    const struct value *fill;    /* of records that lack the field from now on; NULL: null */
+    bool declared;               /* by a client: records do not change its type */
+    bool required;               /* null is refused */
+};
+
+/* An immutable version of a source's columns. Column names compare byte by byte; what is stored
+ * goes by field ids, which are never used again. */
 struct schema {
     _Atomic uint32_t refs;
+    uint32_t
+        epoch; /* counts source_alter since the start, from 1: names mean the same within one */
     int32_t id;
     int32_t last_field_id;
     uint32_t fields_len;
     struct field *fields;
+    struct field_traits *traits; /* as fields */
     struct arena arena;
 };
 struct schema *source_schema(struct source *source); /* referenced */
@@ -126,6 +142,45 @@ struct schema *schema_ref(struct schema *schema);
 void schema_unref(struct schema *schema);
 /* Index, or -1. */
 int32_t schema_find(const struct schema *schema, struct str name);
+/* Index, or -1. */
+int32_t schema_find_id(const struct schema *schema, int32_t field_id);
+
+enum {
+    SCHEMA_CHANGES_MAX = 1000,
+    COMMENT_MAX = 4096,      /* bytes of a column's comment */
+    DEFAULT_MAX = 4096,      /* bytes of a default value as JSON */
+    SCHEMA_GONE_MAX = 10000, /* dropped columns whose initial default is still remembered */
+};
+
+enum schema_change_kind {
+    SCHEMA_ADD,      /* column, type, value, comment, required, place */
+    SCHEMA_DROP,     /* column */
+    SCHEMA_RENAME,   /* column, to */
+    SCHEMA_WIDEN,    /* column, type: INT64 to DOUBLE, DATE to TIMESTAMP */
+    SCHEMA_MOVE,     /* column, place, other */
+    SCHEMA_COMMENT,  /* column, to; data NULL: none */
+    SCHEMA_DEFAULT,  /* column, value: of later records only */
+    SCHEMA_REQUIRED, /* column, required: only when no row is null there */
+};
+
+/* One step; all borrowed. */
+struct schema_change {
+    enum schema_change_kind kind;
+    struct str column, to;
+    enum type type;
+    yyjson_val *value; /* read as the column's type; NULL, null: none. ADD: of all older rows too */
+    bool required;
+    enum { PLACE_LAST, PLACE_FIRST, PLACE_BEFORE, PLACE_AFTER } place;
+    struct str other; /* column that PLACE_BEFORE and PLACE_AFTER mean */
+};
+
+/* All steps in their order, or none: durable when it returns, seen by every view, write and search
+ * begun later. Writers wait while unflushed rows are written out. Dropping and adding again gives a
+ * new, empty column. `base_id` >= 0: only when that is the present schema's id (STATUS_CONFLICT).
+ * STATUS_INVALID_ARGUMENT, STATUS_NOT_FOUND (a column), STATUS_CONFLICT (a name is taken, a
+ * partition or index column is to be dropped, rows contradict). The new schema is referenced. */
+enum status source_alter(struct source *source, const struct schema_change *changes, uint32_t len,
+                         int32_t base_id, struct schema **ret_schema, struct error *err);
 
 /* --- writing --- */
 
@@ -143,6 +198,7 @@ struct write_result {
  * is STATUS_SCHEMA with record and field and nothing is stored. `write_id` (data NULL: none, at
  * most WRITE_ID_MAX bytes) is remembered for 24 hours at least. Returns when durable (or at once
  * with wal_enabled false). STATUS_TOO_MANY_REQUESTS with retry_after_s when memory is full,
+ * STATUS_SCHEMA_CHANGED when the batch was made with names of before a source_alter (batch->epoch),
  * STATUS_STORAGE_FULL, STATUS_UNAVAILABLE after a failed sync until a fresh segment works. */
 enum status source_write(struct source *source, struct batch *batch, struct str write_id,
                          struct write_result *ret_result, struct error *err);
@@ -205,7 +261,8 @@ uint64_t deletion_next(const struct deletion *deletion, uint64_t row);
  * bounds of a segment cover its deleted rows too. A column of a segment or
  * chunk may be narrower than in the schema (written before it widened: INT64 for DOUBLE, DATE for
  * TIMESTAMP): readers widen; segment_bounds answers in the segment's own type. A column that a
- * chunk or segment lacks is null there. */
+ * chunk lacks is null there; one that a segment lacks has its initial default (field_traits) or is
+ * null. A view of an earlier state has that state's schema: names and columns as they were. */
 struct view {
     struct source *source; /* referenced */
     struct schema *schema; /* referenced; covers all segments and chunks */
@@ -243,6 +300,8 @@ enum status segment_reader(struct segment *segment, struct parquet_reader **ret_
 void segment_reader_release(struct segment *segment, struct parquet_reader *reader);
 /* Parquet column of a field id in this segment, -1 when it has none (all null). */
 int32_t segment_column(const struct segment *segment, int32_t field_id);
+/* Its type there; false when the segment has no such column. */
+bool segment_column_type(const struct segment *segment, int32_t field_id, enum type *ret);
 
 /* Row numbers (ascending) whose column equals the value, from the hash index sidecar, exact after
  * the caller has checked the value (hash collisions are possible). `*ret_used` false: there is no
@@ -250,8 +309,13 @@ int32_t segment_column(const struct segment *segment, int32_t field_id);
 enum status segment_lookup(struct segment *segment, int32_t field_id, const struct value *value,
                            bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
                            struct error *err);
-/* The same for a chunk of a view; the index is built at first use for chunks of 2,048 rows and
- * more. */
+/* Point look-ups over all segments at once: clears the bit of each segment of the view (bit i % 64
+ * of word i / 64) that certainly has none of the values; each has a type that the column has or had
+ * (INT64 and DOUBLE, DATE and TIMESTAMP). Cheap; false when nothing is known yet. */
+bool view_narrow(struct view *view, uint32_t field, const struct value *values, uint32_t values_len,
+                 uint64_t *candidates);
+/* segment_lookup for a chunk of a view; the index is built at first use for chunks of 2,048 rows
+ * and more. */
 enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str column,
                               const struct value *value, bool *ret_used, uint32_t **ret_rows,
                               uint32_t *ret_len, struct error *err);

@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "base/uuid.h"
+#include "storage/finder.h"
 #include "storage/memtable/memtable.h"
 #include "storage/source_files.h"
 #include "storage/store.h"
@@ -93,6 +94,7 @@ struct store {
     _Atomic bool disk_full; /* the last flush found no space */
     _Atomic uint64_t next_overlay;
     _Atomic uint64_t writes, rows_written, writes_refused;
+    _Atomic uint64_t finder_bytes; /* what finders take */
 };
 
 struct source {
@@ -113,6 +115,8 @@ struct source {
     struct source *next_merge; /* the WAL thread's */
     bool merge_listed;
     struct schema *schema;
+    bool altering;                           /* by source_alter: no frame is queued */
+    uint32_t in_flight;                      /* frames queued and not published */
     uint8_t big_ints[SCHEMA_FIELDS_MAX / 8]; /* fields with integers that a double cannot hold */
     struct write_ids ids;
     struct memtable active; /* takes what is published */
@@ -135,11 +139,27 @@ struct source {
     _Atomic bool upkeep_due;       /* the compactor is to look at it */
     int64_t compact_not_before_us; /* the compactor's own: monotonic, after a failure */
 
+    struct finder_list finders;
+
     pthread_mutex_t flush_lock; /* one flush at a time, and the two counters */
     uint64_t next_segment_id, next_snapshot_id;
 };
 
 /* --- schema.c --- */
+
+/* A schema's definition as source.json holds it: the columns, behind them dropped ones whose
+ * initial default earlier states still need. */
+struct schema_def {
+    int32_t id, last_field_id;
+    const struct field *fields;
+    const struct field_traits *traits; /* as fields; NULL: none */
+    uint32_t fields_len, gone_len;
+};
+/* A schema of the columns that are not gone. NULL when memory is out. */
+struct schema *schema_make(const struct schema_def *def, uint32_t epoch, struct error *err);
+/* Defaults are made to be of the column's type. False when memory is out. */
+bool field_traits_copy(struct arena *arena, const struct field_traits *from, enum type type,
+                       struct field_traits *to);
 
 /* Does the batch fit? Drops or retypes its columns of nulls, widens its narrower columns when that
  * is exact. `*ret_changes`: it needs a wider schema (schema_grow). STATUS_SCHEMA names the place.
@@ -152,6 +172,51 @@ enum status schema_grow(const struct schema *schema, const struct batch *batch,
                         const uint8_t *big_ints, struct schema **ret, struct error *err);
 /* Sets the bits of fields for which the batch holds integers beyond 2^53. */
 void schema_mark_big_ints(const struct schema *schema, const struct batch *batch, uint8_t *bits);
+
+/* --- schema_def.c --- */
+
+const struct schema_def *schema_def_copy(struct arena *arena, const struct schema_def *from);
+void schema_def_write(struct json_writer *w, const struct schema_def *def);
+/* NULL when a member is missing or wrong. */
+const struct schema_def *schema_def_read(yyjson_val *json, struct arena *arena);
+/* Gives the loaded snapshots the traits that their files do not hold; the schema is the newer of
+ * the snapshot's and the definition. */
+enum status schema_load(struct source *source, struct error *err);
+
+/* --- schema_alter.c --- */
+
+/* The outcome of a list of changes; everything lies in the arena or is borrowed from `schema`. */
+struct schema_draft {
+    struct arena *arena;
+    struct field *fields;
+    struct field_traits *traits;
+    uint32_t len;
+    int32_t last_field_id;
+    struct str *partition, *index; /* the configuration's lists, renamed */
+    const struct source_config *config;
+    const struct schema *schema;
+    const uint8_t *big_ints;
+};
+enum status schema_draft_make(struct arena *arena, const struct schema *schema,
+                              const struct source_config *config, const uint8_t *big_ints,
+                              const struct schema_change *changes, uint32_t len,
+                              struct schema_draft *ret, struct error *err);
+
+/* --- source_schema.c --- */
+
+/* Before a frame whose batch fits the present schema is queued: waits while the schema is being
+ * changed; true when it has (source->lock is held, and was let go). Then source_submitted, and for
+ * each such frame source_settled when its outcome is known (both with the lock). */
+bool source_wait_schema(struct source *source);
+static inline void source_submitted(struct source *source)
+{
+    source->in_flight++;
+}
+static inline void source_settled(struct source *source)
+{
+    if (--source->in_flight == 0 && source->altering)
+        pthread_cond_broadcast(&source->changed);
+}
 
 /* --- source.c --- */
 

@@ -55,13 +55,19 @@ static void clear_block(struct upsert *u)
 /* May a row have a key of the batch? */
 static bool may_have(const struct upsert *u, const struct segment *segment)
 {
+    const struct schema *schema = u->view->schema;
     for (uint32_t k = 0; k < u->names_len; k++) {
-        int32_t field = schema_find(u->view->schema, u->names[k]);
+        int32_t field = schema_find(schema, u->names[k]);
         struct value min = {0}, max = {0};
         uint64_t nulls = 0;
-        if (field < 0 || segment_column(segment, u->view->schema->fields[field].id) < 0)
+        if (field < 0)
             return false;
-        bool known = segment_bounds(segment, u->view->schema->fields[field].id, &min, &max, &nulls);
+        if (segment_column(segment, schema->fields[field].id) < 0) {
+            if (!schema->traits[field].initial)
+                return false;
+            continue;
+        }
+        bool known = segment_bounds(segment, schema->fields[field].id, &min, &max, &nulls);
         if (known &&
             (nulls == segment_meta(segment)->rows || value_compare(&u->keys.max[k], &min) < 0 ||
              value_compare(&u->keys.min[k], &max) > 0))
@@ -70,10 +76,25 @@ static bool may_have(const struct upsert *u, const struct segment *segment)
     return true;
 }
 
-static int32_t column_of(const struct upsert *u, const struct segment *segment, uint32_t k)
+/* Rows of one key column into the block; a file that lacks it has the initial default. `rows` NULL:
+ * rows [first, first + count) of a row group. */
+static enum status read_keys(struct upsert *u, struct segment *segment,
+                             struct parquet_reader *reader, uint32_t k, uint32_t group,
+                             uint64_t first, const uint64_t *rows, uint32_t count,
+                             struct error *err)
 {
     int32_t field = schema_find(u->view->schema, u->names[k]);
-    return segment_column(segment, u->view->schema->fields[field].id);
+    int32_t column = segment_column(segment, u->view->schema->fields[field].id);
+    if (column >= 0 && rows)
+        return parquet_read_rows(reader, (uint32_t)column, rows, count, &u->block[k], err);
+    if (column >= 0)
+        return parquet_read_column(reader, group, (uint32_t)column, first, count, &u->block[k],
+                                   err);
+    for (uint32_t i = 0; i < count; i++) {
+        if (column_append_value(&u->block[k], u->view->schema->traits[field].initial) != STATUS_OK)
+            return error_no_memory(err);
+    }
+    return STATUS_OK;
 }
 
 static enum status scan_segment(struct upsert *u, uint32_t unit, struct segment *segment,
@@ -87,8 +108,7 @@ static enum status scan_segment(struct upsert *u, uint32_t unit, struct segment 
             uint64_t part = rows - at < UPSERT_BLOCK_ROWS ? rows - at : UPSERT_BLOCK_ROWS;
             clear_block(u);
             for (uint32_t k = 0; k < u->names_len; k++)
-                TRY(parquet_read_column(reader, g, (uint32_t)column_of(u, segment, k), at, part,
-                                        &u->block[k], err));
+                TRY(read_keys(u, segment, reader, k, g, at, NULL, (uint32_t)part, err));
             TRY(mark(u, unit, deleted, (uint32_t)part, base + at, NULL, err));
         }
         parquet_group_done(reader, g);
@@ -169,8 +189,7 @@ static enum status mark_found(struct upsert *u, uint32_t unit, struct segment *s
         uint32_t part = left < UPSERT_BLOCK_ROWS ? left : UPSERT_BLOCK_ROWS;
         clear_block(u);
         for (uint32_t k = 0; k < u->names_len; k++)
-            TRY(parquet_read_rows(reader, (uint32_t)column_of(u, segment, k), found->rows + at,
-                                  part, &u->block[k], err));
+            TRY(read_keys(u, segment, reader, k, 0, 0, found->rows + at, part, err));
         TRY(mark(u, unit, deleted, part, 0, found->rows + at, err));
     }
     return STATUS_OK;
@@ -300,6 +319,7 @@ static enum status last_rows(const struct key_set *keys, struct batch *batch, st
     struct batch *kept = batch_new();
     if (!kept)
         return error_no_memory(err);
+    kept->epoch = batch->epoch;
     enum status status = STATUS_OK;
     for (uint32_t at = 0, end; at < batch->rows && status == STATUS_OK; at = end) {
         for (end = at; end < batch->rows && !keys->replaced[end];)

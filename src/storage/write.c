@@ -168,6 +168,7 @@ static void on_publish(struct wal_frame *frame, enum status status)
         write_ids_drop(&source->ids, write->id_number);
     if (write->has_id)
         pthread_cond_broadcast(&source->changed);
+    source_settled(source);
     pthread_mutex_unlock(&source->lock);
     if (!dropped) {
         list_for_merge(source);
@@ -219,13 +220,26 @@ static enum status grow_schema(struct source *source, const struct schema *base,
     return status;
 }
 
+/* A column's name may have got another meaning since the batch was made. */
+static enum status check_epoch(const struct schema *schema, struct batch *batch, struct error *err)
+{
+    if (!batch->epoch)
+        batch->epoch = schema->epoch;
+    if (batch->epoch == schema->epoch)
+        return STATUS_OK;
+    return error_set(err, STATUS_SCHEMA_CHANGED,
+                     "the source's columns were changed while the batch was on its way");
+}
+
 enum status source_fit_batch(struct source *source, struct batch *batch, struct schema **ret_schema,
                              struct error *err)
 {
     for (;;) {
         bool changes = false;
         struct schema *schema = source_schema(source);
-        enum status status = schema_fit(schema, batch, &changes, err);
+        enum status status = check_epoch(schema, batch, err);
+        if (status == STATUS_OK)
+            status = schema_fit(schema, batch, &changes, err);
         if (status == STATUS_OK && !changes) {
             *ret_schema = schema;
             return STATUS_OK;
@@ -246,8 +260,10 @@ static enum status submit_locked(struct source *source, const struct schema *sch
 {
     struct str id = {write->has_id ? frame->key : NULL, frame->key_len};
     *ret_again = false;
-    if (is_duplicate(source, id, result))
-        return STATUS_OK;
+    do {
+        if (is_duplicate(source, id, result))
+            return STATUS_OK;
+    } while (source_wait_schema(source));
     if (source->removed)
         return unknown(source, err);
     *ret_again = source->schema != schema;
@@ -257,6 +273,7 @@ static enum status submit_locked(struct source *source, const struct schema *sch
         TRY(write_ids_add(&source->ids, id, frame->time_us, &write->id_number, err));
     for (size_t i = 0; i < sizeof source->big_ints; i++)
         source->big_ints[i] |= big_ints[i];
+    source_submitted(source);
     wal_submit(source->store->wal, frame);
     return STATUS_OK;
 }

@@ -20,6 +20,7 @@ enum sys_open_flags {
     SYS_CREATE = 4,    /* create when missing, mode 0640 */
     SYS_EXCLUSIVE = 8, /* with CREATE: STATUS_CONFLICT when it exists */
     SYS_TRUNCATE = 16,
+    SYS_PRIVATE = 32, /* with CREATE: mode 0600, for secrets */
 };
 
 struct sys_stat {

@@ -541,9 +541,21 @@ def test_locked_data_directory(tmp_path):
 @pytest.mark.parametrize("flag", ["--bind-host=0.0.0.0", "--rest-host=::", "--rest-host=192.0.2.1",
                                   "--bind-host=127.evil.example"])
 def test_other_addresses_need_the_flag(flag):
-    result = run(*FREE_PORTS, flag)
+    result = run(*FREE_PORTS, "--auth-required=no", flag)
     assert result.returncode == 2
-    assert "--insecure-bind" in result.stderr and "no authentication" in result.stderr
+    assert "--insecure-bind" in result.stderr and "AUTH_REQUIRED is no" in result.stderr
+
+
+def test_other_addresses_ask_for_tokens(tmp_path):
+    daemon = Quarryd(tmp_path, "--rest-host=0.0.0.0")
+    try:
+        assert daemon.get("tenant", "/health")[0] == 200
+        status, answer = daemon.get("tenant", "/sources")[:2]
+        assert (status, answer["error"]["code"]) == (401, "unauthenticated")
+    finally:
+        assert daemon.stop() == 0
+    secret = os.path.join(daemon.folder, "data", "auth", "jwt.secret")
+    assert os.stat(secret).st_mode & 0o777 == 0o600
 
 
 def test_insecure_bind_is_said_plainly(tmp_path):
@@ -554,7 +566,7 @@ def test_insecure_bind_is_said_plainly(tmp_path):
     finally:
         assert daemon.stop() == 0
     with open(os.path.join(daemon.folder, "log"), encoding="utf-8") as file:
-        assert "NO AUTHENTICATION yet" in file.read()
+        assert "NO TOKEN is asked for" in file.read()
 
 
 def test_wrong_usage(tmp_path):
@@ -589,7 +601,7 @@ def test_help_and_settings(tmp_path):
 
 
 def test_settings_of_later_releases_are_named(tmp_path):
-    daemon = Quarryd(tmp_path, "--bcrypt-rounds=11")
+    daemon = Quarryd(tmp_path, "--grpc-max-workers=11")
     assert daemon.stop() == 0
     with open(os.path.join(daemon.folder, "log"), encoding="utf-8") as file:
-        assert '"setting":"BCRYPT_ROUNDS","since":"0.5"' in file.read()
+        assert '"setting":"GRPC_MAX_WORKERS","since":"0.6"' in file.read()

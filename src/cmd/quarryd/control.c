@@ -13,6 +13,7 @@ struct control {
     const struct quarryd_options *options;
     struct sys *sys;
     const struct log *log;
+    const struct access *access;
     struct supervisor *supervisor;
     struct service *services[SERVICE_COUNT]; /* those without an object of their own */
     struct operation_service *operation;
@@ -42,6 +43,7 @@ static struct service_options base_options(const struct control *control, enum s
         .version = QUARRY_VERSION,
         .sys = control->sys,
         .log = control->log,
+        .gate = control->access->gate,
         .http = {.host = options_address(settings_text(settings, SETTING_BIND_HOST)),
                  .port = port_setting(control, kind),
                  .workers = (uint32_t)settings_int(settings, SETTING_HTTP_WORKERS),
@@ -117,8 +119,9 @@ static enum status start_one(struct control *control, enum service_kind kind, st
 }
 
 enum status control_start(const struct quarryd_options *options, struct sys *sys,
-                          const struct log *log, struct supervisor *supervisor,
-                          struct control **ret_control, struct error *err)
+                          const struct log *log, const struct access *access,
+                          struct supervisor *supervisor, struct control **ret_control,
+                          struct error *err)
 {
     struct control *control = calloc(1, sizeof *control);
     if (!control)
@@ -126,6 +129,7 @@ enum status control_start(const struct quarryd_options *options, struct sys *sys
     control->options = options;
     control->sys = sys;
     control->log = log;
+    control->access = access;
     control->supervisor = supervisor;
     for (int i = 0; i < SERVICE_COUNT; i++) {
         if (!(options->services & 1u << i))

@@ -4,16 +4,18 @@
 #define QUARRY_CMD_QUARRYD_CONTROL_H
 
 #include "base/log.h"
+#include "cmd/quarryd/access.h"
 #include "cmd/quarryd/options.h"
 #include "cmd/quarryd/supervisor.h"
 
 struct control;
 
 /* All of options->services, or none: a port that is taken ends it. `supervisor` may be NULL; it
- * must outlive the services. */
+ * and `access` must outlive the services. */
 enum status control_start(const struct quarryd_options *options, struct sys *sys,
-                          const struct log *log, struct supervisor *supervisor,
-                          struct control **ret_control, struct error *err);
+                          const struct log *log, const struct access *access,
+                          struct supervisor *supervisor, struct control **ret_control,
+                          struct error *err);
 void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COUNT]);
 /* Monitoring's probes go there from now on. */
 void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT]);

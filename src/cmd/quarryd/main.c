@@ -36,6 +36,7 @@ struct quarryd {
     struct log log;
     int signals;
     bool stopping;
+    struct access access;
     struct supervisor *supervisor; /* NULL: no tenant node here */
     struct control *control;
 };
@@ -133,14 +134,14 @@ static bool node_is_starting(struct quarryd *q)
 
 static enum status start_all(struct quarryd *q, struct error *err)
 {
-    const struct settings *settings = q->options.settings;
+    const char *data = settings_text(q->options.settings, SETTING_DATA_PATH);
+    if (sys_mkdirs(q->sys, data, err) != STATUS_OK)
+        return error_wrap(err, "the data directory %s cannot be made", data);
+    TRY(access_open(&q->options, q->sys, &q->access, err));
     if (q->options.services & 1u << SERVICE_TENANT) {
-        const char *data = settings_text(settings, SETTING_DATA_PATH);
-        if (sys_mkdirs(q->sys, data, err) != STATUS_OK)
-            return error_wrap(err, "the data directory %s cannot be made", data);
         TRY(supervisor_start(&q->options, q->sys, &q->log, &q->supervisor, err));
     }
-    TRY(control_start(&q->options, q->sys, &q->log, q->supervisor, &q->control, err));
+    TRY(control_start(&q->options, q->sys, &q->log, &q->access, q->supervisor, &q->control, err));
     while (!q->stopping && node_is_starting(q))
         TRY(turn(q, err));
     return STATUS_OK;
@@ -161,14 +162,17 @@ static void announce(struct quarryd *q, const uint16_t ports[SERVICE_COUNT])
     }
     buf_append_char(&text, 0);
     const char *where = buf_failed(&text) ? "" : text.data;
-    fprintf(stderr,
-            "quarryd %s is ready: %s\n"
-            "quarryd: there is NO AUTHENTICATION yet: whoever reaches these ports can read and "
-            "change all data%s\n",
-            QUARRY_VERSION, where,
-            q->options.insecure_bind ? " (--insecure-bind was given)" : " (loopback only)");
-    log_event(&q->log, LOG_WARN, "no authentication yet",
-              LOG_NUM("insecure_bind", q->options.insecure_bind));
+    bool open = !access_is_required(&q->options, SERVICE_GATEWAY) ||
+                !access_is_required(&q->options, SERVICE_TENANT);
+    fprintf(stderr, "quarryd %s is ready: %s\n", QUARRY_VERSION, where);
+    if (open) {
+        fprintf(stderr,
+                "quarryd: NO TOKEN is asked for: whoever reaches these ports can read and change "
+                "all data%s; AUTH_REQUIRED=yes changes that\n",
+                q->options.insecure_bind ? " (--insecure-bind was given)" : " (loopback only)");
+        log_event(&q->log, LOG_WARN, "no token is asked for",
+                  LOG_NUM("insecure_bind", q->options.insecure_bind));
+    }
     log_event(&q->log, LOG_INFO, "ready", LOG_TEXT("version", STR(QUARRY_VERSION)),
               LOG_TEXT("listening", str_of(where)), LOG_NUM("pid", getpid()));
     buf_release(&text);
@@ -201,6 +205,7 @@ static void stop_all(struct quarryd *q)
     control_stop(q->control, grace_ms);
     if (!supervisor_stop(q->supervisor, grace_ms + NODE_FLUSH_GRACE_MS))
         log_event(&q->log, LOG_ERROR, "the tenant node had to be killed", LOG_NUM("pid", getpid()));
+    access_close(&q->access);
 }
 
 static int run(struct quarryd *q)

@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "cmd/quarryd/access.h"
 #include "cmd/quarryd/notify.h"
 #include "cmd/quarryd/ports.h"
 #include "quarry_version.h"
@@ -60,13 +61,14 @@ static struct compact_policy compaction_policy(const struct settings *settings)
 }
 
 static enum status start(const struct quarryd_options *options, struct sys *sys,
-                         const struct log *log, const char *sql_worker,
+                         const struct log *log, const struct access *access, const char *sql_worker,
                          struct tenant_node **ret_node, struct error *err)
 {
     const struct settings *settings = options->settings;
     const struct tenant_node_options node = {
         .sys = sys,
         .log = log,
+        .gate = access->gate,
         .version = QUARRY_VERSION,
         .tenant_id = settings_text(settings, SETTING_TENANT_ID),
         .tenant_name = settings_text(settings, SETTING_TENANT_NAME),
@@ -83,6 +85,7 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .sql_queue_max = (uint32_t)settings_int(settings, SETTING_SQL_QUEUE_MAX),
         .sql_threads = (uint32_t)settings_int(settings, SETTING_SQL_THREADS),
         .sql_memory_bytes = (uint64_t)settings_int(settings, SETTING_SQL_MEMORY_MB) << 20,
+        .dsl = options_dsl(settings),
         .memtable_bytes = (uint64_t)settings_int(settings, SETTING_MEMTABLE_MB) << 20,
         .flush_age_us = settings_int(settings, SETTING_FLUSH_AGE_SECONDS) * 1000000,
         .flush_threads = (uint32_t)settings_int(settings, SETTING_FLUSH_THREADS),
@@ -144,11 +147,14 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
 {
     struct error err = ERROR_INIT;
     struct tenant_node *node = NULL;
+    struct access access = {0};
     char sql_worker[SYS_PATH_MAX], line[64];
     log->service = service_info(SERVICE_TENANT)->name;
     enum status status = worker_path(options->settings, sql_worker, &err);
     if (status == STATUS_OK)
-        status = start(options, sys, log, sql_worker, &node, &err);
+        status = access_open(options, sys, &access, &err);
+    if (status == STATUS_OK)
+        status = start(options, sys, log, &access, sql_worker, &node, &err);
     if (status != STATUS_OK)
         return fail(options, &err);
     uint16_t ports[SERVICE_COUNT] = {[SERVICE_TENANT] = tenant_node_port(node)};
@@ -168,6 +174,7 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     log_event(log, LOG_INFO, "stopping", LOG_NUM("pid", getpid()));
     tenant_node_stop(
         node, (uint32_t)settings_int(options->settings, SETTING_SHUTDOWN_GRACE_SECONDS) * 1000);
+    access_close(&access);
     log_event(log, LOG_INFO, "stopped", LOG_NUM("pid", getpid()));
     return 0;
 }

@@ -135,15 +135,16 @@ const char *options_address(const char *host)
 enum status options_check_bind(const struct quarryd_options *options, struct error *err)
 {
     static const enum setting hosts[] = {SETTING_BIND_HOST, SETTING_REST_HOST};
-    if (options->insecure_bind)
+    if (options->insecure_bind ||
+        strcmp(settings_text(options->settings, SETTING_AUTH_REQUIRED), "no") != 0)
         return STATUS_OK;
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         const char *host = settings_text(options->settings, hosts[i]);
         if (!options_is_loopback(host))
             return error_set(err, STATUS_INVALID_ARGUMENT,
-                             "%s is %s, which other machines may reach, but this release has no "
-                             "authentication: anyone there could read and change all data. Use "
-                             "127.0.0.1, or say --insecure-bind",
+                             "%s is %s, which other machines may reach, and AUTH_REQUIRED is no: "
+                             "anyone there could read and change all data. Use 127.0.0.1, leave "
+                             "AUTH_REQUIRED at auto, or say --insecure-bind",
                              setting_info(hosts[i])->name, host);
     }
     return STATUS_OK;
@@ -187,4 +188,15 @@ enum status options_print_settings(const struct quarryd_options *options, struct
         fwrite(text.data, 1, text.len, stdout);
     buf_release(&text);
     return status;
+}
+
+struct dsl_settings options_dsl(const struct settings *settings)
+{
+    return (struct dsl_settings){
+        .max_depth = (uint32_t)settings_int(settings, SETTING_DSL_MAX_DEPTH),
+        .strict = settings_bool(settings, SETTING_SQL_STRICT_MODE),
+        .functions = settings_text(settings, SETTING_SQL_SUPPORTED_FUNCTIONS),
+        .custom_functions = settings_bool(settings, SETTING_DSL_ALLOW_CUSTOM_FUNCTIONS),
+        .lenient = !settings_bool(settings, SETTING_DSL_VALIDATION_ENABLED),
+    };
 }

@@ -2,6 +2,7 @@
 #ifndef QUARRY_CMD_QUARRYD_OPTIONS_H
 #define QUARRY_CMD_QUARRYD_OPTIONS_H
 
+#include "query/dsl/dsl.h"
 #include "service/operation.h"
 #include "service/settings.h"
 
@@ -22,11 +23,14 @@ struct quarryd_options {
 enum status options_parse(struct quarryd_options *ret, struct sys *sys, int argc, char **argv,
                           struct error *err);
 void options_release(struct quarryd_options *options);
-/* Refuses hosts that are not this machine's own unless --insecure-bind was given. */
+/* Refuses hosts that are not this machine's own when no token is asked for, unless --insecure-bind
+ * was given. */
 enum status options_check_bind(const struct quarryd_options *options, struct error *err);
 bool options_is_loopback(const char *host);
 /* "localhost" as the address that it stands for. */
 const char *options_address(const char *host);
+/* The DSL's part of the settings; its text is borrowed from them. */
+struct dsl_settings options_dsl(const struct settings *settings);
 /* --help and --print-settings, to standard output. */
 void options_print_help(void);
 enum status options_print_settings(const struct quarryd_options *options, struct error *err);

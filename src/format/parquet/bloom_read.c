@@ -115,3 +115,13 @@ bool parquet_bloom_check(struct parquet_reader *reader, uint32_t group, uint32_t
     }
     return has_value(&reader->leaves[at.column], chunk, value);
 }
+
+bool parquet_bloom_is_sound(struct parquet_reader *reader, uint32_t group, uint32_t column)
+{
+    struct pq_place at;
+    if (pq_check_place(reader, group, column, &at, NULL) != STATUS_OK ||
+        !reader->columns[column].flat)
+        return true;
+    struct pq_chunk *chunk = pq_chunk_at(reader, at);
+    return !chunk->bloom_offset || load(reader, chunk);
+}

@@ -161,6 +161,9 @@ void parquet_reader_trim(struct parquet_reader *reader);
 bool parquet_bloom_check(struct parquet_reader *reader, uint32_t group, uint32_t column,
                          const struct value *value);
 
+/* False when the file lists a bloom filter there that is damaged (it is not used then). */
+bool parquet_bloom_is_sound(struct parquet_reader *reader, uint32_t group, uint32_t column);
+
 /* Pages of one column in one row group, for pruning inside of a row group. */
 struct parquet_page_info {
     uint64_t first_row; /* in the row group */

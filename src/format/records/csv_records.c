@@ -218,7 +218,7 @@ static enum status add_cell(struct record_builder *b, struct table *table, uint3
     struct slot *slot = &b->slots[table->slots[column]];
     TRY(builder_claim(b, slot, err));
     if (!cell->quoted && cell->text.len == 0)
-        return STATUS_OK;
+        return builder_null(b, slot, err);
     struct str text = cell_text(b, cell);
     bool integer;
     switch (builder_column(b, slot)->type) {

@@ -38,7 +38,8 @@ static enum status add_value(struct record_builder *b, struct slot *slot, struct
     case '"':
         return add_string(b, slot, scan, err);
     case 'n':
-        return json_scan_word(scan, "null", err);
+        TRY(json_scan_word(scan, "null", err));
+        return builder_null(b, slot, err);
     case 't':
         TRY(json_scan_word(scan, "true", err));
         return builder_bool(b, slot, true, err);

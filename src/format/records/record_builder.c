@@ -127,10 +127,27 @@ enum status builder_claim(struct record_builder *b, struct slot *slot, struct er
     return STATUS_OK;
 }
 
-/* Nulls for the rows that lacked the field. */
-static enum status catch_up(struct record_builder *b, struct column *column)
+/* Nulls, or the default, for the rows that lacked the field. */
+static enum status catch_up(struct record_builder *b, const struct slot *slot)
 {
-    return column->rows < b->row ? column_append_nulls(column, b->row - column->rows) : STATUS_OK;
+    struct column *column = builder_column(b, slot);
+    if (column->rows >= b->row)
+        return STATUS_OK;
+    if (!slot->fill)
+        return column_append_nulls(column, b->row - column->rows);
+    enum status status = column_reserve(column, b->row - column->rows);
+    while (column->rows < b->row && status == STATUS_OK)
+        status = column_append_value(column, slot->fill);
+    return status;
+}
+
+enum status builder_null(struct record_builder *b, struct slot *slot, struct error *err)
+{
+    if (!slot->fill)
+        return STATUS_OK;
+    if (catch_up(b, slot) != STATUS_OK || column_append_null(builder_column(b, slot)) != STATUS_OK)
+        return error_no_memory(err);
+    return STATUS_OK;
 }
 
 enum status builder_misfit(struct record_builder *b, const struct slot *slot, struct str value,
@@ -180,7 +197,7 @@ enum status builder_text(struct record_builder *b, struct slot *slot, struct str
         builder_set_type(b, slot, TYPE_STRING);
     struct column *column = builder_column(b, slot);
     int64_t us;
-    if (catch_up(b, column) != STATUS_OK)
+    if (catch_up(b, slot) != STATUS_OK)
         return error_no_memory(err);
     switch (column->type) {
     case TYPE_STRING:
@@ -229,7 +246,7 @@ enum status builder_number(struct record_builder *b, struct slot *slot, struct s
         builder_set_type(b, slot, integer ? TYPE_INT64 : TYPE_DOUBLE);
     struct column *column = builder_column(b, slot);
     int64_t value;
-    if (catch_up(b, column) != STATUS_OK)
+    if (catch_up(b, slot) != STATUS_OK)
         return error_no_memory(err);
     switch (column->type) {
     case TYPE_INT64:
@@ -253,7 +270,7 @@ enum status builder_bool(struct record_builder *b, struct slot *slot, bool value
     if (!slot->typed)
         builder_set_type(b, slot, TYPE_BOOL);
     struct column *column = builder_column(b, slot);
-    if (catch_up(b, column) != STATUS_OK)
+    if (catch_up(b, slot) != STATUS_OK)
         return error_no_memory(err);
     if (column->type == TYPE_BOOL)
         return stored(b, slot, column_append_bool(column, value), err);
@@ -271,7 +288,7 @@ enum status builder_json(struct record_builder *b, struct slot *slot, struct str
     char *room;
     if (column->type != TYPE_JSON)
         return builder_misfit(b, slot, text, "is an object or array", err);
-    if (text.len > COLUMN_BYTES_MAX || catch_up(b, column) != STATUS_OK)
+    if (text.len > COLUMN_BYTES_MAX || catch_up(b, slot) != STATUS_OK)
         return error_no_memory(err);
     if (!spaced)
         return stored(b, slot, column_append_bytes(column, text), err);
@@ -281,13 +298,40 @@ enum status builder_json(struct record_builder *b, struct slot *slot, struct str
     return stored(b, slot, status, err);
 }
 
+static enum status check_required(struct record_builder *b, struct error *err)
+{
+    for (uint32_t i = 0; i < b->slots_len; i++) {
+        const struct slot *slot = &b->slots[i];
+        const struct column *column = builder_column(b, slot);
+        bool present = column->rows > b->row && !column_is_null(column, b->row);
+        if (!slot->required || present || (slot->fill && column->rows <= b->row))
+            continue;
+        return builder_misfit(b, slot, STR("null"), "stands in a required field", err);
+    }
+    return STATUS_OK;
+}
+
 enum status builder_end_row(struct record_builder *b, struct error *err)
 {
+    if (b->any_required)
+        TRY(check_required(b, err));
     if (b->row + 1 > RECORD_ROWS_MAX)
         return error_set(err, STATUS_TOO_LARGE, "one batch holds at most %d records",
                          RECORD_ROWS_MAX);
     b->row++;
     b->next = 0;
+    return STATUS_OK;
+}
+
+static enum status copy_fill(struct record_builder *b, struct slot *slot, const struct value *fill,
+                             struct error *err)
+{
+    if (!fill)
+        return STATUS_OK;
+    struct value *copy = ARENA_NEW(&b->batch->arena, struct value);
+    if (!copy || !value_copy(&b->batch->arena, fill, copy))
+        return error_no_memory(err);
+    slot->fill = copy;
     return STATUS_OK;
 }
 
@@ -306,6 +350,9 @@ enum status record_builder_new(const struct record_field *fields, uint32_t field
         if (status == STATUS_OK) {
             b->slots[slot].typed = true;
             b->slots[slot].declared = fields[i].declared;
+            b->slots[slot].required = fields[i].required;
+            b->any_required |= fields[i].required;
+            status = copy_fill(b, &b->slots[slot], fields[i].fill, err);
         }
     }
     if (status != STATUS_OK) {
@@ -332,14 +379,29 @@ uint32_t record_builder_rows(const struct record_builder *b)
     return b->row;
 }
 
-/* Columns that hold no value at all say nothing: they are left out of the batch. */
+void record_builder_set_epoch(struct record_builder *b, uint32_t epoch)
+{
+    b->batch->epoch = epoch;
+}
+
+static enum status fill_defaults(struct record_builder *b, struct error *err)
+{
+    for (uint32_t i = 0; i < b->slots_len; i++) {
+        if (b->slots[i].fill && catch_up(b, &b->slots[i]) != STATUS_OK)
+            return error_no_memory(err);
+    }
+    return STATUS_OK;
+}
+
+/* Columns that hold no value at all say nothing: they are left out of the batch, unless they were
+ * told to be null in place of a default. Slot i is column i. */
 static void drop_empty_columns(struct record_builder *b)
 {
     struct batch *batch = b->batch;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < batch->columns_len; i++) {
         struct column *column = &batch->columns[i].column;
-        if (column->rows == column->nulls)
+        if (column->rows == column->nulls && !b->slots[i].fill)
             column_release(column);
         else
             batch->columns[kept++] = batch->columns[i];
@@ -350,6 +412,7 @@ static void drop_empty_columns(struct record_builder *b)
 enum status record_builder_finish(struct record_builder *b, struct batch **ret_batch,
                                   struct error *err)
 {
+    TRY(fill_defaults(b, err));
     drop_empty_columns(b);
     if (batch_set_rows(b->batch, b->row) != STATUS_OK)
         return error_no_memory(err);

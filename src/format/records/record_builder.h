@@ -8,7 +8,7 @@
  * double double     any number within double's range bool       true, false string     text json
  * anything, kept as it came in, white space outside of strings removed date       text "YYYY-MM-DD"
  * (a full timestamp widens a column that is not declared) timestamp  ISO 8601 text
- * (base/datetime.h) null and a missing field are the same: null
+ * (base/datetime.h) null and a missing field are the same: null, unless the column has a default
  *
  * Anything else is STATUS_SCHEMA with record, field and value. STATUS_INVALID_JSON/INVALID_CSV for
  * text that is not what it says. After any failure the builder may only be freed: a batch is whole
@@ -17,6 +17,7 @@
 #define QUARRY_FORMAT_RECORD_BUILDER_H
 
 #include "data/batch.h"
+#include "data/value.h"
 #include "format/json/json_scan.h"
 
 enum { RECORD_ROWS_MAX = 1 << 20 }; /* of one batch */
@@ -24,7 +25,9 @@ enum { RECORD_ROWS_MAX = 1 << 20 }; /* of one batch */
 struct record_field {
     struct str name;
     enum type type;
-    bool declared; /* never widened */
+    bool declared;            /* never widened */
+    bool required;            /* null and missing are misfits */
+    const struct value *fill; /* where the field is missing (not where it is null); NULL: null */
 };
 
 struct record_builder;
@@ -33,6 +36,8 @@ enum status record_builder_new(const struct record_field *fields, uint32_t field
                                struct record_builder **ret_builder, struct error *err);
 void record_builder_free(struct record_builder *builder);
 uint32_t record_builder_rows(const struct record_builder *builder);
+/* What the finished batch carries as its epoch (data/batch.h). */
+void record_builder_set_epoch(struct record_builder *builder, uint32_t epoch);
 
 /* One JSON object at the scan's place becomes one row. */
 enum status record_builder_object(struct record_builder *builder, struct json_scan *scan,

@@ -11,6 +11,8 @@ struct slot {
     uint32_t index;    /* column of the batch */
     bool typed;        /* false: new and only null so far */
     bool declared;
+    bool required;
+    const struct value *fill; /* in the batch's arena */
 };
 
 struct record_builder {
@@ -22,6 +24,7 @@ struct record_builder {
     uint32_t table_cap;
     uint32_t row;  /* rows so far */
     uint32_t next; /* the slot expected next: records mostly repeat their order */
+    bool any_required;
     struct buf scratch;
 };
 
@@ -48,6 +51,8 @@ enum status builder_bool(struct record_builder *b, struct slot *slot, bool value
                          struct error *err);
 enum status builder_json(struct record_builder *b, struct slot *slot, struct str text, bool spaced,
                          struct error *err);
+/* An explicit null: it stays one where a default would be filled in. */
+enum status builder_null(struct record_builder *b, struct slot *slot, struct error *err);
 enum status builder_end_row(struct record_builder *b, struct error *err);
 
 #endif

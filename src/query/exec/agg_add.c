@@ -330,6 +330,8 @@ static struct known column_known(const struct run *run, uint32_t index, struct s
         return known;
     }
     const struct field *field = &run->scan.view->schema->fields[column];
+    if (segment_column(segment, field->id) < 0 && run->scan.view->schema->traits[column].initial)
+        return (struct known){.sure = false}; /* rows of before the column was added */
     known.sure = segment_bounds(segment, field->id, &known.min, &known.max, &known.nulls);
     if (known.sure && known.nulls < rows) {
         known.sure = !known.min.is_null && !known.max.is_null &&

@@ -60,6 +60,9 @@ static enum status too_many(struct error *err)
 static enum status check_columns(struct update *update, struct error *err)
 {
     const struct schema *schema = update->scan.view->schema;
+    if (update->set->values->epoch && update->set->values->epoch != schema->epoch)
+        return error_set(err, STATUS_SCHEMA_CHANGED,
+                         "the source's columns were changed while the update was on its way");
     for (uint32_t i = 0; i < update->set->columns_len; i++) {
         struct str name = update->set->columns[i];
         int32_t at = schema_find(schema, name);
@@ -80,6 +83,8 @@ static enum status add_columns(struct update *update, struct error *err)
     const struct schema *schema = update->scan.view->schema;
     update->rows = batch_new();
     enum status status = update->rows ? STATUS_OK : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        update->rows->epoch = schema->epoch;
     for (uint32_t i = 0; i < schema->fields_len && status == STATUS_OK; i++) {
         uint32_t index;
         status =

@@ -16,8 +16,9 @@ struct change_set {
     const struct batch *values; /* a column that it lacks is null */
 };
 /* Marks the same rows and makes them anew with the columns set: `*ret_rows` (NULL: none matches) is
- * for mutation_commit. STATUS_SCHEMA for a column that the source lacks; STATUS_RESOURCE_LIMIT
- * beyond MUTATION_ROWS_MAX rows or MUTATION_BYTES_MAX. */
+ * for mutation_commit. STATUS_SCHEMA for a column that the source lacks; STATUS_SCHEMA_CHANGED as
+ * source_write by the epoch of `values`; STATUS_RESOURCE_LIMIT beyond MUTATION_ROWS_MAX rows or
+ * MUTATION_BYTES_MAX. */
 enum status change_update(struct mutation *mutation, const struct filter *filter,
                           const struct change_set *set, const struct exec_context *context,
                           struct exec_stats *stats, struct batch **ret_rows, struct error *err);

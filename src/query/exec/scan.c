@@ -23,10 +23,14 @@ enum status scan_init(struct scan *scan, struct view *view, const struct filter 
     scan->selection = malloc(SCAN_SLICE_ROWS * sizeof *scan->selection);
     scan->verdicts =
         calloc((size_t)bound_filter_predicates(scan->filter) + 1, sizeof *scan->verdicts);
-    if (scan->fields && scan->selection && scan->verdicts)
-        return STATUS_OK;
-    scan_release(scan);
-    return error_no_memory(err);
+    enum status status = STATUS_OK;
+    if (!scan->fields || !scan->selection || !scan->verdicts)
+        status = error_no_memory(err);
+    if (status == STATUS_OK)
+        status = scan_narrow(scan, err);
+    if (status != STATUS_OK)
+        scan_release(scan);
+    return status;
 }
 
 void scan_release(struct scan *scan)
@@ -40,10 +44,27 @@ void scan_release(struct scan *scan)
     for (uint32_t i = 0; scan->verdicts && i < bound_filter_predicates(scan->filter); i++)
         free(scan->verdicts[i].matches);
     free(scan->fields);
+    free(scan->candidates);
+    free(scan->points);
     free(scan->verdicts);
     free(scan->selection);
     bound_filter_free(scan->filter);
     *scan = (struct scan){0};
+}
+
+/* The next run of rows of the open row group that page bounds leave; false when there is none. */
+static bool next_rows(struct scan *scan)
+{
+    uint64_t at = scan->group_next, end = scan->group_rows;
+    while (at < end && scan_unit_is_dead(scan, at / SCAN_UNIT_ROWS))
+        at = (at / SCAN_UNIT_ROWS + 1) * SCAN_UNIT_ROWS;
+    scan->first = at < end ? at : end;
+    while (at < end && at - scan->first < SCAN_SLICE_ROWS &&
+           !scan_unit_is_dead(scan, at / SCAN_UNIT_ROWS))
+        at = (at / SCAN_UNIT_ROWS + 1) * SCAN_UNIT_ROWS;
+    scan->group_next = at < end ? at : end;
+    scan->count = (uint32_t)(scan->group_next - scan->first);
+    return scan->count > 0;
 }
 
 /* Sets the bounds of the next slice of the open unit; false when the unit is done. */
@@ -58,17 +79,15 @@ static bool next_slice(struct scan *scan)
         return scan->count > 0;
     }
     if (scan->segment) {
-        if (scan->group_open && scan->group_next == scan->group_rows) {
+        while (!scan->group_open || !next_rows(scan)) {
+            if (scan->group_open) {
+                scan->group++;
+                scan->group_base += scan->group_rows;
+            }
             scan->group_open = false;
-            scan->group++;
-            scan->group_base += scan->group_rows;
+            if (!scan_open_group(scan))
+                return false;
         }
-        if (!scan->group_open && !scan_open_group(scan))
-            return false;
-        left = scan->group_rows - scan->group_next;
-        scan->first = scan->group_next;
-        scan->count = (uint32_t)(left < SCAN_SLICE_ROWS ? left : SCAN_SLICE_ROWS);
-        scan->group_next += scan->count;
         return true;
     }
     left = scan->unit_rows - scan->unit_next;

@@ -2,10 +2,10 @@
  * aggregate.
  *
  * A view is made of units: segments by age, then chunks. A unit is read either whole (row group by
- * row group, SCAN_SLICE_ROWS at a time, the size of our pages) or by row numbers from an index.
- * Each slice with matches is offered once: `selected` of its `count` rows, in order. Columns are
- * read when asked for (late materialisation), so a slice without matches costs the filter's columns
- * only.
+ * row group, SCAN_SLICE_ROWS at a time, without what page bounds rule out) or by row numbers from
+ * an index. Each slice with matches is offered once: `selected` of its `count` rows, in order.
+ * Columns are read when asked for (late materialisation), so a slice without matches costs the
+ * filter's columns only.
  *
  * Chunk slices and column windows start at multiples of 8 rows. One thread. */
 #ifndef QUARRY_QUERY_SCAN_INT_H
@@ -18,15 +18,18 @@ enum {
     SCAN_SLICE_ROWS = 8192,
     SCAN_LOOKUP_SHARE = 4,  /* an index that gives more than 1/4 of the rows is not used */
     SCAN_GATHER_SHARE = 16, /* fewer than 1/16 of a slice: read single rows */
+    SCAN_UNIT_ROWS = 2048,  /* the size of our pages: bounds prune by it */
+    SCAN_UNITS_MAX = 512,   /* of a row group; larger groups are not pruned by page */
 };
 
 /* What is known and read of one schema field in the present unit, group and slice. */
 struct scan_field {
     bool resolved;
-    int32_t column;     /* in the segment or chunk; -1: all null */
-    enum type physical; /* its type there */
-    bool full_loaded;   /* `full` holds the slice's rows */
-    struct column full; /* physical type; owned unless full_borrowed */
+    int32_t column;              /* in the segment or chunk; -1: all null, or all `initial` */
+    const struct value *initial; /* of a column that the segment lacks; NULL: null */
+    enum type physical;          /* its type there */
+    bool full_loaded;            /* `full` holds the slice's rows */
+    struct column full;          /* physical type; owned unless full_borrowed */
     bool full_borrowed;
     struct column own;   /* memory behind `full` when it is owned */
     struct column dense; /* selected rows, schema type */
@@ -51,6 +54,8 @@ struct scan {
     struct exec_context context;
     struct exec_stats stats;
     uint32_t next_unit;
+    uint64_t *candidates; /* segments that the point predicates leave; NULL: all */
+    struct value *points; /* room for BOUND_POINTS_MAX of each physical type */
     /* the unit */
     struct segment *segment;
     struct parquet_reader *reader;
@@ -64,6 +69,8 @@ struct scan {
     bool group_open;
     uint64_t group_serial; /* counts the row groups opened, over all units */
     uint64_t group_base, group_rows, group_next;
+    uint64_t
+        dead_units[SCAN_UNITS_MAX / 64]; /* of the row group: their page bounds rule them out */
     /* the slice */
     uint64_t first;          /* row in the row group or chunk */
     const uint64_t *row_ids; /* by_rows */
@@ -114,11 +121,22 @@ enum status scan_codes(struct scan *scan, uint32_t index, const struct column **
 /* STATUS_TIMEOUT or STATUS_CANCELLED when it is time to stop. */
 enum status exec_poll(const struct exec_context *context, struct error *err);
 
+/* Leaves out, at once, the segments that have none of the values of point predicates. */
+enum status scan_narrow(struct scan *scan, struct error *err);
 /* Units and index choice, in scan_unit.c. */
 enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err);
 void scan_close_unit(struct scan *scan);
 /* Opens the next row group that may match; false when the segment has no more. */
 bool scan_open_group(struct scan *scan);
+/* Pruning, in scan_prune.c. */
+bool scan_segment_may_match(struct scan *scan, struct segment *segment, uint64_t rows);
+bool scan_group_may_match(struct scan *scan);
+/* Finds the dead units of the row group; false when all are. */
+bool scan_prune_pages(struct scan *scan);
+static inline bool scan_unit_is_dead(const struct scan *scan, uint64_t unit)
+{
+    return unit < SCAN_UNITS_MAX && scan->dead_units[unit / 64] >> (unit % 64) & 1;
+}
 /* Reading, in scan_read.c. */
 const struct scan_field *scan_resolve(struct scan *scan, uint32_t index);
 enum status scan_load(struct scan *scan, uint32_t index, const struct column **ret_column,

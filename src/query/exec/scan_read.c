@@ -13,6 +13,7 @@ const struct scan_field *scan_resolve(struct scan *scan, uint32_t index)
         return field;
     field->resolved = true;
     field->physical = f->type;
+    field->initial = NULL;
     if (scan->chunk) {
         field->column = batch_find(scan->chunk, f->name);
         if (field->column >= 0)
@@ -23,8 +24,27 @@ const struct scan_field *scan_resolve(struct scan *scan, uint32_t index)
         field->column = segment_column(scan->segment, f->id);
         if (field->column >= 0 && (uint32_t)field->column < len)
             field->physical = fields[field->column].type;
+        if (field->column < 0)
+            field->initial = scan->view->schema->traits[index].initial;
     }
     return field;
+}
+
+/* Rows of before the column was added. */
+static enum status append_initial(const struct value *initial, uint32_t n, struct column *into,
+                                  struct error *err)
+{
+    enum status status = column_reserve(into, n);
+    for (uint32_t i = 0; i < n && status == STATUS_OK; i++)
+        status = column_append_value(into, initial);
+    return status == STATUS_OK ? status : error_set(err, status, "out of memory");
+}
+
+static enum status load_initial(struct scan *scan, struct scan_field *field, struct error *err)
+{
+    TRY(append_initial(field->initial, scan->count, &field->own, err));
+    field->full = field->own;
+    return STATUS_OK;
 }
 
 static enum status load_chunk(struct scan *scan, struct scan_field *field, struct error *err)
@@ -66,7 +86,7 @@ enum status scan_load(struct scan *scan, uint32_t index, const struct column **r
 {
     struct scan_field *field = (struct scan_field *)(uintptr_t)scan_resolve(scan, index);
     *ret_column = NULL;
-    if (field->column < 0)
+    if (field->column < 0 && !field->initial)
         return STATUS_OK;
     if (!field->full_loaded) {
         if (field->own.type != field->physical) {
@@ -74,7 +94,9 @@ enum status scan_load(struct scan *scan, uint32_t index, const struct column **r
             column_init(&field->own, field->physical);
         }
         column_truncate(&field->own, 0);
-        TRY(scan->chunk ? load_chunk(scan, field, err) : load_segment(scan, field, err));
+        TRY(field->column < 0 ? load_initial(scan, field, err)
+            : scan->chunk     ? load_chunk(scan, field, err)
+                              : load_segment(scan, field, err));
         field->full_loaded = true;
     }
     *ret_column = &field->full;
@@ -102,6 +124,8 @@ enum status scan_append(struct scan *scan, uint32_t index, uint32_t from, uint32
                         struct column *into, struct error *err)
 {
     const struct scan_field *field = scan_resolve(scan, index);
+    if (field->initial)
+        return append_initial(field->initial, n, into, err);
     if (field->column < 0) {
         enum status status = column_append_nulls(into, n);
         return status == STATUS_OK ? status : error_set(err, status, "out of memory");
@@ -123,7 +147,7 @@ enum status scan_dense(struct scan *scan, uint32_t index, const struct column **
     struct scan_field *field = (struct scan_field *)(uintptr_t)scan_resolve(scan, index);
     enum type type = scan->view->schema->fields[index].type;
     *ret_column = NULL;
-    if (field->column < 0)
+    if (field->column < 0 && !field->initial)
         return STATUS_OK;
     if (scan->all && field->physical == type)
         return scan_load(scan, index, ret_column, err);

@@ -35,24 +35,6 @@ void scan_close_unit(struct scan *scan)
         scan->verdicts[i].dictionary = NULL;
 }
 
-static bool segment_may_match(struct scan *scan, struct segment *segment, uint64_t rows)
-{
-    if (bound_filter_is_never(scan->filter))
-        return false;
-    for (uint32_t p = 0; p < bound_filter_predicates(scan->filter); p++) {
-        int32_t field = bound_filter_column(scan->filter, p);
-        struct column_bounds bounds = {.rows = rows};
-        if (field < 0)
-            continue;
-        bounds.known_nulls = segment_bounds(segment, scan->view->schema->fields[field].id,
-                                            &bounds.min, &bounds.max, &bounds.nulls);
-        bounds.has_range = bounds.known_nulls && bounds.nulls < rows;
-        if (!bound_filter_may_match(scan->filter, p, &bounds))
-            return false;
-    }
-    return true;
-}
-
 static int compare_rows(const void *a, const void *b)
 {
     const uint64_t *x = a;
@@ -71,14 +53,14 @@ static void sort_unique(struct found *found)
 }
 
 /* Rows of one value; of a chunk they come as 32 bits. */
-static enum status look_up_value(struct scan *scan, uint32_t field, uint32_t chunk,
-                                 const struct value *value, struct found *ret, struct error *err)
+static enum status look_up_value(struct scan *scan, struct segment *segment, uint32_t field,
+                                 uint32_t chunk, const struct value *value, struct found *ret,
+                                 struct error *err)
 {
     const struct field *f = &scan->view->schema->fields[field];
     *ret = (struct found){0};
-    if (scan->segment)
-        return segment_lookup(scan->segment, f->id, value, &ret->usable, &ret->rows, &ret->len,
-                              err);
+    if (segment)
+        return segment_lookup(segment, f->id, value, &ret->usable, &ret->rows, &ret->len, err);
     uint32_t *rows = NULL;
     TRY(view_chunk_lookup(scan->view, chunk, f->name, value, &ret->usable, &rows, &ret->len, err));
     if (ret->usable && ret->len) {
@@ -91,15 +73,16 @@ static enum status look_up_value(struct scan *scan, uint32_t field, uint32_t chu
     return failed ? error_no_memory(err) : STATUS_OK;
 }
 
-/* All values of one predicate. Gives up when it exceeds `limit` rows. */
-static enum status look_up_points(struct scan *scan, uint32_t field, uint32_t chunk,
-                                  const struct value *values, uint32_t n, uint64_t limit,
-                                  struct found *ret, struct error *err)
+/* The first `n` of scan->points. Gives up when it exceeds `limit` rows. */
+static enum status look_up_points(struct scan *scan, struct segment *segment, uint32_t field,
+                                  uint32_t chunk, uint32_t n, uint64_t limit, struct found *ret,
+                                  struct error *err)
 {
     *ret = (struct found){.usable = true};
     for (uint32_t i = 0; i < n; i++) {
         struct found one;
-        enum status status = look_up_value(scan, field, chunk, &values[i], &one, err);
+        enum status status =
+            look_up_value(scan, segment, field, chunk, &scan->points[i], &one, err);
         bool good = status == STATUS_OK && one.usable && one.len + (uint64_t)ret->len <= limit;
         uint64_t *grown = NULL;
         if (good && n == 1) {
@@ -128,26 +111,71 @@ static enum status look_up_points(struct scan *scan, uint32_t field, uint32_t ch
     return STATUS_OK;
 }
 
-/* The index with the fewest rows among the predicates that have one. */
-static enum status choose_index(struct scan *scan, uint32_t chunk, struct error *err)
+/* The values of a point predicate in every type that a segment may have the column in; -1 when it
+ * is none. */
+static int32_t points_of_all_types(struct scan *scan, uint32_t predicate, enum type type)
 {
+    const enum type narrower = type == TYPE_DOUBLE ? TYPE_INT64 : TYPE_DATE;
+    int32_t n = bound_filter_points(scan->filter, predicate, type, scan->points);
+    if (n < 0 || (type != TYPE_DOUBLE && type != TYPE_TIMESTAMP))
+        return n;
+    int32_t more = bound_filter_points(scan->filter, predicate, narrower, scan->points + n);
+    return more < 0 ? -1 : n + more;
+}
+
+enum status scan_narrow(struct scan *scan, struct error *err)
+{
+    const struct view *view = scan->view;
     /* A view that was built by hand has no source and so no indexes. */
+    uint32_t predicates = view->source ? bound_filter_predicates(scan->filter) : 0;
+    uint32_t words = view->segments_len / 64 + 1;
+    if (!predicates)
+        return STATUS_OK;
+    scan->points = malloc(2 * (size_t)BOUND_POINTS_MAX * sizeof *scan->points);
+    scan->candidates = malloc(words * sizeof *scan->candidates);
+    if (!scan->points || !scan->candidates)
+        return error_no_memory(err);
+    memset(scan->candidates, 0xFF, words * sizeof *scan->candidates);
+    for (uint32_t p = 0; p < predicates; p++) {
+        int32_t field = bound_filter_column(scan->filter, p);
+        int32_t n = field < 0 ? -1 : points_of_all_types(scan, p, view->schema->fields[field].type);
+        if (n >= 0)
+            scan->stats.index_used |= view_narrow(scan->view, (uint32_t)field, scan->points,
+                                                  (uint32_t)n, scan->candidates);
+    }
+    return STATUS_OK;
+}
+
+/* Column and type of a field in the present unit; false when the unit lacks it. */
+static bool unit_type(const struct scan *scan, struct segment *segment, uint32_t field,
+                      enum type *ret)
+{
+    const struct field *f = &scan->view->schema->fields[field];
+    if (segment)
+        return segment_column_type(segment, f->id, ret);
+    int32_t column = batch_find(scan->chunk, f->name);
+    if (column >= 0)
+        *ret = scan->chunk->columns[column].column.type;
+    return column >= 0;
+}
+
+/* The index with the fewest rows among the predicates that have one. `segment` NULL: the chunk. */
+static enum status choose_index(struct scan *scan, struct segment *segment, uint32_t chunk,
+                                struct error *err)
+{
     uint32_t predicates = scan->view->source ? bound_filter_predicates(scan->filter) : 0;
     struct found best = {0};
     uint64_t limit = scan->unit_rows / SCAN_LOOKUP_SHARE;
-    struct value *values = predicates ? malloc(BOUND_POINTS_MAX * sizeof *values) : NULL;
-    if (predicates && !values)
-        return error_no_memory(err);
     enum status status = STATUS_OK;
     for (uint32_t p = 0; p < predicates && status == STATUS_OK; p++) {
         int32_t field = bound_filter_column(scan->filter, p);
-        const struct scan_field *f = field >= 0 ? scan_resolve(scan, (uint32_t)field) : NULL;
-        if (!f || f->column < 0)
+        enum type type;
+        if (field < 0 || !unit_type(scan, segment, (uint32_t)field, &type))
             continue;
-        int32_t n = bound_filter_points(scan->filter, p, f->physical, values);
+        int32_t n = bound_filter_points(scan->filter, p, type, scan->points);
         struct found found = {0};
         if (n >= 0)
-            status = look_up_points(scan, (uint32_t)field, chunk, values, (uint32_t)n,
+            status = look_up_points(scan, segment, (uint32_t)field, chunk, (uint32_t)n,
                                     best.usable ? best.len : limit, &found, err);
         if (found.usable && (!best.usable || found.len < best.len)) {
             free(best.rows);
@@ -156,7 +184,6 @@ static enum status choose_index(struct scan *scan, uint32_t chunk, struct error 
             free(found.rows);
         }
     }
-    free(values);
     if (status != STATUS_OK || !best.usable) {
         free(best.rows);
         return status;
@@ -172,7 +199,7 @@ static enum status open_segment(struct scan *scan, struct segment *segment,
                                 struct deletion *deleted, struct error *err)
 {
     scan->unit_rows = segment_info(segment).rows;
-    if (!segment_may_match(scan, segment, scan->unit_rows)) {
+    if (!scan_segment_may_match(scan, segment, scan->unit_rows)) {
         scan->stats.segments_pruned++;
         return STATUS_OK;
     }
@@ -183,13 +210,17 @@ static enum status open_segment(struct scan *scan, struct segment *segment,
         TRY(scan->segment_known(scan->segment_known_context, segment, &known, err));
     if (known)
         return STATUS_OK;
-    TRY(segment_reader(segment, &scan->reader, err));
-    scan->segment = segment;
-    TRY(choose_index(scan, 0, err));
+    TRY(choose_index(scan, segment, 0, err));
     if (scan->by_rows)
         scan->stats.segments_by_index++;
     else
         scan->stats.segments_scanned++;
+    if (scan->by_rows && scan->rows_len == 0) {
+        scan_close_unit(scan);
+        return STATUS_OK;
+    }
+    TRY(segment_reader(segment, &scan->reader, err));
+    scan->segment = segment;
     return STATUS_OK;
 }
 
@@ -201,7 +232,25 @@ static enum status open_chunk(struct scan *scan, uint32_t chunk, struct error *e
     scan->chunk = batch;
     scan->deleted = scan->view->chunk_deletions ? scan->view->chunk_deletions[chunk] : NULL;
     scan->unit_rows = batch->rows;
-    return choose_index(scan, chunk, err);
+    return choose_index(scan, NULL, chunk, err);
+}
+
+/* Steps over segments that are no candidates. */
+static void skip_segments(struct scan *scan)
+{
+    uint32_t end = scan->view->segments_len, from = scan->next_unit, at = from;
+    while (scan->candidates && at < end) {
+        uint64_t left = scan->candidates[at / 64] >> (at % 64);
+        if (left) {
+            at += (uint32_t)__builtin_ctzll(left);
+            break;
+        }
+        at = (at / 64 + 1) * 64;
+    }
+    if (at == from || from >= end)
+        return;
+    scan->next_unit = at < end ? at : end;
+    scan->stats.segments_pruned += scan->next_unit - from;
 }
 
 enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err)
@@ -209,6 +258,7 @@ enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err)
     const struct view *view = scan->view;
     while (!scan->segment && !scan->chunk) {
         *ret_more = false;
+        skip_segments(scan);
         if (scan->next_unit == view->segments_len + view->chunks_len)
             return STATUS_OK;
         uint32_t unit = scan->next_unit++;
@@ -223,35 +273,12 @@ enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err)
     return STATUS_OK;
 }
 
-static bool group_may_match(struct scan *scan)
-{
-    for (uint32_t p = 0; p < bound_filter_predicates(scan->filter); p++) {
-        int32_t field = bound_filter_column(scan->filter, p);
-        const struct scan_field *f = field >= 0 ? scan_resolve(scan, (uint32_t)field) : NULL;
-        struct column_bounds bounds = {.rows = scan->group_rows};
-        if (!f)
-            continue;
-        if (f->column >= 0) {
-            bounds.known_nulls =
-                parquet_reader_bounds(scan->reader, scan->group, (uint32_t)f->column, &bounds.min,
-                                      &bounds.max, &bounds.nulls);
-            bounds.has_range = bounds.known_nulls && bounds.nulls < bounds.rows;
-        } else {
-            bounds.known_nulls = true;
-            bounds.nulls = bounds.rows;
-        }
-        if (!bound_filter_may_match(scan->filter, p, &bounds))
-            return false;
-    }
-    return true;
-}
-
 bool scan_open_group(struct scan *scan)
 {
     for (; scan->group < parquet_reader_row_groups(scan->reader); scan->group++) {
         scan->group_rows = parquet_row_group_rows(scan->reader, scan->group);
         scan->group_next = 0;
-        if (scan->group_rows > 0 && group_may_match(scan)) {
+        if (scan->group_rows > 0 && scan_group_may_match(scan) && scan_prune_pages(scan)) {
             scan->group_open = true;
             scan->group_serial++;
             for (uint32_t p = 0; p < bound_filter_predicates(scan->filter); p++)

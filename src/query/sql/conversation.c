@@ -122,6 +122,10 @@ static enum status write_table(struct conversation *c, struct json_writer *w, ui
         json_kv_str(w, "name", list.fields[i].name);
         json_kv_strz(w, "type", type_name(list.fields[i].type));
         json_kv_int(w, "id", list.fields[i].id);
+        if (list.initials && list.initials[i]) {
+            json_keyz(w, "initial");
+            value_write_json(w, list.initials[i]);
+        }
         json_end_object(w);
     }
     json_end_array(w);
@@ -134,6 +138,7 @@ static enum status write_table(struct conversation *c, struct json_writer *w, ui
     c->stats->files += list.paths_len;
     free((void *)list.paths);
     free((void *)list.deletes);
+    free((void *)list.initials);
     return status;
 }
 

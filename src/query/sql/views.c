@@ -9,6 +9,14 @@ static struct str view_name(void *context, uint32_t index)
     return source_config(request->tables[index].view->source)->source_id;
 }
 
+static const struct value **view_initials(const struct schema *schema)
+{
+    const struct value **initials = calloc(schema->fields_len + 1u, sizeof *initials);
+    for (uint32_t i = 0; initials && i < schema->fields_len; i++)
+        initials[i] = schema->traits[i].initial;
+    return initials;
+}
+
 static enum status view_files(void *context, uint32_t index, struct sql_file_list *ret,
                               struct error *err)
 {
@@ -28,11 +36,17 @@ static enum status view_files(void *context, uint32_t index, struct sql_file_lis
     for (uint32_t i = 0; i < overlay_len; i++)
         paths[view->segments_len + i] = overlay[i];
     free((void *)overlay);
-    *ret = (struct sql_file_list){view->schema->fields, view->schema->fields_len, paths,
-                                  (uint32_t)len, NULL};
-    enum status status = view_delete_files(view, &ret->deletes, err);
-    if (status != STATUS_OK)
-        free((void *)paths);
+    *ret = (struct sql_file_list){.fields = view->schema->fields,
+                                  .fields_len = view->schema->fields_len,
+                                  .initials = view_initials(view->schema),
+                                  .paths = paths,
+                                  .paths_len = (uint32_t)len};
+    enum status status = ret->initials ? view_delete_files(view, &ret->deletes, err)
+                                       : error_no_memory(err);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    free((void *)ret->initials);
+    free(paths);
     return status;
 }
 

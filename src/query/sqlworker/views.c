@@ -113,6 +113,27 @@ static void append_anti_join(struct buf *sql, yyjson_val *deletes)
                DELETION_FIELD_POS);
 }
 
+/* Of rows in files that lack the column. All are texts, which the engine casts: the values of its
+ * map must be of one type. */
+static void append_default(struct buf *sql, yyjson_val *column)
+{
+    yyjson_val *value = json_get(column, "initial");
+    bool is_json = str_is(json_str_of(json_get(column, "type")), "json");
+    char *text = NULL;
+    size_t len = 0;
+    if (value && yyjson_is_str(value) && !is_json) {
+        sql_literal(sql, json_str_of(value));
+        return;
+    }
+    if (value)
+        text = yyjson_val_write(value, 0, &len);
+    if (text)
+        sql_literal(sql, str_make(text, len));
+    else
+        buf_append_str(sql, STR("NULL"));
+    free(text);
+}
+
 /* SELECT "c1" AS "name", ... FROM read_parquet([...], schema=MAP {1: {name: 'c1', ...}}) */
 static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val *files)
 {
@@ -131,8 +152,10 @@ static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val
     yyjson_arr_foreach(columns, i, max, item)
     {
         long long id = (long long)yyjson_get_sint(json_get(item, "id"));
-        buf_printf(sql, "%s%lld:{name:'c%lld',type:'%s',default_value:NULL}", i ? "," : "", id, id,
+        buf_printf(sql, "%s%lld:{name:'c%lld',type:'%s',default_value:", i ? "," : "", id, id,
                    engine_type(json_str_of(json_get(item, "type"))));
+        append_default(sql, item);
+        buf_append_char(sql, '}');
     }
     buf_append_str(sql, STR("},hive_partitioning=false)"));
 }

@@ -51,8 +51,9 @@ static enum status check_keys(const struct change *change, struct error *err)
 }
 
 /* The one row of `set`, in the source's types as a write would have it. */
-static enum status read_values(struct change *change, yyjson_val *set, struct error *err)
+static enum status read_values(struct change *change, struct error *err)
 {
+    yyjson_val *set = request_json(change->request, "set");
     struct record_builder *builder = NULL;
     size_t len = 0;
     char *text = yyjson_val_write(set, 0, &len);
@@ -84,8 +85,7 @@ static enum status decode_set(struct change *change, struct error *err)
         (void)value;
         change->columns[change->columns_len++] = json_str_of(key);
     }
-    TRY(check_keys(change, err));
-    return read_values(change, set, err);
+    return check_keys(change, err);
 }
 
 static enum status decode_write_id(struct change *change, struct error *err)
@@ -109,7 +109,7 @@ static enum status mutate(struct change *change, struct mutation *mutation, stru
         .deadline_us = sys_mono_us(change->node->sys) + change->node->options.search_timeout_us,
     };
     struct batch *rows = NULL;
-    if (!change->values) {
+    if (!change->columns) {
         TRY(change_delete(mutation, change->filter, &context, &change->stats, err));
         return mutation_commit(mutation, NULL, &change->result, err);
     }
@@ -123,18 +123,24 @@ static enum status mutate(struct change *change, struct mutation *mutation, stru
 static enum status run(struct change *change, struct error *err)
 {
     struct mutation *mutation = NULL;
+    batch_unref(change->values);
+    change->values = NULL;
+    if (change->columns)
+        TRY(read_values(change, err));
     TRY(mutation_begin(change->source, change->write_id, &mutation, &change->result, err));
     enum status status = mutation ? mutate(change, mutation, err) : STATUS_OK;
     mutation_end(mutation);
-    change->node->rows_scanned += change->stats.rows_scanned;
     return status;
 }
 
 static enum status run_admitted(struct change *change, struct error *err)
 {
     TRY(admission_enter(&change->node->admission, err));
-    enum status status = run(change, err);
+    enum status status = STATUS_SCHEMA_CHANGED;
+    for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++)
+        status = run(change, err);
     admission_leave(&change->node->admission);
+    change->node->rows_scanned += change->stats.rows_scanned;
     return status;
 }
 

@@ -266,7 +266,7 @@ static void place_in_file(const struct loader *l, struct error *err)
         shift_number(err->message, "line ", l->lines - 1); /* the header stood before them */
 }
 
-static enum status store_text(struct loader *l, struct str text, struct error *err)
+static enum status store_once(struct loader *l, struct str text, struct error *err)
 {
     struct record_builder *builder;
     struct write_result result;
@@ -281,6 +281,21 @@ static enum status store_text(struct loader *l, struct str text, struct error *e
     TRY(tenant_store(l->source, builder, loader_write_id(l), l->upsert, &result, err));
     loader_count(l, &result);
     return STATUS_OK;
+}
+
+/* Once more when the source's columns were changed meanwhile. */
+static enum status store_text(struct loader *l, struct str text, struct error *err)
+{
+    bool started = l->started, closed = l->closed;
+    size_t header = l->header.len;
+    enum status status = STATUS_SCHEMA_CHANGED;
+    for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++) {
+        l->started = started;
+        l->closed = closed;
+        l->header.len = header;
+        status = store_once(l, text, err);
+    }
+    return status;
 }
 
 static enum status load_text(struct loader *l, struct error *err)

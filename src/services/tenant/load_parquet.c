@@ -58,8 +58,8 @@ static enum status read_slice(struct parquet_reader *reader, uint32_t group, uin
     return STATUS_OK;
 }
 
-static enum status store_slice(struct loader *l, struct parquet_reader *reader, uint32_t group,
-                               uint64_t first, uint64_t count, struct error *err)
+static enum status store_once(struct loader *l, struct parquet_reader *reader, uint32_t group,
+                              uint64_t first, uint64_t count, struct error *err)
 {
     struct write_result result;
     struct batch *batch = batch_new();
@@ -72,6 +72,15 @@ static enum status store_slice(struct loader *l, struct parquet_reader *reader, 
     if (status == STATUS_OK)
         loader_count(l, &result);
     batch_unref(batch);
+    return status;
+}
+
+static enum status store_slice(struct loader *l, struct parquet_reader *reader, uint32_t group,
+                               uint64_t first, uint64_t count, struct error *err)
+{
+    enum status status = STATUS_SCHEMA_CHANGED;
+    for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++)
+        status = store_once(l, reader, group, first, count, err);
     return status;
 }
 

@@ -1,6 +1,6 @@
-/* sql.c: POST /query/sql (the list of queries: queries.c). Rows are written as they come
- * from the worker; a failure after the first bytes cuts the connection, so that half an answer is
- * never taken for a whole one. */
+/* sql.c: POST /query/sql, and how SQL of any front is run and answered (the list of queries:
+ * queries.c). Rows are written as they come from the worker; a failure after the first bytes cuts
+ * the connection, so that half an answer is never taken for a whole one. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,10 +17,7 @@ struct run {
     char query_id[64];
     const struct str *names; /* of the columns, in the request's arena */
     uint32_t names_len;
-    struct source_set set;
-    struct view *views;
-    struct sql_table *tables;
-    uint32_t views_len;
+    const struct sql_job *job;
 };
 
 /* --- rows --- */
@@ -172,30 +169,41 @@ static void put_end(struct run *run, const struct sql_stats *stats)
     json_kv_double(w, "execute_ms", (double)stats->execute_us / 1000);
     json_kv_int(w, "files", (int64_t)stats->files);
     json_end_object(w);
+    if (run->job->write_tail)
+        run->job->write_tail(run->job->context, w, stats);
     json_kv_null(w, "error_message");
     json_end_object(w);
 }
 
 /* --- the request --- */
 
-static enum status open_views(struct run *run, struct error *err)
+enum status tenant_views_open(struct request *request, struct tenant_views *ret, struct error *err)
 {
-    TRY(source_set_open(run->node, NULL, &run->set, err));
-    uint32_t len = run->set.len ? run->set.len : 1;
-    run->views = arena_array(run->request->arena, len, sizeof *run->views);
-    run->tables = arena_array(run->request->arena, len, sizeof *run->tables);
-    if (!run->views || !run->tables)
+    *ret = (struct tenant_views){0};
+    TRY(source_set_open(request->context, NULL, &ret->set, err));
+    uint32_t len = ret->set.len ? ret->set.len : 1;
+    ret->views = arena_array(request->arena, len, sizeof *ret->views);
+    ret->tables = arena_array(request->arena, len, sizeof *ret->tables);
+    if (!ret->views || !ret->tables)
         return error_no_memory(err);
-    bool has_as_of = request_has(run->request, "as_of");
-    for (uint32_t i = 0; i < run->set.len; i++) {
-        struct view *view = &run->views[run->views_len];
-        enum status status = tenant_view(run->request, run->set.sources[i], view, err);
-        if (status == STATUS_NOT_FOUND && has_as_of && run->set.len > 1)
+    bool has_as_of = request_has(request, "as_of");
+    for (uint32_t i = 0; i < ret->set.len; i++) {
+        struct view *view = &ret->views[ret->len];
+        enum status status = tenant_view(request, ret->set.sources[i], view, err);
+        if (status == STATUS_NOT_FOUND && has_as_of && ret->set.len > 1)
             continue; /* the source did not have that state: no table then */
         TRY(status);
-        run->tables[run->views_len++].view = view;
+        ret->tables[ret->len++].view = view;
     }
     return STATUS_OK;
+}
+
+void tenant_views_close(struct tenant_views *views)
+{
+    for (uint32_t i = 0; i < views->len; i++)
+        view_close(&views->views[i]);
+    views->len = 0;
+    source_set_close(&views->set);
 }
 
 static enum status name_query(struct run *run, struct error *err)
@@ -217,14 +225,9 @@ static enum status name_query(struct run *run, struct error *err)
 static enum status decode(struct run *run, struct error *err)
 {
     struct str format = request_str(run->request, "format");
-    struct str dialect = request_str(run->request, "dialect");
     run->form = str_is(format, "csv")      ? SQL_AS_CSV
                 : str_is(format, "ndjson") ? SQL_AS_LINES
                                            : SQL_AS_JSON;
-    if (!str_eq_nocase(dialect, STR("duckdb")))
-        return error_set(err, STATUS_NOT_IMPLEMENTED,
-                         "dialect '%.*s' comes with the interpreter: send 'duckdb' for now",
-                         dialect.len < 60 ? (int)dialect.len : 60, dialect.data);
     return name_query(run, err);
 }
 
@@ -240,18 +243,18 @@ static enum status enter_table(struct run *run, struct str text, struct error *e
 
 static enum status execute(struct run *run, struct error *err)
 {
+    const struct sql_job *job = run->job;
     struct sql_stats stats = {0};
     struct sql_sink sink = {run, put_columns, put_rows};
     struct sql_request query = {
         .query_id = str_of(run->query_id),
-        .query = request_str(run->request, "query"),
-        .parameters = request_json(run->request, "parameters"),
-        .limit = request_has(run->request, "limit") ? request_int(run->request, "limit") : -1,
+        .query = job->query,
+        .parameters = job->parameters,
+        .tables = job->tables,
+        .tables_len = job->tables_len,
+        .limit = job->limit,
         .timeout_us = request_int(run->request, "timeout_ms") * 1000,
     };
-    TRY(open_views(run, err));
-    query.tables = run->tables;
-    query.tables_len = run->views_len;
     TRY(enter_table(run, query.query, err));
     enum status status = sql_query(run->node->sql, &query, &sink, &stats, err);
     query_table_leave(run->node, run->query_id);
@@ -261,17 +264,37 @@ static enum status execute(struct run *run, struct error *err)
     return answer_end(&run->answer, err);
 }
 
-enum status handle_sql(struct request *request)
+enum status tenant_run_sql(struct request *request, const struct sql_job *job)
 {
     static const char *const types[] = {"application/json", "application/x-ndjson", "text/csv"};
     struct error *err = &request->error;
-    struct run run = {.node = request->context, .request = request};
+    struct run run = {.node = request->context, .request = request, .job = job};
     TRY(decode(&run, err));
     answer_init(&run.answer, request, str_of(types[run.form]));
     enum status status = execute(&run, err);
-    for (uint32_t i = 0; i < run.views_len; i++)
-        view_close(&run.views[i]);
-    source_set_close(&run.set);
     answer_release(&run.answer);
+    return status;
+}
+
+enum status handle_sql(struct request *request)
+{
+    struct error *err = &request->error;
+    struct str dialect = request_str(request, "dialect");
+    struct tenant_views views;
+    struct sql_job job = {
+        .query = request_str(request, "query"),
+        .parameters = request_json(request, "parameters"),
+        .limit = request_has(request, "limit") ? request_int(request, "limit") : -1,
+    };
+    if (!str_eq_nocase(dialect, STR("duckdb")))
+        return error_set(err, STATUS_NOT_IMPLEMENTED,
+                         "dialect '%.*s' comes with the interpreter: send 'duckdb' for now",
+                         dialect.len < 60 ? (int)dialect.len : 60, dialect.data);
+    enum status status = tenant_views_open(request, &views, err);
+    job.tables = views.tables;
+    job.tables_len = views.len;
+    if (status == STATUS_OK)
+        status = tenant_run_sql(request, &job);
+    tenant_views_close(&views);
     return status;
 }

@@ -5,6 +5,7 @@
 #define QUARRY_SERVICES_TENANT_H
 
 #include "base/log.h"
+#include "query/dsl/dsl.h"
 #include "service/service.h"
 #include "storage/store.h"
 #include "sys/sys.h"
@@ -16,6 +17,7 @@ enum { SQL_WORKERS_PER_CORE = 2 };
 struct tenant_node_options {
     struct sys *sys;
     const struct log *log;
+    struct gate *gate; /* borrowed; NULL: nobody is asked for a token */
     const char *version;
     const char *tenant_id;
     const char *tenant_name;
@@ -31,9 +33,10 @@ struct tenant_node_options {
     uint32_t sql_queue_max;    /* 0: the pool's default */
     uint32_t sql_threads;      /* 0: the pool's default */
     uint64_t sql_memory_bytes; /* 0: the pool's default */
-    uint64_t memtable_bytes;   /* 0: the store's default */
-    int64_t flush_age_us;      /* 0: the store's default */
-    uint32_t flush_threads;    /* 0: the store's default */
+    struct dsl_settings dsl;
+    uint64_t memtable_bytes; /* 0: the store's default */
+    int64_t flush_age_us;    /* 0: the store's default */
+    uint32_t flush_threads;  /* 0: the store's default */
     /* these as in storage/store.h */
     int64_t wal_retention_us, snapshot_retention_us, compaction_interval_us;
     uint32_t snapshots_min_kept;

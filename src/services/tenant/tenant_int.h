@@ -18,6 +18,7 @@ enum {
     CURSORS_MAX = 128,
     QUERIES_MAX = 1024,
     SEARCH_WAIT_US = 5000000,
+    TENANT_SCHEMA_TRIES = 3, /* of a batch whose source's columns were changed meanwhile */
 };
 
 /* --- admission: MAX_CONCURRENT_SEARCHES run, SEARCH_QUEUE_MAX wait, the rest get 429 --- */
@@ -156,6 +157,30 @@ void source_set_close(struct source_set *set);
 enum status tenant_view(struct request *request, struct source *source, struct view *ret_view,
                         struct error *err);
 
+/* Views of all sources, as the request asks for them. Close in any case. */
+struct tenant_views {
+    struct source_set set;
+    struct view *views; /* arrays in the request's arena */
+    struct sql_table *tables;
+    uint32_t len;
+};
+enum status tenant_views_open(struct request *request, struct tenant_views *ret, struct error *err);
+void tenant_views_close(struct tenant_views *views);
+
+/* --- SQL of any front; the request has the fields format, query_id, timeout_ms --- */
+struct sql_job {
+    struct str query;
+    yyjson_val *parameters;
+    int64_t limit; /* -1: none */
+    const struct sql_table *tables;
+    uint32_t tables_len;
+    /* Further members of a JSON answer; may be NULL. */
+    void (*write_tail)(void *context, struct json_writer *w, const struct sql_stats *stats);
+    void *context;
+};
+/* Runs it and answers. */
+enum status tenant_run_sql(struct request *request, const struct sql_job *job);
+
 /* The text "YYYY-MM-DDTHH:MM:SS.ffffffZ" or null. */
 void write_time(struct json_writer *w, const char *key, int64_t us);
 
@@ -192,12 +217,15 @@ enum status handle_compaction_status(struct request *request);
 enum status handle_compaction_job(struct request *request);
 enum status handle_compaction_cancel(struct request *request);
 enum status handle_tenant_stats(struct request *request);
+enum status handle_schema_get(struct request *request);
+enum status handle_schema_change(struct request *request);
 enum status handle_index_add(struct request *request);
 enum status handle_index_list(struct request *request);
 enum status handle_index_drop(struct request *request);
 enum status handle_backup_start(struct request *request);
 enum status handle_backup_status(struct request *request);
 enum status handle_sql(struct request *request);
+enum status handle_dsl(struct request *request);
 enum status handle_query_list(struct request *request);
 enum status handle_query_cancel(struct request *request);
 

@@ -11,10 +11,7 @@
 enum status tenant_builder(struct source *source, struct record_builder **ret_builder,
                            struct error *err)
 {
-    const struct source_config *config = source_config(source);
     struct schema *schema = source_schema(source);
-    if (!schema)
-        return error_no_memory(err);
     struct record_field *fields =
         calloc(schema->fields_len ? schema->fields_len : 1, sizeof *fields);
     if (!fields) {
@@ -22,12 +19,16 @@ enum status tenant_builder(struct source *source, struct record_builder **ret_bu
         return error_no_memory(err);
     }
     for (uint32_t i = 0; i < schema->fields_len; i++) {
-        fields[i] =
-            (struct record_field){.name = schema->fields[i].name, .type = schema->fields[i].type};
-        for (uint32_t k = 0; k < config->fields_len && !fields[i].declared; k++)
-            fields[i].declared = str_eq(config->fields[k].name, fields[i].name);
+        const struct field_traits *traits = &schema->traits[i];
+        fields[i] = (struct record_field){.name = schema->fields[i].name,
+                                          .type = schema->fields[i].type,
+                                          .declared = traits->declared,
+                                          .required = traits->required,
+                                          .fill = traits->fill};
     }
     enum status status = record_builder_new(fields, schema->fields_len, ret_builder, err);
+    if (status == STATUS_OK)
+        record_builder_set_epoch(*ret_builder, schema->epoch);
     free(fields);
     schema_unref(schema);
     return status;
@@ -131,8 +132,8 @@ static enum status read_records(struct record_builder *builder, const struct wri
     return record_builder_array(builder, &scan, true, err);
 }
 
-static enum status store_records(struct source *source, const struct write_input *in,
-                                 struct write_result *ret, struct error *err)
+static enum status store_once(struct source *source, const struct write_input *in,
+                              struct write_result *ret, struct error *err)
 {
     struct record_builder *builder;
     TRY(tenant_builder(source, &builder, err));
@@ -145,6 +146,15 @@ static enum status store_records(struct source *source, const struct write_input
         return status;
     }
     return tenant_store(source, builder, in->write_id, in->upsert, ret, err);
+}
+
+static enum status store_records(struct source *source, const struct write_input *in,
+                                 struct write_result *ret, struct error *err)
+{
+    enum status status = STATUS_SCHEMA_CHANGED;
+    for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++)
+        status = store_once(source, in, ret, err);
+    return status;
 }
 
 static enum status decode_write(struct request *request, struct write_input *in, struct error *err)

@@ -101,6 +101,9 @@ static enum status read_column(struct parquet_reader *reader, uint32_t which, st
             parquet_read_column(reader, g, which, 0, parquet_row_group_rows(reader, g), into, err);
         parquet_group_done(reader, g);
     }
+    for (uint32_t g = 0; g < parquet_reader_row_groups(reader) && status == STATUS_OK; g++)
+        if (!parquet_bloom_is_sound(reader, g, which))
+            status = error_set(err, STATUS_CORRUPT, "a bloom filter fails its checksum");
     return status;
 }
 

@@ -49,7 +49,7 @@ static bool field_known(const struct schema *schema, const struct segment_column
             return schema->fields[i].type == column->type ||
                    type_can_widen(column->type, schema->fields[i].type);
     }
-    return false;
+    return column->field_id >= 1 && column->field_id <= schema->last_field_id; /* dropped since */
 }
 
 static const char *wrong_segment(const struct snapshot *snapshot, uint32_t i)

@@ -197,6 +197,14 @@ int32_t segment_column(const struct segment *segment, int32_t field_id)
     return -1;
 }
 
+bool segment_column_type(const struct segment *segment, int32_t field_id, enum type *ret)
+{
+    int32_t at = segment_column(segment, field_id);
+    if (at >= 0)
+        *ret = segment->meta.columns[at].type;
+    return at >= 0;
+}
+
 bool segment_bounds(const struct segment *segment, int32_t field_id, struct value *ret_min,
                     struct value *ret_max, uint64_t *ret_nulls)
 {
@@ -309,6 +317,15 @@ static const struct hash_index *open_index(struct segment *segment, struct open_
     return index->state == INDEX_OPEN ? &index->index : NULL;
 }
 
+const struct hash_index *segment_hash_index(struct segment *segment, int32_t field_id)
+{
+    pthread_mutex_lock(&segment->lock);
+    struct open_index *known = find_index(segment, field_id);
+    const struct hash_index *index = known ? open_index(segment, known) : NULL;
+    pthread_mutex_unlock(&segment->lock);
+    return index;
+}
+
 /* segment->lock is held. */
 static enum segment_index_state look(struct segment *segment, struct open_index *index)
 {
@@ -400,10 +417,7 @@ enum status segment_lookup(struct segment *segment, int32_t field_id, const stru
                       type_can_widen(segment->meta.columns[column].type, wanted.type);
     if (!comparable)
         return STATUS_OK;
-    pthread_mutex_lock(&segment->lock);
-    struct open_index *known = find_index(segment, field_id);
-    const struct hash_index *index = known ? open_index(segment, known) : NULL;
-    pthread_mutex_unlock(&segment->lock);
+    const struct hash_index *index = segment_hash_index(segment, field_id);
     if (!index)
         return STATUS_OK;
     if (narrow(&wanted, segment->meta.columns[column].type)) {

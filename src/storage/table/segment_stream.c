@@ -49,11 +49,11 @@ static enum status open_file(struct segment_stream *stream,
 {
     struct piece *piece = &stream->piece;
     char path[SYS_PATH_MAX];
-    struct parquet_write_options format = {.codec = piece->batch->config->codec,
-                                           .row_group_rows = options->row_group_rows,
-                                           .created_by = STR("Quarry")};
+    struct parquet_write_options format;
     TRY(segment_piece_path(piece, options->partition, err));
     TRY(choose_indexes(stream, err));
+    TRY(segment_write_options(piece, false, &format, err));
+    format.row_group_rows = options->row_group_rows;
     TRY(sys_path(path, err, "%s/%.*s.tmp", piece->batch->dir, STR_ARG(piece->meta.path)));
     TRY(segment_make_parents(piece->batch, piece->meta.path, err));
     TRY(sys_open(piece->batch->sys, path, SYS_READ | SYS_WRITE | SYS_CREATE | SYS_TRUNCATE,

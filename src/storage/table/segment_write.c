@@ -116,10 +116,10 @@ enum status segment_take_stats(struct piece *piece, const struct parquet_file_st
 
 static enum status write_rows(struct piece *piece, struct error *err)
 {
-    struct parquet_write_options options = {.codec = piece->batch->config->codec,
-                                            .created_by = STR("Quarry")};
+    struct parquet_write_options options;
     struct parquet_writer *writer = NULL;
     struct parquet_file_stats stats = {0};
+    TRY(segment_write_options(piece, true, &options, err));
     enum status status = parquet_writer_open(piece->fields, piece->fields_len, &options,
                                              segment_sink, piece, &writer, err);
     if (status == STATUS_OK)

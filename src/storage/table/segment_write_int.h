@@ -23,6 +23,10 @@ struct piece {
 enum status segment_piece_path(struct piece *piece, const struct str *values, struct error *err);
 /* Makes missing directories of source/<path> (without its last part); synced at the end. */
 enum status segment_make_parents(struct segment_batch *batch, struct str path, struct error *err);
+/* Options for a file of these fields, in the piece's arena. `sorted`: the rows certainly are sorted
+ * by the first index column. */
+enum status segment_write_options(struct piece *piece, bool sorted,
+                                  struct parquet_write_options *ret, struct error *err);
 /* The Parquet writer's sink: appends to piece->file. `context` is the piece. */
 enum status segment_sink(void *context, struct slice bytes, struct error *err);
 /* Rows, bytes and bounds into meta. */

@@ -181,6 +181,9 @@ enum segment_index_state segment_index_look(struct segment *segment, int32_t fie
 void segment_index_recheck(struct segment *segment, int32_t field_id);
 /* After the file was made (READY), removed (NONE), or could not be made (FAILED, MISSING). */
 void segment_index_set(struct segment *segment, int32_t field_id, enum segment_index_state state);
+/* The mapped sidecar, checked; it stays as long as the segment. NULL when there is none that can be
+ * used. */
+const struct hash_index *segment_hash_index(struct segment *segment, int32_t field_id);
 enum status segment_index_path(const struct segment *segment, int32_t field_id,
                                char out[SYS_PATH_MAX], struct error *err);
 /* index_build.c: reads the column and writes its sidecar, whole by rename, synced. Takes memory for

@@ -48,7 +48,7 @@ static enum status posix_open(struct sys *sys, const char *path, unsigned flags,
     if (!file)
         return error_no_memory(err);
     do
-        file->fd = open(path, open_flags(flags), 0640);
+        file->fd = open(path, open_flags(flags), flags & SYS_PRIVATE ? 0600 : 0640);
     while (file->fd < 0 && errno == EINTR);
     if (file->fd < 0) {
         int errnum = errno;

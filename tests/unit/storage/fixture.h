@@ -131,8 +131,9 @@ __attribute__((unused)) static void fixture_read(struct view *view, const char *
         struct parquet_reader *reader = NULL;
         int32_t column = segment_column(view->segments[i], field->id);
         if (column < 0) {
-            uint32_t rows = (uint32_t)segment_info(view->segments[i]).rows;
-            assert_int_equal(column_append_nulls(into, rows), STATUS_OK);
+            const struct value null = {.is_null = true}, *value = view->schema->traits[at].initial;
+            for (uint64_t row = 0; row < segment_info(view->segments[i]).rows; row++)
+                assert_int_equal(column_append_value(into, value ? value : &null), STATUS_OK);
             continue;
         }
         assert_ok(segment_reader(view->segments[i], &reader, &test_err));

@@ -35,10 +35,10 @@ static char *dump(const struct batch *batch)
 }
 
 static const struct record_field declared[] = {
-    {STR("id"), TYPE_INT64, true},
-    {STR("price"), TYPE_DOUBLE, true},
-    {STR("day"), TYPE_DATE, true},
-    {STR("at"), TYPE_TIMESTAMP, true},
+    {.name = STR("id"), .type = TYPE_INT64, .declared = true},
+    {.name = STR("price"), .type = TYPE_DOUBLE, .declared = true},
+    {.name = STR("day"), .type = TYPE_DATE, .declared = true},
+    {.name = STR("at"), .type = TYPE_TIMESTAMP, .declared = true},
 };
 
 enum form { NDJSON, ARRAY, WRAPPED, CSV };

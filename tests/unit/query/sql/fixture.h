@@ -184,8 +184,10 @@ static inline enum status fixture_files(void *context, uint32_t index, struct sq
     assert_non_null(paths);
     for (uint32_t i = 0; i < table->paths_len; i++)
         paths[i] = table->paths[i];
-    *ret = (struct sql_file_list){table->fields, table->fields_len, paths, table->paths_len,
-                                  NULL};
+    *ret = (struct sql_file_list){.fields = table->fields,
+                                  .fields_len = table->fields_len,
+                                  .paths = paths,
+                                  .paths_len = table->paths_len};
     return STATUS_OK;
 }
 

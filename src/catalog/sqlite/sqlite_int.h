@@ -1,0 +1,105 @@
+/* sqlite_int.h: what the parts of the SQLite back end share. */
+#ifndef QUARRY_CATALOG_SQLITE_INT_H
+#define QUARRY_CATALOG_SQLITE_INT_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "catalog/sqlite/sqlite_backend.h"
+
+enum {
+    STATEMENTS_MAX = 64, /* prepared statements of a connection */
+    READERS_MAX = 64,
+    COMMITS_TOGETHER_MAX = 256, /* commits of one transaction */
+};
+
+struct statement {
+    uint64_t hash; /* of its SQL */
+    uint64_t used; /* when, in uses of the connection */
+    sqlite3_stmt *stmt;
+};
+
+struct connection {
+    sqlite3 *db;
+    struct statement statements[STATEMENTS_MAX];
+    uint64_t uses;
+    struct connection *next; /* in the pool */
+};
+
+/* A commit that waits for its turn. */
+struct pending {
+    const struct change *changes;
+    uint32_t len;
+    struct commit_result result;
+    struct error error;
+    enum status status;
+    bool done;
+    struct pending *next;
+};
+
+struct sqlite_backend {
+    struct backend base;
+    char *path;
+    uint32_t busy_timeout_ms;
+    /* readers */
+    pthread_mutex_t pool_lock;
+    pthread_cond_t pool_freed;
+    struct connection *idle;
+    uint32_t open, open_max;
+    /* writers: the first of them writes for all that wait */
+    pthread_mutex_t write_lock;
+    pthread_cond_t written;
+    struct pending *waiting, **waiting_end;
+    bool writing;
+    struct connection writer;
+    /* texts made once */
+    char *columns[DOMAIN_COUNT]; /* "id,tenant,..." in the order of record.def */
+    char *insert[DOMAIN_COUNT], *update[DOMAIN_COUNT];
+};
+
+/* --- connection.c --- */
+enum status connection_open(struct connection *connection, const char *path, bool writes,
+                            uint32_t busy_timeout_ms, struct error *err);
+void connection_close(struct connection *connection);
+/* A statement ready for binding, owned by the connection; finish with statement_done. */
+enum status connection_prepare(struct connection *connection, struct str sql, sqlite3_stmt **ret,
+                               struct error *err);
+void statement_done(sqlite3_stmt *stmt);
+/* SQL without parameters and rows. */
+enum status connection_run(struct connection *connection, const char *sql, struct error *err);
+/* The connection's last failure as a status with message. */
+enum status connection_failed(struct connection *connection, struct error *err);
+/* Readers' connections. */
+enum status reader_take(struct sqlite_backend *backend, struct connection **ret, struct error *err);
+void reader_give(struct sqlite_backend *backend, struct connection *connection);
+
+void bind_text(sqlite3_stmt *stmt, int at, struct str text);
+/* A row of backend->columns[domain], texts copied into the arena. */
+enum status row_read(sqlite3_stmt *stmt, enum domain domain, struct arena *arena,
+                     struct record *ret, struct error *err);
+
+/* --- schema.c --- */
+/* Brings the schema up to date; safe when several do so at once. */
+enum status schema_migrate(struct connection *connection, const char *path, struct error *err);
+
+/* --- read.c --- */
+enum status sqlite_get(struct backend *backend, enum domain domain, struct str tenant,
+                       struct str id, struct arena *arena, struct record *ret, struct error *err);
+enum status sqlite_find(struct backend *backend, enum domain domain, struct str tenant,
+                        struct str key, struct arena *arena, struct record *ret, struct error *err);
+enum status sqlite_scan(struct backend *backend, enum domain domain, struct str after,
+                        uint32_t limit, struct arena *arena, struct record_page *ret,
+                        struct error *err);
+/* --- query.c --- */
+enum status sqlite_query(struct backend *backend, const struct record_query *query,
+                         struct arena *arena, struct record_page *ret, struct error *err);
+enum status sqlite_group(struct backend *backend, const struct group_query *query,
+                         struct arena *arena, struct group_answer *ret, struct error *err);
+/* --- write.c --- */
+enum status sqlite_commit(struct backend *backend, const struct change *changes, uint32_t len,
+                          struct commit_result *ret, struct error *err);
+/* --- verify.c --- */
+enum status sqlite_verify(struct backend *backend, backend_fault_fn fault, void *context,
+                          struct error *err);
+
+#endif

@@ -1,0 +1,83 @@
+#include "cmd/quarryd/access.h"
+
+#include "service/token_keys.h"
+
+bool access_is_required(const struct quarryd_options *options, enum service_kind kind)
+{
+    const char *choice = settings_text(options->settings, SETTING_AUTH_REQUIRED);
+    enum setting host = kind == SERVICE_TENANT ? SETTING_REST_HOST : SETTING_BIND_HOST;
+    if (strcmp(choice, "auto") != 0)
+        return strcmp(choice, "yes") == 0;
+    return !options->insecure_bind && !options_is_loopback(settings_text(options->settings, host));
+}
+
+static enum status folder_of(const struct settings *settings, char out[SYS_PATH_MAX],
+                             struct error *err)
+{
+    const char *given = settings_text(settings, SETTING_AUTH_PATH);
+    return given[0] ? sys_path(out, err, "%s", given)
+                    : sys_path(out, err, "%s/auth", settings_text(settings, SETTING_DATA_PATH));
+}
+
+static enum status share_keys(struct access *access, struct error *err)
+{
+    struct keyring copy = {0};
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < access->keys.len && status == STATUS_OK; i++)
+        status = keyring_add(&copy, auth_key_ref(access->keys.keys[i]), err);
+    if (status == STATUS_OK)
+        status = verifier_set_keys(access->verifier, STR_NONE, STR_NONE, &copy, err);
+    keyring_release(&copy);
+    return status;
+}
+
+static enum status open_parts(const struct quarryd_options *options, struct sys *sys,
+                              struct access *access, struct error *err)
+{
+    const struct settings *settings = options->settings;
+    char folder[SYS_PATH_MAX], revoked[SYS_PATH_MAX];
+    TRY(folder_of(settings, folder, err));
+    TRY(sys_path(revoked, err, "%s/revoked", folder));
+    const struct token_key_options keys = {
+        .sys = sys,
+        .folder = folder,
+        .secret = settings_text(settings, SETTING_JWT_SECRET),
+        .key_files = settings_text(settings, SETTING_JWT_KEY_FILES),
+    };
+    TRY(token_keys_load(&keys, &access->keys, err));
+    TRY(verifier_new(sys, str_of(settings_text(settings, SETTING_JWT_ISSUER)),
+                     str_of(settings_text(settings, SETTING_JWT_AUDIENCE)),
+                     settings_int(settings, SETTING_JWT_CLOCK_SKEW_SECONDS), &access->verifier,
+                     err));
+    TRY(share_keys(access, err));
+    TRY(sys_mkdirs(sys, folder, err));
+    bool writer = !options->node && options->services & 1u << SERVICE_GATEWAY;
+    TRY(revocations_open(sys, revoked, writer, access->verifier, &access->revocations, err));
+    enum service_kind kind = options->node ? SERVICE_TENANT : SERVICE_GATEWAY;
+    const struct gate_options gate = {.sys = sys,
+                                      .verifier = access->verifier,
+                                      .revocations = access->revocations,
+                                      .required = access_is_required(options, kind),
+                                      .tenant = settings_text(settings, SETTING_TENANT_ID),
+                                      .one_tenant = options->node};
+    return gate_new(&gate, &access->gate, err);
+}
+
+enum status access_open(const struct quarryd_options *options, struct sys *sys, struct access *ret,
+                        struct error *err)
+{
+    *ret = (struct access){0};
+    enum status status = open_parts(options, sys, ret, err);
+    if (status != STATUS_OK)
+        access_close(ret);
+    return status;
+}
+
+void access_close(struct access *access)
+{
+    gate_free(access->gate);
+    revocations_close(access->revocations);
+    verifier_free(access->verifier);
+    keyring_release(&access->keys);
+    *access = (struct access){0};
+}

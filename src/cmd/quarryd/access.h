@@ -1,0 +1,24 @@
+/* access.h: what a process needs to check tokens: keys, what was revoked, a gate for each kind of
+ * service. One for each process; made before its services, gone after them. */
+#ifndef QUARRY_CMD_QUARRYD_ACCESS_H
+#define QUARRY_CMD_QUARRYD_ACCESS_H
+
+#include "cmd/quarryd/options.h"
+#include "service/gate.h"
+#include "service/revocations.h"
+
+struct access {
+    struct verifier *verifier;
+    struct revocations *revocations;
+    struct keyring keys; /* the gateway signs with them */
+    struct gate *gate;   /* for all services of this process */
+};
+
+/* The process that runs the gateway is the `writer` of the list of revoked tokens. */
+enum status access_open(const struct quarryd_options *options, struct sys *sys, struct access *ret,
+                        struct error *err);
+void access_close(struct access *access);
+/* Whether calls to that kind of service need a token. */
+bool access_is_required(const struct quarryd_options *options, enum service_kind kind);
+
+#endif

@@ -1,0 +1,113 @@
+#include "service/gate.h"
+
+#include <stdlib.h>
+
+#include "service/revocations.h"
+
+struct gate {
+    struct gate_options options;
+};
+
+static const struct {
+    const char *role;
+    enum permission level;
+} ROLES[] = {
+    {"reader", PERMISSION_READ}, {"viewer", PERMISSION_READ}, {"writer", PERMISSION_WRITE},
+    {"user", PERMISSION_WRITE},  {"admin", PERMISSION_ADMIN},
+};
+
+enum status gate_new(const struct gate_options *options, struct gate **ret, struct error *err)
+{
+    struct gate *gate = calloc(1, sizeof *gate);
+    if (!gate)
+        return error_no_memory(err);
+    gate->options = *options;
+    *ret = gate;
+    return STATUS_OK;
+}
+
+void gate_free(struct gate *gate)
+{
+    free(gate);
+}
+
+enum permission gate_level(const struct str *roles, uint32_t len)
+{
+    enum permission level = PERMISSION_NONE;
+    for (uint32_t i = 0; i < len; i++)
+        for (size_t j = 0; j < sizeof ROLES / sizeof *ROLES; j++)
+            if (str_is(roles[i], ROLES[j].role) && ROLES[j].level > level)
+                level = ROLES[j].level;
+    return level;
+}
+
+/* "Bearer <token>", the scheme in any case (RFC 9110 11.1). */
+static enum status bearer(struct str header, struct str *ret_token, struct error *err)
+{
+    struct str scheme;
+    *ret_token = header;
+    str_split(ret_token, ' ', &scheme);
+    if (!str_eq_nocase(scheme, STR("bearer")) || ret_token->len == 0)
+        return error_set(err, STATUS_UNAUTHENTICATED,
+                         "The Authorization header is not 'Bearer <token>'; get a token from "
+                         "POST /auth/login.");
+    *ret_token = str_trim(*ret_token);
+    return STATUS_OK;
+}
+
+static enum status believe(struct gate *gate, struct str authorization, struct arena *arena,
+                           struct identity *ret, struct error *err)
+{
+    struct claims claims;
+    struct str token;
+    TRY(bearer(authorization, &token, err));
+    if (gate->options.revocations)
+        TRY(revocations_refresh(gate->options.revocations, err));
+    TRY(verifier_check(gate->options.verifier, token, arena, &claims, err));
+    if (claims.use != TOKEN_ACCESS)
+        return error_set(err, STATUS_UNAUTHENTICATED,
+                         "This is a refresh token; POST /auth/refresh gives an access token.");
+    *ret = (struct identity){.user_id = claims.subject,
+                             .username = claims.username.data ? claims.username : claims.subject,
+                             .tenant = claims.tenant,
+                             .roles = claims.roles,
+                             .roles_len = claims.roles_len,
+                             .level = gate_level(claims.roles, claims.roles_len),
+                             .token_id = claims.id,
+                             .family = claims.family,
+                             .expires_s = claims.expires_s};
+    if (gate->options.one_tenant && !str_is(ret->tenant, gate->options.tenant))
+        return error_set(err, STATUS_FORBIDDEN, "The token is not for this tenant.");
+    return STATUS_OK;
+}
+
+static const struct str LOCAL_ROLES[] = {STR("admin")};
+
+enum status gate_admit(struct gate *gate, enum permission needed, struct str authorization,
+                       struct arena *arena, struct identity *ret, struct error *err)
+{
+    *ret = (struct identity){.user_id = STR("local"),
+                             .username = STR("local"),
+                             .tenant = str_of(gate->options.tenant),
+                             .roles = LOCAL_ROLES,
+                             .roles_len = 1,
+                             .level = PERMISSION_ADMIN,
+                             .is_local = true};
+    if (!authorization.data && !gate->options.required)
+        return STATUS_OK;
+    if (needed == PERMISSION_NONE) {
+        *ret = (struct identity){.tenant = STR("")};
+        return STATUS_OK;
+    }
+    if (!authorization.data)
+        return error_set(err, STATUS_UNAUTHENTICATED,
+                         "A token is needed: send 'Authorization: Bearer <token>'; get one from "
+                         "POST /auth/login.");
+    TRY(believe(gate, authorization, arena, ret, err));
+    if (ret->level < needed)
+        return error_set(err, STATUS_FORBIDDEN,
+                         "This needs the right to %s; your roles do not "
+                         "give it.",
+                         permission_name(needed));
+    return STATUS_OK;
+}

@@ -1,0 +1,50 @@
+/* gate.h: who calls, and whether they may: asked once for each request, before its body is read.
+ *
+ * The caller shows a token of Quarry's (Authorization: Bearer). The gate believes nobody else's
+ * word: not a header of the gateway's, not a field of the body. The tenant is the token's. What an
+ * operation needs stands in api/operations.def (NONE, READ, WRITE, ADMIN); what a role may do is in
+ * gate.c. Rights on single assets are the catalog's and come on top.
+ *
+ * With `required` false, calls without a token are taken for the local operator's, who may do
+ * anything; a token that is shown is checked all the same. Threads: any. */
+#ifndef QUARRY_SERVICE_GATE_H
+#define QUARRY_SERVICE_GATE_H
+
+#include "auth/verifier.h"
+#include "base/arena.h"
+#include "service/operation.h"
+
+struct gate;
+struct revocations;
+
+/* Texts live in the arena given, or for ever. */
+struct identity {
+    struct str user_id, username, tenant;
+    const struct str *roles;
+    uint32_t roles_len;
+    enum permission level; /* the most that the roles allow */
+    struct str token_id, family;
+    int64_t expires_s;
+    bool is_local; /* nobody asked for a token */
+};
+
+struct gate_options {
+    struct sys *sys;
+    struct verifier *verifier;       /* borrowed */
+    struct revocations *revocations; /* borrowed; NULL: none */
+    bool required;
+    const char *tenant; /* of the local operator; and with `one_tenant` of everybody */
+    bool one_tenant;    /* tokens of other tenants are refused */
+};
+
+enum status gate_new(const struct gate_options *options, struct gate **ret, struct error *err);
+void gate_free(struct gate *gate);
+
+/* `authorization`: the header, data NULL when there is none. STATUS_UNAUTHENTICATED: no token or a
+ * bad one, where one is needed; STATUS_FORBIDDEN: another tenant, or the roles do not allow it. */
+enum status gate_admit(struct gate *gate, enum permission needed, struct str authorization,
+                       struct arena *arena, struct identity *ret, struct error *err);
+/* The most that a set of roles allows. */
+enum permission gate_level(const struct str *roles, uint32_t len);
+
+#endif
