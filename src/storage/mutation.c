@@ -128,7 +128,13 @@ struct view *mutation_view(struct mutation *mutation)
 enum status mutation_delete(struct mutation *mutation, uint32_t unit, uint64_t row,
                             struct error *err)
 {
-    return deletion_builder_add(&mutation->marks[unit], row, err);
+    const struct view *view = &mutation->view;
+    bool is_segment = unit < view->segments_len;
+    struct deletion **list = is_segment ? view->deletions : view->chunk_deletions;
+    struct deletion *before = list ? list[is_segment ? unit : unit - view->segments_len] : NULL;
+    TRY(deletion_load(before, err));
+    return deletion_has(before, row) ? STATUS_OK
+                                     : deletion_builder_add(&mutation->marks[unit], row, err);
 }
 
 uint64_t mutation_rows(const struct mutation *mutation)
@@ -414,6 +420,23 @@ static enum status decode(struct slice bytes, struct mutation *mutation, struct 
     TRY(decode_targets(&bytes, segments, &mutation->segments, err));
     TRY(decode_targets(&bytes, frames, &mutation->frames, err));
     return bytes.len ? batch_decode(bytes, ret_batch, err) : STATUS_OK;
+}
+
+enum status mutation_decode(struct slice payload, uint64_t *ret_deleted, struct batch **ret_batch,
+                            struct error *err)
+{
+    struct mutation mutation = {0};
+    const struct targets *lists[] = {&mutation.segments, &mutation.frames};
+    *ret_batch = NULL;
+    *ret_deleted = 0;
+    enum status status = decode(payload, &mutation, ret_batch, err);
+    for (int k = 0; k < 2; k++) {
+        for (uint32_t i = 0; i < lists[k]->len; i++)
+            *ret_deleted += deletion_count(lists[k]->list[i].rows);
+    }
+    targets_release(&mutation.segments);
+    targets_release(&mutation.frames);
+    return status;
 }
 
 enum status mutation_replay(struct source *source, const struct wal_record *record,

@@ -225,7 +225,8 @@ enum status mutation_begin(struct source *source, struct str write_id,
                            struct mutation **ret_mutation, struct write_result *ret_result,
                            struct error *err);
 struct view *mutation_view(struct mutation *mutation);
-/* Row `row` of unit `unit` of the view: its segments, then its chunks. Again is fine. */
+/* Row `row` of unit `unit` of the view: its segments, then its chunks. One that is marked already,
+ * or was deleted before, is fine. */
 enum status mutation_delete(struct mutation *mutation, uint32_t unit, uint64_t row,
                             struct error *err);
 /* All or nothing, durable when it returns; a view has all of it or nothing. */

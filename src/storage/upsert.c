@@ -30,12 +30,12 @@ struct upsert {
 /* --- 3: rows whose key columns are in `columns`; row i of these is row first + i, or rows[i] ---
  */
 
-static enum status mark(struct upsert *u, uint32_t unit, const struct deletion *deleted,
-                        uint32_t count, uint64_t first, const uint64_t *rows, struct error *err)
+static enum status mark(struct upsert *u, uint32_t unit, uint32_t count, uint64_t first,
+                        const uint64_t *rows, struct error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint64_t row = rows ? rows[i] : first + i;
-        if (key_set_has(&u->keys, u->columns, i) && !deletion_has(deleted, row))
+        if (key_set_has(&u->keys, u->columns, i))
             TRY(mutation_delete(u->mutation, unit, row, err));
     }
     return STATUS_OK;
@@ -98,8 +98,7 @@ static enum status read_keys(struct upsert *u, struct segment *segment,
 }
 
 static enum status scan_segment(struct upsert *u, uint32_t unit, struct segment *segment,
-                                struct parquet_reader *reader, const struct deletion *deleted,
-                                struct error *err)
+                                struct parquet_reader *reader, struct error *err)
 {
     uint64_t base = 0;
     for (uint32_t g = 0; g < parquet_reader_row_groups(reader); g++) {
@@ -109,7 +108,7 @@ static enum status scan_segment(struct upsert *u, uint32_t unit, struct segment 
             clear_block(u);
             for (uint32_t k = 0; k < u->names_len; k++)
                 TRY(read_keys(u, segment, reader, k, g, at, NULL, (uint32_t)part, err));
-            TRY(mark(u, unit, deleted, (uint32_t)part, base + at, NULL, err));
+            TRY(mark(u, unit, (uint32_t)part, base + at, NULL, err));
         }
         parquet_group_done(reader, g);
         base += rows;
@@ -180,8 +179,7 @@ static enum status look_up(struct upsert *u, struct segment *segment, struct fou
 
 /* Hash collisions are possible: the keys themselves are read. */
 static enum status mark_found(struct upsert *u, uint32_t unit, struct segment *segment,
-                              struct parquet_reader *reader, const struct deletion *deleted,
-                              struct found *found, struct error *err)
+                              struct parquet_reader *reader, struct found *found, struct error *err)
 {
     sort_unique(found);
     for (uint32_t at = 0; at < found->len; at += UPSERT_BLOCK_ROWS) {
@@ -190,13 +188,13 @@ static enum status mark_found(struct upsert *u, uint32_t unit, struct segment *s
         clear_block(u);
         for (uint32_t k = 0; k < u->names_len; k++)
             TRY(read_keys(u, segment, reader, k, 0, 0, found->rows + at, part, err));
-        TRY(mark(u, unit, deleted, part, 0, found->rows + at, err));
+        TRY(mark(u, unit, part, 0, found->rows + at, err));
     }
     return STATUS_OK;
 }
 
 static enum status search_segment(struct upsert *u, uint32_t unit, struct segment *segment,
-                                  const struct deletion *deleted, struct error *err)
+                                  struct error *err)
 {
     struct found found = {0};
     struct parquet_reader *reader = NULL;
@@ -207,8 +205,8 @@ static enum status search_segment(struct upsert *u, uint32_t unit, struct segmen
     if (status == STATUS_OK && !(used && found.len == 0))
         status = segment_reader(segment, &reader, err);
     if (status == STATUS_OK && reader)
-        status = used ? mark_found(u, unit, segment, reader, deleted, &found, err)
-                      : scan_segment(u, unit, segment, reader, deleted, err);
+        status = used ? mark_found(u, unit, segment, reader, &found, err)
+                      : scan_segment(u, unit, segment, reader, err);
     if (reader)
         segment_reader_release(segment, reader);
     free(found.rows);
@@ -253,7 +251,7 @@ static bool has_keys(const struct upsert *u, const struct batch *chunk)
 
 /* By the chunk's lazy index; `*ret_used` false: it has none. */
 static enum status look_up_chunk(struct upsert *u, uint32_t unit, struct chunk *chunk,
-                                 const struct deletion *deleted, bool *ret_used, struct error *err)
+                                 bool *ret_used, struct error *err)
 {
     *ret_used = true;
     for (uint32_t row = 0; row < u->keys.rows && *ret_used; row++) {
@@ -264,7 +262,7 @@ static enum status look_up_chunk(struct upsert *u, uint32_t unit, struct chunk *
         TRY(chunk_lookup(chunk, u->names[0], &value, ret_used, &rows, &len, err));
         enum status status = len ? take_keys(u, chunk->batch, 0, len, rows, err) : STATUS_OK;
         for (uint32_t i = 0; i < len && status == STATUS_OK; i++) {
-            if (key_set_has(&u->keys, u->columns, i) && !deletion_has(deleted, rows[i]))
+            if (key_set_has(&u->keys, u->columns, i))
                 status = mutation_delete(u->mutation, unit, rows[i], err);
         }
         free(rows);
@@ -274,18 +272,18 @@ static enum status look_up_chunk(struct upsert *u, uint32_t unit, struct chunk *
 }
 
 static enum status search_chunk(struct upsert *u, uint32_t unit, struct chunk *chunk,
-                                const struct deletion *deleted, struct error *err)
+                                struct error *err)
 {
     const struct batch *batch = chunk->batch;
     bool used = false;
     if (!has_keys(u, batch))
         return STATUS_OK;
     if (u->keys.keys <= batch->rows / UPSERT_LOOKUP_SHARE)
-        TRY(look_up_chunk(u, unit, chunk, deleted, &used, err));
+        TRY(look_up_chunk(u, unit, chunk, &used, err));
     for (uint32_t at = 0; at < batch->rows && !used; at += UPSERT_BLOCK_ROWS) {
         uint32_t part = batch->rows - at < UPSERT_BLOCK_ROWS ? batch->rows - at : UPSERT_BLOCK_ROWS;
         TRY(take_keys(u, batch, at, part, NULL, err));
-        TRY(mark(u, unit, deleted, part, at, NULL, err));
+        TRY(mark(u, unit, part, at, NULL, err));
     }
     return STATUS_OK;
 }
@@ -294,15 +292,11 @@ static enum status search_all(struct upsert *u, struct error *err)
 {
     const struct view *view = u->view;
     for (uint32_t i = 0; i < view->segments_len; i++) {
-        struct deletion *deleted = view->deletions ? view->deletions[i] : NULL;
-        if (!may_have(u, view->segments[i]))
-            continue;
-        TRY(deletion_load(deleted, err));
-        TRY(search_segment(u, i, view->segments[i], deleted, err));
+        if (may_have(u, view->segments[i]))
+            TRY(search_segment(u, i, view->segments[i], err));
     }
     for (uint32_t i = 0; i < view->chunks_len; i++)
-        TRY(search_chunk(u, view->segments_len + i, view->impl->chunks[i], view->chunk_deletions[i],
-                         err));
+        TRY(search_chunk(u, view->segments_len + i, view->impl->chunks[i], err));
     return STATUS_OK;
 }
 
