@@ -7,8 +7,9 @@
  *      are about to go. What was deleted of the inputs meanwhile is deleted of the outputs
  *      (compact_origin); of an input that is not current any more that is every row, wherever they
  *      may be now. One commit replaces the inputs by the outputs, beside whatever flushes have
- * added meanwhile. When no input is current any more the outputs are removed The rows do not
- * change, so neither does the LSN, and a view is right before and after. */
+ * added meanwhile. When most rows are of inputs that are gone, the outputs are removed
+ *
+ * The rows do not change, so neither does the LSN, and a view is right before and after. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -149,17 +150,18 @@ static enum status replaced(const struct snapshot *current, const struct compact
                             const struct segment_batch *out, struct segment ***ret,
                             uint32_t *ret_len, struct error *err)
 {
-    uint32_t len = 0, found = 0;
+    uint32_t len = 0;
+    uint64_t found = 0; /* rows of inputs that are still current */
     struct segment **all = malloc((current->segments_len + out->len + 1u) * sizeof(*all));
     if (!all)
         return error_no_memory(err);
     for (uint32_t i = 0; i < current->segments_len; i++) {
         if (is_input(plan, current->segments[i]))
-            found++;
+            found += segment_meta(current->segments[i])->rows;
         else
             all[len++] = current->segments[i];
     }
-    if (!found) {
+    if (found < plan->rows / 2) {
         free(all);
         return error_set(err, STATUS_CONFLICT, "files were replaced while they were being joined");
     }

@@ -3,12 +3,13 @@ files, through every way of reading; kill -9 during upserts."""
 
 import http.client
 import random
+import subprocess
 import threading
 import time
 
 import pytest
 
-from lib.quarry import Server
+from lib.quarry import Server, bin_folder
 
 
 def fill(client, name, **more):
@@ -332,3 +333,24 @@ def test_kill_during_upserts(tmp_path):
     finally:
         server.kill()
     assert done > 100
+
+
+def test_command_line(server, client, name):
+    def quarry(*words):
+        done = subprocess.run([bin_folder() / "quarry", *words, "--url",
+                               f"http://127.0.0.1:{server.ports['tenant']}"],
+                              capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout
+
+    assert quarry("sources", "add", name, "--column", "id:int64", "--column", "city:string",
+                  "--key", "id")[0] == 0
+    rows = [{"id": i, "city": "a"} for i in range(10)]
+    client.write(name, rows)
+    assert quarry("delete", name, "--where", "id < 3")[1].startswith("3 rows deleted (write ")
+    assert quarry("update", name, "--where", "id = 5", "--set", "city=Köln")[1].startswith(
+        "1 rows updated (write ")
+    assert quarry("delete", name)[0] == 1  # says nothing: refused
+    assert quarry("update", name, "--where", "id = 5", "--set", "city")[0] == 2
+    assert client.search(name, filters={"id": {"lte": 5}}, select_columns=["id", "city"]) == \
+        [{"id": 3, "city": "a"}, {"id": 4, "city": "a"}, {"id": 5, "city": "Köln"}]
+    assert quarry("delete", name, "--all")[1].startswith("7 rows deleted")
