@@ -227,8 +227,7 @@ drop_caches() {
 # current_files FOLDER: the files of a source's current snapshot as an SQL list; the folder may hold
 # older ones.
 current_files() {
-    jq -r --arg folder "$1" --arg quote "'" '[.content.segments[] | $quote + $folder + "/" + .path + $quote] |
-        "[" + join(",") + "]"' "$1/metadata/$(jq -r .content.snapshot "$1/metadata/CURRENT")"
+    node tools/demo/table_files.mjs "$1" | jq -r --arg quote "'" '"[" + (map($quote + . + $quote) | join(",")) + "]"'
 }
 
 # One row of the aggregate table: <name> <JSON body of /data/aggregate or ''> <SQL>

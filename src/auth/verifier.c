@@ -190,6 +190,14 @@ static bool is_revoked(const struct verifier *verifier, struct str id)
            verifier->revoked[revoked_place(verifier, id)].id;
 }
 
+/* The family's name up to its last '.'. */
+static struct str group_of(struct str family)
+{
+    while (family.len > 0 && family.data[family.len - 1] != '.')
+        family.len--;
+    return family.len > 0 ? str_make(family.data, family.len - 1) : STR_NONE;
+}
+
 static enum status check_locked(struct verifier *verifier, struct str token, struct arena *arena,
                                 struct claims *ret, struct error *err)
 {
@@ -207,7 +215,8 @@ static enum status check_locked(struct verifier *verifier, struct str token, str
             cache_put(verifier, token);
     }
     TRY(jwt_read_claims(payload, &rules, sys_now_us(verifier->sys) / 1000000, arena, ret, err));
-    if (is_revoked(verifier, ret->id) || is_revoked(verifier, ret->family))
+    if (is_revoked(verifier, ret->id) || is_revoked(verifier, ret->family) ||
+        is_revoked(verifier, group_of(ret->family)))
         return error_set(err, STATUS_UNAUTHENTICATED, "The token is refused: it was revoked.");
     return STATUS_OK;
 }

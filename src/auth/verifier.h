@@ -29,7 +29,8 @@ enum status verifier_set_keys(struct verifier *verifier, struct str issuer, stru
 /* STATUS_UNAUTHENTICATED says why. */
 enum status verifier_check(struct verifier *verifier, struct str token, struct arena *arena,
                            struct claims *ret, struct error *err);
-/* A token (its jti) or a family of refresh tokens is void until it would expire anyway.
+/* A token (its jti), a family of tokens (one login), or a group of families (their names up to the
+ * last '.': a user's logins so far) is void until `until_s`, when all would have expired anyway.
  * STATUS_RESOURCE_LIMIT when too many are remembered. */
 enum status verifier_revoke(struct verifier *verifier, struct str id, int64_t until_s,
                             struct error *err);

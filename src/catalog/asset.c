@@ -140,7 +140,7 @@ static enum status audit_refusal(struct catalog *catalog, const struct caller *c
 }
 
 enum status asset_open(struct catalog *catalog, const struct caller *caller, struct str id,
-                       enum permission permission, const char *action, struct arena *arena,
+                       enum right permission, const char *action, struct arena *arena,
                        struct record *ret, struct error *err)
 {
     enum status status =
@@ -157,7 +157,7 @@ enum status asset_open(struct catalog *catalog, const struct caller *caller, str
 enum status asset_get(struct catalog *catalog, const struct caller *caller, struct str id,
                       struct arena *arena, struct record *ret, struct error *err)
 {
-    TRY(asset_open(catalog, caller, id, PERMISSION_READ, "asset.read", arena, ret, err));
+    TRY(asset_open(catalog, caller, id, RIGHT_READ, "asset.read", arena, ret, err));
     touch_count(catalog, ret);
     return STATUS_OK;
 }
@@ -172,7 +172,7 @@ enum status asset_find(struct catalog *catalog, const struct caller *caller, str
     enum status status =
         backend_find(catalog->backend, DOMAIN_ASSET, caller->tenant, key, arena, ret, err);
     if (status == STATUS_OK)
-        status = permission_check(catalog, caller, ret, PERMISSION_READ, err);
+        status = permission_check(catalog, caller, ret, RIGHT_READ, err);
     if (status == STATUS_NOT_FOUND)
         return error_set(err, STATUS_NOT_FOUND, "there is no %.*s named '%.*s'", STR_ARG(kind),
                          STR_ARG(name));
@@ -208,9 +208,9 @@ enum status asset_group(struct catalog *catalog, const struct caller *caller,
 static bool field_changed(const struct record *a, const struct record *b, enum record_field field)
 {
     const struct record_field_info *info = &record_field_info[field];
-    if (info->type == FIELD_TEXT || info->type == FIELD_JSON)
+    if (info->type == RECORD_TEXT || info->type == RECORD_JSON)
         return !str_eq(record_get_text(a, field), record_get_text(b, field));
-    if (info->type != FIELD_LIST)
+    if (info->type != RECORD_LIST)
         return record_get_int(a, field) != record_get_int(b, field);
     const struct str_list *x = record_get_list(a, field), *y = record_get_list(b, field);
     if (x->len != y->len)
@@ -343,7 +343,7 @@ static enum status edit_members(void *context, struct record *record, struct are
         enum record_field field;
         struct str name = json_str_of(key);
         if (!record_field_find(DOMAIN_ASSET, name, &field) ||
-            record_field_info[field].access != FIELD_FREE) {
+            record_field_info[field].access != ACCESS_FREE) {
             error_set(err, STATUS_INVALID_ARGUMENT, "'%.*s' cannot be changed this way",
                       STR_ARG(name));
             error_at_field(err, name.data, (uint32_t)name.len, NULL, 0);
@@ -359,7 +359,7 @@ enum status asset_update(struct catalog *catalog, const struct caller *caller, s
                          struct record *ret, struct error *err)
 {
     struct asset_edit edit = {.action = "asset.update",
-                              .permission = PERMISSION_WRITE,
+                              .permission = RIGHT_WRITE,
                               .expected = expected,
                               .edit = edit_members,
                               .context = members};
@@ -380,7 +380,7 @@ enum status asset_set_owner(struct catalog *catalog, const struct caller *caller
                             struct record *ret, struct error *err)
 {
     struct asset_edit edit = {.action = "asset.set_owner",
-                              .permission = PERMISSION_ADMIN,
+                              .permission = RIGHT_ADMIN,
                               .expected = expected,
                               .edit = edit_owner,
                               .context = &owner};
@@ -422,7 +422,7 @@ enum status asset_set_statistics(struct catalog *catalog, const struct caller *c
 {
     struct statistics_edit context = {statistics, sys_now_us(catalog->sys)};
     struct asset_edit edit = {.action = "asset.statistics",
-                              .permission = PERMISSION_WRITE,
+                              .permission = RIGHT_WRITE,
                               .edit = edit_statistics,
                               .context = &context};
     return asset_edit(catalog, caller, id, &edit, arena, ret, err);
@@ -443,7 +443,7 @@ enum status asset_delete(struct catalog *catalog, const struct caller *caller, s
 {
     int64_t now_us = sys_now_us(catalog->sys);
     struct asset_edit edit = {.action = "asset.delete",
-                              .permission = PERMISSION_ADMIN,
+                              .permission = RIGHT_ADMIN,
                               .expected = expected,
                               .edit = edit_deleted,
                               .context = &now_us};
@@ -455,7 +455,7 @@ enum status asset_undelete(struct catalog *catalog, const struct caller *caller,
 {
     int64_t zero = 0;
     struct asset_edit edit = {.action = "asset.undelete",
-                              .permission = PERMISSION_ADMIN,
+                              .permission = RIGHT_ADMIN,
                               .deleted = true,
                               .edit = edit_deleted,
                               .context = &zero};
@@ -498,8 +498,7 @@ enum status asset_purge(struct catalog *catalog, const struct caller *caller, st
     struct change *changes = arena_array(&arena, COMMIT_CHANGES_MAX, sizeof *changes);
     enum status status = changes ? STATUS_OK : error_no_memory(err);
     if (status == STATUS_OK)
-        status =
-            asset_open(catalog, caller, id, PERMISSION_ADMIN, "asset.purge", &arena, &asset, err);
+        status = asset_open(catalog, caller, id, RIGHT_ADMIN, "asset.purge", &arena, &asset, err);
     if (status == STATUS_OK)
         status = location_account(catalog, &asset, -stored_bytes(&asset), &arena, &location,
                                   &accounted, err);

@@ -38,6 +38,11 @@ struct backend *catalog_backend(struct catalog *catalog)
     return catalog->backend;
 }
 
+struct sys *catalog_sys(struct catalog *catalog)
+{
+    return catalog->sys;
+}
+
 static enum status new_id(struct catalog *catalog, struct arena *arena, struct str *ret,
                           struct error *err)
 {

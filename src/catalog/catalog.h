@@ -33,6 +33,7 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
 /* Writes what is left of access counts. NULL is fine. */
 void catalog_close(struct catalog *catalog);
 struct backend *catalog_backend(struct catalog *catalog);
+struct sys *catalog_sys(struct catalog *catalog);
 
 /* Who calls. */
 struct caller {
@@ -45,10 +46,10 @@ struct caller {
 };
 
 /* admin includes write, write includes read; admin includes execute too. */
-enum permission { PERMISSION_READ, PERMISSION_WRITE, PERMISSION_EXECUTE, PERMISSION_ADMIN };
-enum { PERMISSION_COUNT = PERMISSION_ADMIN + 1 };
-const char *permission_name(enum permission permission);
-bool permission_parse(struct str name, enum permission *ret);
+enum right { RIGHT_READ, RIGHT_WRITE, RIGHT_EXECUTE, RIGHT_ADMIN };
+enum { RIGHT_COUNT = RIGHT_ADMIN + 1 };
+const char *right_name(enum right permission);
+bool right_parse(struct str name, enum right *ret);
 
 /* --- assets (asset.c) --- */
 
@@ -78,7 +79,7 @@ typedef enum status (*asset_edit_fn)(void *context, struct record *record, struc
                                      struct error *err);
 struct asset_edit {
     const char *action; /* in the audit: "asset.update" */
-    enum permission permission;
+    enum right permission;
     int64_t expected; /* revision; 0: any */
     bool deleted;     /* also of a deleted asset */
     asset_edit_fn edit;
@@ -133,11 +134,10 @@ bool lifecycle_is_state(struct str state);
 
 /* STATUS_OK when the caller may; else STATUS_NOT_FOUND or STATUS_FORBIDDEN. */
 enum status permission_check(struct catalog *catalog, const struct caller *caller,
-                             const struct record *asset, enum permission permission,
-                             struct error *err);
+                             const struct record *asset, enum right permission, struct error *err);
 struct grant {
     struct str principal; /* id; "role:NAME" for all that have the role; "*" for everyone */
-    enum permission permission;
+    enum right permission;
     int64_t expires_us; /* 0: never */
 };
 /* Again for the same three: the new expiry holds. */
@@ -150,8 +150,7 @@ enum status grant_list(struct catalog *catalog, const struct caller *caller, str
                        struct arena *arena, struct record_page *ret, struct error *err);
 /* Whether the principal (with its roles, when it is a user) may, by ownership or a grant. */
 enum status grant_check(struct catalog *catalog, const struct caller *caller, struct str asset,
-                        struct str principal, enum permission permission, bool *ret,
-                        struct error *err);
+                        struct str principal, enum right permission, bool *ret, struct error *err);
 
 /* --- relations (relation.c) --- */
 

@@ -52,7 +52,7 @@ enum status commit_audited(struct catalog *catalog, const struct caller *caller,
 /* --- asset.c --- */
 /* The asset when the caller has the permission; a refusal is audited. */
 enum status asset_open(struct catalog *catalog, const struct caller *caller, struct str id,
-                       enum permission permission, const char *action, struct arena *arena,
+                       enum right permission, const char *action, struct arena *arena,
                        struct record *ret, struct error *err);
 enum status asset_missing(struct str id, struct error *err);
 

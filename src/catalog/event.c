@@ -36,6 +36,6 @@ enum status asset_history(struct catalog *catalog, const struct caller *caller, 
                                  .descending = true,
                                  .cursor = cursor,
                                  .limit = limit};
-    TRY(asset_open(catalog, caller, id, PERMISSION_READ, "asset.history", arena, &asset, err));
+    TRY(asset_open(catalog, caller, id, RIGHT_READ, "asset.history", arena, &asset, err));
     return backend_query(catalog->backend, &query, arena, ret, err);
 }

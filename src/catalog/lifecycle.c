@@ -14,17 +14,15 @@ static const char *const states[STATES] = {"draft", "active", "deprecated", "arc
 
 struct rule {
     bool allowed;
-    enum permission permission;
+    enum right permission;
     bool reason;
     bool replacement; /* of a node */
 };
 
 static const struct rule rules[STATES][STATES] = {
-    [0] =
-        {[1] = {true, PERMISSION_WRITE, false, false}, [3] = {true, PERMISSION_WRITE, true, false}},
-    [1] = {[2] = {true, PERMISSION_ADMIN, false, true}},
-    [2] =
-        {[1] = {true, PERMISSION_ADMIN, true, false}, [3] = {true, PERMISSION_ADMIN, true, false}},
+    [0] = {[1] = {true, RIGHT_WRITE, false, false}, [3] = {true, RIGHT_WRITE, true, false}},
+    [1] = {[2] = {true, RIGHT_ADMIN, false, true}},
+    [2] = {[1] = {true, RIGHT_ADMIN, true, false}, [3] = {true, RIGHT_ADMIN, true, false}},
 };
 
 static int state_of(struct str state)
@@ -107,7 +105,7 @@ enum status asset_transition(struct catalog *catalog, const struct caller *calle
 {
     struct transition_edit context = {catalog, caller, transition};
     struct asset_edit edit = {.action = "asset.lifecycle",
-                              .permission = PERMISSION_WRITE,
+                              .permission = RIGHT_WRITE,
                               .expected = expected,
                               .edit = edit_lifecycle,
                               .context = &context};

@@ -5,31 +5,31 @@
  * expired, and whose permission includes the one that is asked for. */
 #include "catalog/catalog_int.h"
 
-static const char *const names[PERMISSION_COUNT] = {"read", "write", "execute", "admin"};
+static const char *const names[RIGHT_COUNT] = {"read", "write", "execute", "admin"};
 
-const char *permission_name(enum permission permission)
+const char *right_name(enum right permission)
 {
     return names[permission];
 }
 
-bool permission_parse(struct str name, enum permission *ret)
+bool right_parse(struct str name, enum right *ret)
 {
-    for (int i = 0; i < PERMISSION_COUNT; i++) {
+    for (int i = 0; i < RIGHT_COUNT; i++) {
         if (!str_is(name, names[i]))
             continue;
-        *ret = (enum permission)i;
+        *ret = (enum right)i;
         return true;
     }
     return false;
 }
 
 /* Whether a grant of the name gives `wanted`: admin ⊇ write ⊇ read, admin ⊇ execute. */
-static bool includes(struct str granted, enum permission wanted)
+static bool includes(struct str granted, enum right wanted)
 {
     if (str_is(granted, "admin"))
         return true;
     if (str_is(granted, "write"))
-        return wanted == PERMISSION_WRITE || wanted == PERMISSION_READ;
+        return wanted == RIGHT_WRITE || wanted == RIGHT_READ;
     return str_is(granted, names[wanted]);
 }
 
@@ -59,8 +59,8 @@ static bool is_valid(const struct record *grant, int64_t now_us)
 
 /* Whether grants on the asset give one of the subjects the permission. */
 static enum status granted(struct catalog *catalog, const struct record *asset,
-                           const struct str *subjects, uint32_t len, enum permission wanted,
-                           bool *ret, struct arena *arena, struct error *err)
+                           const struct str *subjects, uint32_t len, enum right wanted, bool *ret,
+                           struct arena *arena, struct error *err)
 {
     struct match matches[] = {
         {.field = RECORD_object, .op = MATCH_EQ, .values = &asset->id, .values_len = 1},
@@ -83,7 +83,7 @@ static enum status granted(struct catalog *catalog, const struct record *asset,
 }
 
 static enum status caller_granted(struct catalog *catalog, const struct caller *caller,
-                                  const struct record *asset, enum permission wanted, bool *ret,
+                                  const struct record *asset, enum right wanted, bool *ret,
                                   struct error *err)
 {
     struct arena arena;
@@ -99,18 +99,17 @@ static enum status caller_granted(struct catalog *catalog, const struct caller *
 }
 
 enum status permission_check(struct catalog *catalog, const struct caller *caller,
-                             const struct record *asset, enum permission permission,
-                             struct error *err)
+                             const struct record *asset, enum right permission, struct error *err)
 {
     bool may = caller->admin || str_eq(asset->owner, caller->principal);
-    if (may || (asset->is_public && permission == PERMISSION_READ))
+    if (may || (asset->is_public && permission == RIGHT_READ))
         return STATUS_OK;
     TRY(caller_granted(catalog, caller, asset, permission, &may, err));
     if (may)
         return STATUS_OK;
     bool may_read = asset->is_public;
-    if (!may_read && permission != PERMISSION_READ)
-        TRY(caller_granted(catalog, caller, asset, PERMISSION_READ, &may_read, err));
+    if (!may_read && permission != RIGHT_READ)
+        TRY(caller_granted(catalog, caller, asset, RIGHT_READ, &may_read, err));
     if (!may_read)
         return asset_missing(asset->id, err);
     return error_set(err, STATUS_FORBIDDEN, "this needs %s permission on %.*s '%.*s'",
@@ -139,8 +138,7 @@ static enum status collect_ids(struct catalog *catalog, const struct caller *cal
     do {
         TRY(backend_query(catalog->backend, &query, arena, &page, err));
         for (uint32_t i = 0; i < page.len; i++) {
-            if (!is_valid(&page.records[i], now_us) ||
-                !includes(page.records[i].kind, PERMISSION_READ))
+            if (!is_valid(&page.records[i], now_us) || !includes(page.records[i].kind, RIGHT_READ))
                 continue;
             if (ret->ids_len == VISIBLE_IDS_MAX)
                 return error_set(err, STATUS_RESOURCE_LIMIT,
@@ -197,8 +195,7 @@ enum status grant_put(struct catalog *catalog, const struct caller *caller, stru
     struct record asset, old;
     struct str permission = str_of(names[grant->permission]), key;
     struct str parts[] = {asset_id, grant->principal, permission};
-    TRY(asset_open(catalog, caller, asset_id, PERMISSION_ADMIN, "permission.grant", arena, &asset,
-                   err));
+    TRY(asset_open(catalog, caller, asset_id, RIGHT_ADMIN, "permission.grant", arena, &asset, err));
     if (!grant->principal.len)
         return error_set(err, STATUS_INVALID_ARGUMENT, "a grant needs a principal");
     TRY(key_join(parts, 3, arena, &key, err));
@@ -236,8 +233,8 @@ enum status grant_revoke(struct catalog *catalog, const struct caller *caller, s
     struct arena arena;
     struct record asset, grant;
     arena_init(&arena, 0);
-    enum status status = asset_open(catalog, caller, asset_id, PERMISSION_ADMIN,
-                                    "permission.revoke", &arena, &asset, err);
+    enum status status = asset_open(catalog, caller, asset_id, RIGHT_ADMIN, "permission.revoke",
+                                    &arena, &asset, err);
     if (status == STATUS_OK)
         status = backend_get(catalog->backend, DOMAIN_GRANT, caller->tenant, grant_id, &arena,
                              &grant, err);
@@ -264,14 +261,12 @@ enum status grant_list(struct catalog *catalog, const struct caller *caller, str
                                  .matches = &match,
                                  .matches_len = 1,
                                  .limit = QUERY_LIMIT_MAX};
-    TRY(asset_open(catalog, caller, asset_id, PERMISSION_READ, "permission.list", arena, &asset,
-                   err));
+    TRY(asset_open(catalog, caller, asset_id, RIGHT_READ, "permission.list", arena, &asset, err));
     return backend_query(catalog->backend, &query, arena, ret, err);
 }
 
 enum status grant_check(struct catalog *catalog, const struct caller *caller, struct str asset_id,
-                        struct str principal, enum permission permission, bool *ret,
-                        struct error *err)
+                        struct str principal, enum right permission, bool *ret, struct error *err)
 {
     struct arena arena;
     struct record asset, user = {0};
@@ -279,8 +274,8 @@ enum status grant_check(struct catalog *catalog, const struct caller *caller, st
     uint32_t len = 0;
     *ret = false;
     arena_init(&arena, 0);
-    enum status status = asset_open(catalog, caller, asset_id, PERMISSION_READ, "permission.check",
-                                    &arena, &asset, err);
+    enum status status =
+        asset_open(catalog, caller, asset_id, RIGHT_READ, "permission.check", &arena, &asset, err);
     if (status == STATUS_OK) {
         status = backend_get(catalog->backend, DOMAIN_PRINCIPAL, caller->tenant, principal, &arena,
                              &user, err);
@@ -292,8 +287,7 @@ enum status grant_check(struct catalog *catalog, const struct caller *caller, st
             subjects_of(principal, user.roles.items, user.roles.len, &arena, &subjects, &len, err);
     if (status == STATUS_OK)
         status = granted(catalog, &asset, subjects, len, permission, ret, &arena, err);
-    *ret = *ret || str_eq(asset.owner, principal) ||
-           (asset.is_public && permission == PERMISSION_READ);
+    *ret = *ret || str_eq(asset.owner, principal) || (asset.is_public && permission == RIGHT_READ);
     arena_release(&arena);
     return status;
 }

@@ -8,25 +8,25 @@
 
 /* --- checks --- */
 
-static bool op_fits(enum match_op op, enum field_type type)
+static bool op_fits(enum match_op op, enum record_type type)
 {
     switch (op) {
     case MATCH_EQ:
     case MATCH_NE:
-        return type != FIELD_LIST && type != FIELD_JSON;
+        return type != RECORD_LIST && type != RECORD_JSON;
     case MATCH_IN:
     case MATCH_PREFIX:
     case MATCH_GLOB:
-        return type == FIELD_TEXT;
+        return type == RECORD_TEXT;
     case MATCH_LT:
     case MATCH_LTE:
     case MATCH_GT:
     case MATCH_GTE:
-        return type == FIELD_INT || type == FIELD_TIME;
+        return type == RECORD_INT || type == RECORD_TIME;
     case MATCH_HAS:
-        return type == FIELD_LIST;
+        return type == RECORD_LIST;
     case MATCH_JSON:
-        return type == FIELD_JSON;
+        return type == RECORD_JSON;
     }
     return false;
 }
@@ -44,7 +44,7 @@ static enum status check_match(enum domain domain, const struct match *match, st
         return error_set(err, STATUS_INVALID_ARGUMENT, "a condition has at most %d values",
                          QUERY_VALUES_MAX);
     bool one = match->op == MATCH_PREFIX || match->op == MATCH_GLOB ||
-               (info->type == FIELD_TEXT && (match->op == MATCH_EQ || match->op == MATCH_NE));
+               (info->type == RECORD_TEXT && (match->op == MATCH_EQ || match->op == MATCH_NE));
     if (one && match->values_len != 1)
         return error_set(err, STATUS_INVALID_ARGUMENT, "the condition on %s needs one value",
                          info->json);
@@ -76,8 +76,8 @@ enum status query_check(const struct record_query *query, struct error *err)
         return error_set(err, STATUS_INVALID_ARGUMENT, "limit must be between 1 and %d",
                          QUERY_LIMIT_MAX);
     bool sortable =
-        order->type == FIELD_TEXT || order->type == FIELD_INT || order->type == FIELD_TIME;
-    if (!sortable || order->access == FIELD_SECRET ||
+        order->type == RECORD_TEXT || order->type == RECORD_INT || order->type == RECORD_TIME;
+    if (!sortable || order->access == ACCESS_SECRET ||
         !record_has_field(query->domain, query->order))
         return error_set(err, STATUS_INVALID_ARGUMENT, "%s cannot be ordered by %s",
                          domain_name(query->domain), order->json);
@@ -90,7 +90,7 @@ enum status group_check(const struct group_query *query, struct error *err)
     enum domain domain = query->records.domain;
     if (query->by != GROUP_ALL) {
         const struct record_field_info *by = &record_field_info[query->by];
-        if ((by->type != FIELD_TEXT && by->type != FIELD_LIST) || by->access == FIELD_SECRET ||
+        if ((by->type != RECORD_TEXT && by->type != RECORD_LIST) || by->access == ACCESS_SECRET ||
             !record_has_field(domain, (enum record_field)query->by))
             return error_set(err, STATUS_INVALID_ARGUMENT, "%s cannot be grouped by %s",
                              domain_name(domain), by->json);
@@ -100,7 +100,7 @@ enum status group_check(const struct group_query *query, struct error *err)
                          GROUP_NUMBERS_MAX);
     for (uint32_t i = 0; i < query->numbers_len; i++) {
         const struct record_field_info *info = &record_field_info[query->numbers[i]];
-        if ((info->type != FIELD_INT && info->type != FIELD_TIME) ||
+        if ((info->type != RECORD_INT && info->type != RECORD_TIME) ||
             !record_has_field(domain, query->numbers[i]))
             return error_set(err, STATUS_INVALID_ARGUMENT, "%s is not a number", info->json);
     }
@@ -297,18 +297,18 @@ static bool number_match(const struct match *match, int64_t number)
 static bool one_match(const struct match *match, const struct record *record)
 {
     switch (record_field_info[match->field].type) {
-    case FIELD_TEXT:
+    case RECORD_TEXT:
         return text_match(match, record_get_text(record, match->field));
-    case FIELD_JSON:
+    case RECORD_JSON:
         return json_matches(match, record_get_text(record, match->field));
-    case FIELD_LIST:
+    case RECORD_LIST:
         for (uint32_t i = 0; i < match->values_len; i++)
             if (!list_has(record_get_list(record, match->field), match->values[i]))
                 return false;
         return true;
-    case FIELD_INT:
-    case FIELD_BOOL:
-    case FIELD_TIME:
+    case RECORD_INT:
+    case RECORD_BOOL:
+    case RECORD_TIME:
         break;
     }
     return number_match(match, record_get_int(record, match->field));
@@ -337,7 +337,7 @@ static int compare_place(const struct record_query *query, struct str text, int6
                          struct str id, const struct record *record)
 {
     int order = 0;
-    if (record_field_info[query->order].type == FIELD_TEXT) {
+    if (record_field_info[query->order].type == RECORD_TEXT) {
         order = str_cmp(text, record_get_text(record, query->order));
     } else {
         int64_t other = record_get_int(record, query->order);
@@ -351,7 +351,7 @@ static int compare_place(const struct record_query *query, struct str text, int6
 static void place_of(const struct record_query *query, const struct record *record,
                      struct str *ret_text, int64_t *ret_number)
 {
-    bool text = record_field_info[query->order].type == FIELD_TEXT;
+    bool text = record_field_info[query->order].type == RECORD_TEXT;
     *ret_text = text ? record_get_text(record, query->order) : STR_NONE;
     *ret_number = text ? 0 : record_get_int(record, query->order);
 }
@@ -379,7 +379,7 @@ enum status cursor_write(const struct record_query *query, const struct record *
     place_of(query, last, &text, &number);
     buf_init(&buf, 4 * RECORD_TEXT_MAX);
     buf_printf(&buf, "%s.", record_field_info[query->order].member);
-    if (record_field_info[query->order].type == FIELD_TEXT)
+    if (record_field_info[query->order].type == RECORD_TEXT)
         for (size_t i = 0; i < text.len; i++)
             buf_printf(&buf, "%02x", (unsigned)(unsigned char)text.data[i]);
     else
@@ -424,7 +424,7 @@ enum status cursor_read(const struct record_query *query, struct arena *arena, s
     *ret = (struct cursor){0};
     bool good = str_split(&rest, '.', &field) && str_split(&rest, '.', &value) && rest.len &&
                 str_is(field, record_field_info[query->order].member);
-    if (good && record_field_info[query->order].type == FIELD_TEXT)
+    if (good && record_field_info[query->order].type == RECORD_TEXT)
         good = hex_read(value, arena, &ret->text);
     else if (good)
         good = str_to_int64(value, &ret->number);

@@ -26,8 +26,8 @@ const struct record_field_info record_field_info[RECORD_FIELD_COUNT] = {
 #define FIELD(type, member, json, domains, access, max)                                            \
     [RECORD_##member] = {#member,                                                                  \
                          json,                                                                     \
-                         FIELD_##type,                                                             \
-                         FIELD_##access,                                                           \
+                         RECORD_##type,                                                            \
+                         ACCESS_##access,                                                          \
                          domains,                                                                  \
                          max,                                                                      \
                          offsetof(struct record, member)},
@@ -107,7 +107,7 @@ const struct str_list *record_get_list(const struct record *record, enum record_
 
 int64_t record_get_int(const struct record *record, enum record_field field)
 {
-    if (record_field_info[field].type == FIELD_BOOL)
+    if (record_field_info[field].type == RECORD_BOOL)
         return *(const bool *)member_of(record, field);
     return *(const int64_t *)member_of(record, field);
 }
@@ -143,10 +143,10 @@ enum status record_copy(const struct record *from, struct arena *arena, struct r
     *ret = *from;
     for (int i = 0; i < RECORD_FIELD_COUNT; i++) {
         enum record_field field = (enum record_field)i;
-        enum field_type type = record_field_info[i].type;
-        if (type == FIELD_TEXT || type == FIELD_JSON)
+        enum record_type type = record_field_info[i].type;
+        if (type == RECORD_TEXT || type == RECORD_JSON)
             TRY(copy_text(record_text_at(ret, field), arena, err));
-        else if (type == FIELD_LIST)
+        else if (type == RECORD_LIST)
             TRY(copy_list(record_list_at(ret, field), arena, err));
     }
     return STATUS_OK;
@@ -173,16 +173,16 @@ static bool list_equal(const struct str_list *a, const struct str_list *b)
 static bool field_equal(const struct record *a, const struct record *b, enum record_field field)
 {
     switch (record_field_info[field].type) {
-    case FIELD_TEXT:
+    case RECORD_TEXT:
         return str_eq(record_get_text(a, field), record_get_text(b, field));
-    case FIELD_JSON:
+    case RECORD_JSON:
         return str_eq(json_normal(record_get_text(a, field)),
                       json_normal(record_get_text(b, field)));
-    case FIELD_LIST:
+    case RECORD_LIST:
         return list_equal(record_get_list(a, field), record_get_list(b, field));
-    case FIELD_INT:
-    case FIELD_BOOL:
-    case FIELD_TIME:
+    case RECORD_INT:
+    case RECORD_BOOL:
+    case RECORD_TIME:
         break;
     }
     return record_get_int(a, field) == record_get_int(b, field);
@@ -212,12 +212,12 @@ uint64_t record_hash(const struct record *record)
         enum record_field field = (enum record_field)i;
         if (!record_has_field(record->domain, field))
             continue;
-        enum field_type type = record_field_info[i].type;
-        if (type == FIELD_TEXT) {
+        enum record_type type = record_field_info[i].type;
+        if (type == RECORD_TEXT) {
             hash = hash_step(hash, record_get_text(record, field));
-        } else if (type == FIELD_JSON) {
+        } else if (type == RECORD_JSON) {
             hash = hash_step(hash, json_normal(record_get_text(record, field)));
-        } else if (type == FIELD_LIST) {
+        } else if (type == RECORD_LIST) {
             const struct str_list *list = record_get_list(record, field);
             for (uint32_t at = 0; at < list->len; at++)
                 hash = hash_step(hash, list->items[at]);
@@ -303,11 +303,11 @@ enum status record_check(const struct record *record, struct error *err)
         const struct record_field_info *info = &record_field_info[i];
         if (!record_has_field(record->domain, field))
             continue;
-        if (info->type == FIELD_TEXT)
+        if (info->type == RECORD_TEXT)
             TRY(check_text(info, record_get_text(record, field), field == RECORD_description, err));
-        else if (info->type == FIELD_LIST)
+        else if (info->type == RECORD_LIST)
             TRY(check_list(info, record_get_list(record, field), err));
-        else if (info->type == FIELD_JSON)
+        else if (info->type == RECORD_JSON)
             TRY(check_json(info, record_get_text(record, field), err));
         else if (record_get_int(record, field) < 0)
             return refuse(info, STR_NONE, "is below 0", err);

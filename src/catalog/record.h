@@ -48,8 +48,8 @@ enum record_field {
     RECORD_FIELD_COUNT
 };
 
-enum field_type { FIELD_TEXT, FIELD_LIST, FIELD_JSON, FIELD_INT, FIELD_BOOL, FIELD_TIME };
-enum field_access { FIELD_FIXED, FIELD_CREATE, FIELD_FREE, FIELD_STATE, FIELD_SECRET };
+enum record_type { RECORD_TEXT, RECORD_LIST, RECORD_JSON, RECORD_INT, RECORD_BOOL, RECORD_TIME };
+enum record_access { ACCESS_FIXED, ACCESS_CREATE, ACCESS_FREE, ACCESS_STATE, ACCESS_SECRET };
 
 typedef struct str record_text, record_json;
 typedef struct str_list record_list;
@@ -78,8 +78,8 @@ struct record {
 struct record_field_info {
     const char *member; /* also the SQL column */
     const char *json;
-    enum field_type type;
-    enum field_access access;
+    enum record_type type;
+    enum record_access access;
     unsigned domains; /* bit 1 << domain */
     uint32_t max;
     size_t offset;

@@ -30,25 +30,25 @@ static void write_field(struct json_writer *w, const struct record *record, enum
     const struct record_field_info *info = &record_field_info[field];
     struct str text;
     switch (info->type) {
-    case FIELD_TEXT:
+    case RECORD_TEXT:
         text = record_get_text(record, field);
         json_kv_str(w, info->json, text.len ? text : STR_NONE);
         break;
-    case FIELD_LIST:
+    case RECORD_LIST:
         write_list(w, info->json, record_get_list(record, field));
         break;
-    case FIELD_JSON:
+    case RECORD_JSON:
         text = record_get_text(record, field);
         json_keyz(w, info->json);
         json_raw(w, text.len ? text : STR("{}"));
         break;
-    case FIELD_INT:
+    case RECORD_INT:
         json_kv_int(w, info->json, record_get_int(record, field));
         break;
-    case FIELD_BOOL:
+    case RECORD_BOOL:
         json_kv_bool(w, info->json, record_get_int(record, field) != 0);
         break;
-    case FIELD_TIME:
+    case RECORD_TIME:
         write_time(w, info->json, record_get_int(record, field));
         break;
     }
@@ -60,7 +60,7 @@ void record_write_members(struct json_writer *w, const struct record *record, bo
         enum record_field field = (enum record_field)i;
         if (!record_has_field(record->domain, field))
             continue;
-        if (record_field_info[i].access == FIELD_SECRET && !secrets)
+        if (record_field_info[i].access == ACCESS_SECRET && !secrets)
             continue;
         write_field(w, record, field);
     }
@@ -152,18 +152,18 @@ static enum status set_time(int64_t *to, const struct record_field_info *info, y
 static void clear_field(struct record *record, enum record_field field)
 {
     switch (record_field_info[field].type) {
-    case FIELD_TEXT:
-    case FIELD_JSON:
+    case RECORD_TEXT:
+    case RECORD_JSON:
         *record_text_at(record, field) = STR_NONE;
         break;
-    case FIELD_LIST:
+    case RECORD_LIST:
         *record_list_at(record, field) = (struct str_list){NULL, 0};
         break;
-    case FIELD_BOOL:
+    case RECORD_BOOL:
         *record_bool_at(record, field) = false;
         break;
-    case FIELD_INT:
-    case FIELD_TIME:
+    case RECORD_INT:
+    case RECORD_TIME:
         *record_int_at(record, field) = 0;
         break;
     }
@@ -178,17 +178,17 @@ enum status record_set_json(struct record *record, enum record_field field, yyjs
         return STATUS_OK;
     }
     switch (info->type) {
-    case FIELD_TEXT:
+    case RECORD_TEXT:
         return set_text(record_text_at(record, field), info, value, arena, err);
-    case FIELD_LIST:
+    case RECORD_LIST:
         return set_list(record_list_at(record, field), info, value, arena, err);
-    case FIELD_JSON:
+    case RECORD_JSON:
         return set_object(record_text_at(record, field), info, value, arena, err);
-    case FIELD_INT:
+    case RECORD_INT:
         return set_int(record_int_at(record, field), info, value, err);
-    case FIELD_TIME:
+    case RECORD_TIME:
         return set_time(record_int_at(record, field), info, value, err);
-    case FIELD_BOOL:
+    case RECORD_BOOL:
         if (!yyjson_is_bool(value))
             return wrong_type(info, "a boolean", value, err);
         *record_bool_at(record, field) = yyjson_get_bool(value);

@@ -25,8 +25,8 @@ enum status relation_add(struct catalog *catalog, const struct caller *caller, s
     struct record from, to;
     struct str parts[] = {from_id, kind, to_id};
     struct commit_result result = {0};
-    TRY(asset_open(catalog, caller, from_id, PERMISSION_WRITE, "relation.add", arena, &from, err));
-    TRY(asset_open(catalog, caller, to_id, PERMISSION_READ, "relation.add", arena, &to, err));
+    TRY(asset_open(catalog, caller, from_id, RIGHT_WRITE, "relation.add", arena, &from, err));
+    TRY(asset_open(catalog, caller, to_id, RIGHT_READ, "relation.add", arena, &to, err));
     TRY(check_relation(&from, &to, kind, err));
     *ret = (struct record){.domain = DOMAIN_RELATION,
                            .kind = kind,
@@ -52,8 +52,8 @@ enum status relation_remove(struct catalog *catalog, const struct caller *caller
     struct arena arena;
     struct record asset, relation;
     arena_init(&arena, 0);
-    enum status status = asset_open(catalog, caller, asset_id, PERMISSION_WRITE, "relation.remove",
-                                    &arena, &asset, err);
+    enum status status =
+        asset_open(catalog, caller, asset_id, RIGHT_WRITE, "relation.remove", &arena, &asset, err);
     if (status == STATUS_OK)
         status = backend_get(catalog->backend, DOMAIN_RELATION, caller->tenant, relation_id, &arena,
                              &relation, err);
@@ -88,7 +88,7 @@ enum status relation_list(struct catalog *catalog, const struct caller *caller, 
 {
     struct record asset;
     struct record_page in;
-    TRY(asset_open(catalog, caller, id, PERMISSION_READ, "relation.list", arena, &asset, err));
+    TRY(asset_open(catalog, caller, id, RIGHT_READ, "relation.list", arena, &asset, err));
     TRY(relations_of(catalog, caller->tenant, id, RECORD_subject, arena, ret, err));
     TRY(relations_of(catalog, caller->tenant, id, RECORD_object, arena, &in, err));
     struct record *all = arena_array(arena, ret->len + in.len, sizeof *all);
@@ -143,7 +143,7 @@ static enum status add_step(struct walk *walk, const struct record *relation, st
     if (status == STATUS_OK && step->asset.deleted_us)
         return STATUS_OK;
     if (status == STATUS_OK)
-        status = permission_check(walk->catalog, walk->caller, &step->asset, PERMISSION_READ, err);
+        status = permission_check(walk->catalog, walk->caller, &step->asset, RIGHT_READ, err);
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
     if (status == STATUS_OK)
@@ -167,7 +167,7 @@ enum status asset_lineage(struct catalog *catalog, const struct caller *caller, 
                           struct error *err)
 {
     struct record asset;
-    TRY(asset_open(catalog, caller, id, PERMISSION_READ, "asset.lineage", arena, &asset, err));
+    TRY(asset_open(catalog, caller, id, RIGHT_READ, "asset.lineage", arena, &asset, err));
     *ret = (struct lineage){
         .steps = arena_array(arena, LINEAGE_ASSETS_MAX, sizeof(struct lineage_step))};
     if (!ret->steps)

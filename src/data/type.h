@@ -37,6 +37,23 @@ struct field {
     int32_t id; /* Iceberg field id, from 1; never used again for another column */
 };
 
+/* Field ids. No other engine may see one column under two types, unless Iceberg calls that a
+ * promotion, so a column that widens takes the id of its next generation; files that were written
+ * before keep the older one (docs/decisions/0016). Look-ups by field id in a segment find any
+ * generation up to the one asked for. */
+enum {
+    FIELD_ID_STEP = 1 << 20,
+    FIELD_ID_NONE = INT32_MAX, /* of the column in files whose rows have no values at all */
+};
+static inline int32_t field_id_base(int32_t id)
+{
+    return id % FIELD_ID_STEP;
+}
+static inline int32_t field_id_widened(int32_t id)
+{
+    return id + FIELD_ID_STEP;
+}
+
 enum {
     FIELD_NAME_MAX = 255, /* bytes */
     SCHEMA_FIELDS_MAX = 2000,

@@ -117,6 +117,16 @@ struct str http_request_query(const struct http_request *r, const char *name)
     return STR_NONE;
 }
 
+bool http_request_header_at(const struct http_request *r, uint32_t index, struct str *ret_name,
+                            struct str *ret_value)
+{
+    if (index >= r->head.header_count)
+        return false;
+    *ret_name = r->head.headers[index].name;
+    *ret_value = r->head.headers[index].value;
+    return true;
+}
+
 bool http_request_query_at(const struct http_request *r, uint32_t index, struct str *ret_name,
                            struct str *ret_value)
 {

@@ -84,6 +84,9 @@ struct str http_request_target(const struct http_request *request);
 struct str http_request_query_text(const struct http_request *request);
 struct str http_request_header(const struct http_request *request,
                                const char *name); /* or data NULL */
+/* All headers in order, names as they were sent; false past the end. */
+bool http_request_header_at(const struct http_request *request, uint32_t index,
+                            struct str *ret_name, struct str *ret_value);
 struct str http_request_query(const struct http_request *request, const char *name); /* decoded */
 /* All query parameters in order; false past the end. */
 bool http_request_query_at(const struct http_request *request, uint32_t index, struct str *ret_name,

@@ -220,6 +220,12 @@ static void default_body(struct request *request)
             request->values[i] = decode_default(&fields[i]);
 }
 
+static bool is_left_out(const struct request *request)
+{
+    return request->operation->flags & OPERATION_OPTIONAL_BODY &&
+           http_request_body(request->http).len == 0;
+}
+
 enum status decode_request(struct request *request)
 {
     const struct operation *operation = request->operation;
@@ -235,7 +241,8 @@ enum status decode_request(struct request *request)
     TRY(decode_others(request));
     TRY(fill_absent(request));
     default_body(request);
-    if (request->body_kind != BODY_JSON || operation->flags & OPERATION_RAW_BODY)
+    if (request->body_kind != BODY_JSON || operation->flags & OPERATION_RAW_BODY ||
+        is_left_out(request))
         return STATUS_OK;
     return request_decode_json(request, http_request_body(request->http), NULL);
 }

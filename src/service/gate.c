@@ -81,6 +81,19 @@ static enum status believe(struct gate *gate, struct str authorization, struct a
     return STATUS_OK;
 }
 
+static enum status no_token(struct error *err)
+{
+    return error_set(err, STATUS_UNAUTHENTICATED,
+                     "A token is needed: send 'Authorization: Bearer <token>'; get one from "
+                     "POST /auth/login.");
+}
+
+enum status gate_identify(struct gate *gate, struct str authorization, struct arena *arena,
+                          struct identity *ret, struct error *err)
+{
+    return authorization.data ? believe(gate, authorization, arena, ret, err) : no_token(err);
+}
+
 static const struct str LOCAL_ROLES[] = {STR("admin")};
 
 enum status gate_admit(struct gate *gate, enum permission needed, struct str authorization,
@@ -99,11 +112,7 @@ enum status gate_admit(struct gate *gate, enum permission needed, struct str aut
         *ret = (struct identity){.tenant = STR("")};
         return STATUS_OK;
     }
-    if (!authorization.data)
-        return error_set(err, STATUS_UNAUTHENTICATED,
-                         "A token is needed: send 'Authorization: Bearer <token>'; get one from "
-                         "POST /auth/login.");
-    TRY(believe(gate, authorization, arena, ret, err));
+    TRY(gate_identify(gate, authorization, arena, ret, err));
     if (ret->level < needed)
         return error_set(err, STATUS_FORBIDDEN,
                          "This needs the right to %s; your roles do not "

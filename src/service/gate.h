@@ -44,6 +44,9 @@ void gate_free(struct gate *gate);
  * bad one, where one is needed; STATUS_FORBIDDEN: another tenant, or the roles do not allow it. */
 enum status gate_admit(struct gate *gate, enum permission needed, struct str authorization,
                        struct arena *arena, struct identity *ret, struct error *err);
+/* Who shows this token, whatever the roles allow. STATUS_UNAUTHENTICATED without a header, too. */
+enum status gate_identify(struct gate *gate, struct str authorization, struct arena *arena,
+                          struct identity *ret, struct error *err);
 /* The most that a set of roles allows. */
 enum permission gate_level(const struct str *roles, uint32_t len);
 

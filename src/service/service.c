@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/uuid.h"
+#include "service/cors.h"
 #include "service/service_int.h"
 
 enum { REQUEST_ID_MAX = 128 };
@@ -29,9 +30,9 @@ static size_t index_of(const struct operation *operation)
 
 /* --- 1. head --- */
 
-static enum status admit(struct service *service, struct http_request *http,
-                         const struct operation *operation, struct arena *arena,
-                         struct identity *ret, struct error *err)
+static enum status admit(struct service *service, const struct operation *operation,
+                         struct str authorization, struct arena *arena, struct identity *ret,
+                         struct error *err)
 {
     if (!service->options.gate) {
         *ret = (struct identity){.user_id = STR("local"),
@@ -41,8 +42,7 @@ static enum status admit(struct service *service, struct http_request *http,
                                  .is_local = true};
         return STATUS_OK;
     }
-    return gate_admit(service->options.gate, operation->permission,
-                      http_request_header(http, "authorization"), arena, ret, err);
+    return gate_admit(service->options.gate, operation->permission, authorization, arena, ret, err);
 }
 
 static void on_head(void *context, struct http_request *http, uint64_t *body_max, bool *buffer_body)
@@ -51,13 +51,16 @@ static void on_head(void *context, struct http_request *http, uint64_t *body_max
     struct arena *arena = http_request_arena(http);
     struct route route;
     *buffer_body = false; /* what cannot be served is answered without waiting for its body */
-    if (router_find(service->router, http_request_method(http), http_request_target(http), arena,
-                    &route, NULL) != STATUS_OK ||
-        !service->handlers[index_of(route.operation)])
+    enum status found = router_find(service->router, http_request_method(http),
+                                    http_request_target(http), arena, &route, NULL);
+    if (found == STATUS_UNKNOWN_ROUTE && service->options.fallback)
+        *body_max = UINT64_MAX;
+    if (found != STATUS_OK || !service->handlers[index_of(route.operation)])
         return;
     const struct operation *operation = route.operation;
     struct identity identity;
-    if (admit(service, http, operation, arena, &identity, NULL) != STATUS_OK)
+    if (admit(service, operation, http_request_header(http, "authorization"), arena, &identity,
+              NULL) != STATUS_OK)
         return;
     *body_max = operation->body_max ? operation->body_max : OPERATION_BODY_MAX;
     *buffer_body = !(operation->flags & OPERATION_STREAM_BODY);
@@ -109,15 +112,27 @@ static enum status not_implemented(struct request *request)
                      request->operation->name, request->operation->since);
 }
 
+enum status request_admit_with(struct request *request, const struct operation *operation,
+                               struct str authorization)
+{
+    enum status status = admit(request->service, operation, authorization, request->arena,
+                               &request->identity, &request->error);
+    if (status == STATUS_UNAUTHENTICATED)
+        http_set_header(request->http, "WWW-Authenticate", STR("Bearer realm=\"quarry\""));
+    return status;
+}
+
+enum status request_admit(struct request *request, const struct operation *operation)
+{
+    return request_admit_with(request, operation,
+                              http_request_header(request->http, "authorization"));
+}
+
 static enum status run(struct request *request)
 {
     struct service *service = request->service;
     size_t index = index_of(request->operation);
-    enum status status = admit(service, request->http, request->operation, request->arena,
-                               &request->identity, &request->error);
-    if (status == STATUS_UNAUTHENTICATED)
-        http_set_header(request->http, "WWW-Authenticate", STR("Bearer realm=\"quarry\""));
-    TRY(status);
+    TRY(request_admit(request, request->operation));
     if (!service->handlers[index])
         return not_implemented(request);
     request->context = service->contexts[index];
@@ -137,6 +152,13 @@ static void answer_failure(struct request *request, enum status status)
 static void serve(struct request *request, struct route *route)
 {
     enum http_method method = http_request_method(request->http);
+    const struct service_options *options = &request->service->options;
+    if (cors_apply(request->http, options->allowed_origins ? options->allowed_origins : "*",
+                   "GET, HEAD, POST, PUT, PATCH, DELETE")) {
+        request->status = 204;
+        http_respond(request->http, 204, STR_NONE, STR(""));
+        return;
+    }
     enum status status =
         router_find(request->service->router, method, http_request_target(request->http),
                     request->arena, route, &request->error);
@@ -149,8 +171,12 @@ static void serve(struct request *request, struct route *route)
         http_respond(request->http, 204, STR_NONE, STR(""));
         return;
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = run(request);
+    } else if (status == STATUS_UNKNOWN_ROUTE && options->fallback) {
+        request->context = options->context;
+        status = options->fallback(request);
+    }
     if (status != STATUS_OK)
         answer_failure(request, status);
 }
@@ -166,7 +192,7 @@ static void count(struct request *request, int64_t us)
     metric_add(metrics_series(service->metrics, METRIC_HTTP_REQUESTS,
                               (const char *[]){service->info->name, name, status}),
                1);
-    if (request->operation)
+    if (request->operation && service->durations[index_of(request->operation)])
         metric_observe_us(service->durations[index_of(request->operation)], us);
 }
 
@@ -203,6 +229,7 @@ static void on_request(void *context, struct http_request *http)
         .started_us = sys_mono_us(service->options.sys),
     };
     set_id(&request);
+    http_set_header(http, "X-Content-Type-Options", STR("nosniff"));
     serve(&request, &route);
     int64_t us = sys_mono_us(service->options.sys) - request.started_us;
     count(&request, us);

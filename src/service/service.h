@@ -75,6 +75,13 @@ bool request_has(const struct request *request, const char *field); /* present, 
  * values live as long as the request. Once for each request. */
 enum status request_decode_json(struct request *request, struct str text, const char *done);
 
+/* Whether the caller may run the operation: what the framework asks before every handler, for
+ * fallbacks. Sets request->identity, and WWW-Authenticate when a token is missing. */
+enum status request_admit(struct request *request, const struct operation *operation);
+/* The same with another Authorization header than the one that was sent. */
+enum status request_admit_with(struct request *request, const struct operation *operation,
+                               struct str authorization);
+
 /* Answers with a JSON body made by the caller; a failed buffer answers 500 instead. */
 void request_respond_json(struct request *request, int status, struct buf *body /* taken */);
 void request_respond_error(struct request *request, const struct error *err);
@@ -108,6 +115,10 @@ struct service_options {
     const struct service_handler *handlers;
     size_t handlers_len;
     void *context; /* handed to handlers and to the calls below */
+    /* Takes requests of no operation of this service, their bodies unread (http_read) and of any
+     * size; what it cannot serve it returns as it found it (request->error is set). NULL: 404. */
+    request_handler fallback;
+    const char *allowed_origins; /* of browsers' pages, see cors.h; NULL: "*" */
     /* Detail for /health: writes members, `timestamp` among them, into the begun object `details`;
      * false: unhealthy, with *ret_status text. May be NULL. */
     bool (*health)(void *context, struct json_writer *details, const char **ret_status);

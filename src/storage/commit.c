@@ -2,12 +2,13 @@
  * has expired goes.
  *
  *   1. begin: what the history will be is decided (expiry by age, count and size; tags keep)
- *   2. write: the description, then CURRENT, which names it, the kept ones and the tags: one rename
+ *   2. write: manifests, list and metadata file, then CURRENT, which names the latter: one rename
+ *      (table/table_commit.c)
  *   3. publish: the same in memory, pointers only
- *   4. finish: descriptions of the expired are removed; segments that only they named are doomed:
- *      their files go when no view holds them (history_collect)
- * A failure in 1 and 2 changes nothing (unless `maybe`, see snapshot_commit). A failure in 4 leaves
- * files behind, which the next start removes. */
+ *   4. finish: lists and manifests of the expired are removed; segments that only they named are
+ * doomed: their files go when no view holds them (history_collect) A failure in 1 and 2 changes
+ * nothing (unless `maybe`, see table_commit). A failure in 4 leaves files behind, which the next
+ * start removes. */
 #include "storage/store_int.h"
 
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static void split(struct commit *commit, const struct history_entry *all, uint32
     uint64_t bytes = 0;
     for (uint32_t i = len; i-- > 0;) {
         bool tagged = has_tag(history, all[i].id);
-        uint64_t size = all[i].snapshot ? all[i].snapshot->stored_bytes : 0;
+        uint64_t size = all[i].snapshot ? snapshot_cost(all[i].snapshot) : 0;
         bool few = len - i <= newest;
         bool young =
             retention_us(store) && ended_us[i] >= oldest && bytes + size <= SNAPSHOT_HISTORY_BYTES;
@@ -112,12 +113,17 @@ static enum status make_refs(const struct commit *commit, struct snapshot_refs *
     return STATUS_OK;
 }
 
-/* Segments of `a` that `b` does not have. */
+/* Segments of `a` that `b` does not have; both are in the order of ids. */
 static uint64_t count_missing(const struct snapshot *a, const struct snapshot *b)
 {
     uint64_t missing = 0;
-    for (uint32_t i = 0; i < a->segments_len; i++)
-        missing += !snapshot_find(b, segment_meta(a->segments[i])->id);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < a->segments_len; i++) {
+        uint64_t id = segment_meta(a->segments[i])->id;
+        while (at < b->segments_len && segment_meta(b->segments[at])->id < id)
+            at++;
+        missing += at == b->segments_len || segment_meta(b->segments[at])->id != id;
+    }
     return missing;
 }
 
@@ -142,28 +148,21 @@ enum status commit_begin(struct commit *commit, struct source *source, struct sn
     return plan_history(commit, old->id ? old : NULL, new->time_us, err);
 }
 
-static void remove_description(struct source *source, uint64_t id)
-{
-    char path[SYS_PATH_MAX], name[64];
-    snapshot_name(id, name);
-    if (sys_path(path, NULL, "%s/metadata/%s", source->dir, name) == STATUS_OK)
-        (void)sys_unlink(source->store->sys, path, NULL); /* the next start removes what stays */
-}
-
 enum status commit_write(struct commit *commit, struct error *err)
 {
     struct source *source = commit->source;
     struct snapshot_refs refs = {0};
     TRY(make_refs(commit, &refs, err));
-    enum status status = snapshot_commit(source->store->sys, source->dir, source_config(source),
-                                         commit->new, &refs, &commit->maybe, err);
+    const struct table_change change = {.config = source_config(source),
+                                        .old = source->snapshot,
+                                        .new = commit->new,
+                                        .refs = &refs};
+    enum status status = table_commit(source->table, &change, &commit->maybe, err);
     free(refs.ids);
     if (status == STATUS_OK)
         source->history.unsure = false;
     else if (commit->maybe)
         source->history.unsure = true;
-    else
-        remove_description(source, commit->new->id);
     return status;
 }
 
@@ -224,11 +223,37 @@ static void doom(struct history *history, struct segment *segment, struct deleti
     history->doomed_len = len + 1;
 }
 
-/* A damaged snapshot may name any segment: while one is kept, no file goes. */
+static bool has_meta_file(const struct snapshot *snapshot, struct str name)
+{
+    for (uint32_t i = 0; snapshot && i < snapshot->meta_files_len; i++) {
+        if (str_eq(snapshot->meta_files[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* Its manifest list, and manifests that no kept state has. */
+static void remove_meta_files(struct source *source, const struct snapshot *snapshot)
+{
+    char path[SYS_PATH_MAX];
+    const struct history *history = &source->history;
+    for (uint32_t i = 0; i < snapshot->meta_files_len; i++) {
+        struct str name = snapshot->meta_files[i];
+        bool kept = has_meta_file(source->snapshot, name);
+        for (uint32_t k = 0; k < history->len && !kept; k++)
+            kept = has_meta_file(history->entries[k].snapshot, name);
+        if (!kept && sys_path(path, NULL, "%s/metadata/%s", source->dir, name.data) == STATUS_OK)
+            (void)sys_unlink(source->store->sys, path,
+                             NULL); /* the next start removes what stays */
+    }
+}
+
+/* A damaged snapshot may name any file: while one is kept, none goes. */
 static void let_go(struct source *source, struct history_entry *entry)
 {
     struct snapshot *snapshot = entry->snapshot;
-    remove_description(source, entry->id);
+    if (snapshot && !history_is_damaged(&source->history))
+        remove_meta_files(source, snapshot);
     for (uint32_t i = 0; snapshot && i < snapshot->segments_len; i++) {
         uint64_t id = segment_meta(snapshot->segments[i])->id;
         struct deletion *deletion = snapshot->deletions ? snapshot->deletions[i] : NULL;
@@ -276,8 +301,7 @@ static enum status repoint(struct commit *commit, struct error *err)
     if (source->history.unsure) /* what is on disk may not be what we would name */
         return error_set(err, STATUS_UNAVAILABLE, "the last commit has not succeeded yet");
     TRY(make_refs(commit, &refs, err));
-    enum status status =
-        snapshot_point(source->store->sys, source->dir, source->snapshot->id, &refs, err);
+    enum status status = table_point(source->table, &refs, err);
     free(refs.ids);
     return status;
 }

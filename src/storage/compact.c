@@ -102,10 +102,11 @@ static enum status map_output(const struct snapshot *current, const struct compa
 
 /* Delete files of the outputs, for what was deleted of the inputs since they were read; with
  * `deletions` (parallel to the outputs, NULL: none). */
-static enum status map_deletions(const struct snapshot *current, const struct compact_plan *plan,
+static enum status map_deletions(const struct source *source, const struct compact_plan *plan,
                                  const struct compact_origin *origin, struct segment_batch *out,
                                  struct deletion **deletions, struct error *err)
 {
+    const struct snapshot *current = source->snapshot;
     uint64_t run = 0;
     uint32_t skip = 0;
     bool any = false;
@@ -123,7 +124,8 @@ static enum status map_deletions(const struct snapshot *current, const struct co
         if (status == STATUS_OK)
             status = deletion_builder_finish(&builder, &mapped, err);
         if (status == STATUS_OK && mapped)
-            status = segment_batch_add_deletion(out, out->segments[i], mapped, err);
+            status = segment_batch_add_deletion(out, table_location(source->table),
+                                                out->segments[i], mapped, err);
         if (status == STATUS_OK && mapped)
             deletions[i] = out->deletions[out->deletions_len - 1];
         deletion_builder_release(&builder);
@@ -220,7 +222,7 @@ static enum status make_snapshot(struct source *source, const struct compact_pla
         return error_no_memory(err);
     enum status status = replaced(source->snapshot, plan, out, &all, &len, err);
     if (status == STATUS_OK)
-        status = map_deletions(source->snapshot, plan, origin, out, deletions, err);
+        status = map_deletions(source, plan, origin, out, deletions, err);
     if (status == STATUS_OK) {
         *ret = snapshot_new(source->snapshot->schema, all, len, err);
         status = *ret ? snapshot_keep_deletions(*ret, source->snapshot, err) : STATUS_NO_MEMORY;
@@ -245,6 +247,8 @@ static enum status commit_locked(struct source *source, const struct compact_pla
     if (source->history.unsure) /* the disk may be ahead of us: the next flush settles it */
         return error_set(err, STATUS_UNAVAILABLE, "the last commit has not succeeded yet");
     enum status status = make_snapshot(source, plan, origin, out, &new, err);
+    if (status == STATUS_OK)
+        new->data_sequence = plan->snapshot->sequence; /* rows as of then */
     if (status == STATUS_OK &&
         new->rows != source->snapshot->rows) /* never: but then nothing may be lost */
         status = error_set(err, STATUS_INTERNAL, "a merge of %llu rows gave another number",

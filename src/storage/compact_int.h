@@ -30,6 +30,7 @@ enum {
 #define COMPACT_SCORE_AGE     0.5
 /* A file of any size is written anew, alone if need be, when more of its rows are deleted. */
 #define COMPACT_DELETED_SHARE 0.25
+#define COMPACT_SCORE_STALE   1e9 /* of files from before a column widened */
 
 /* The members that are 0 filled in. */
 struct compact_policy compact_policy_fill(const struct compact_policy *policy,

@@ -79,7 +79,7 @@ static enum status choose_fields(struct merge *merge, const struct compact_plan 
         merge->fields[merge->fields_len++] = schema->fields[f];
     }
     if (merge->fields_len == 0) /* rows without values still count, see segment_write.c */
-        merge->fields[merge->fields_len++] = (struct field){STR("_"), TYPE_BOOL, INT32_MAX};
+        merge->fields[merge->fields_len++] = (struct field){STR("_"), TYPE_BOOL, FIELD_ID_NONE};
     return STATUS_OK;
 }
 

@@ -10,6 +10,9 @@
  * A file of any size of which more than COMPACT_DELETED_SHARE of the rows are deleted (with
  * `force`: any) is a class of its own when no other takes it.
  *
+ * Files from before a column widened are rewritten first, whatever their size: until then other
+ * engines see nulls in them (docs/decisions/0016).
+ *
  * Score of a class: files / threshold, more for files whose key ranges overlap (they gain most from
  * merging) and for a quiet source. The best one is done first. */
 #include <stdlib.h>
@@ -126,7 +129,9 @@ static double overlap(struct segment *const *files, uint32_t len, int32_t field_
 
 struct planning {
     const struct compact_policy *policy;
+    const struct schema *schema;
     uint64_t small_bytes, small_rows; /* files below both are small */
+    bool has_widened;                 /* the schema has a column of a later generation */
     bool force;
     bool is_quiet;
     int32_t key_id; /* of the first index column; 0: none */
@@ -171,14 +176,65 @@ static void consider_deleted(struct planning *p, struct segment **files, uint32_
     }
 }
 
+/* It has a column of an earlier generation than the schema's. */
+static bool is_stale(const struct planning *p, const struct segment *segment)
+{
+    const struct segment_meta *meta = segment_meta(segment);
+    for (uint32_t i = 0; i < p->schema->fields_len; i++) {
+        int32_t id = p->schema->fields[i].id;
+        int32_t at = id < FIELD_ID_STEP ? -1 : segment_meta_column(meta, id);
+        if (at >= 0 && meta->columns[at].field_id != id)
+            return true;
+    }
+    return false;
+}
+
+static void move_to_front(struct segment **files, uint32_t from, uint32_t to)
+{
+    struct segment *file = files[from];
+    memmove(files + to + 1, files + to, (from - to) * sizeof(*files));
+    files[to] = file;
+}
+
+static bool is_small(const struct planning *p, const struct segment *segment)
+{
+    const struct segment_meta *meta = segment_meta(segment);
+    return meta->bytes < p->small_bytes && meta->rows < p->small_rows;
+}
+
+/* When there are stale ones: these, with the small ones behind them, are the class. */
+static bool consider_stale(struct planning *p, struct segment **files, uint32_t len)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < len && p->has_widened; i++) {
+        if (is_stale(p, files[i]))
+            move_to_front(files, i, count++);
+    }
+    if (count == 0)
+        return false;
+    for (uint32_t i = count; i < len; i++) {
+        if (is_small(p, files[i]))
+            move_to_front(files, i, count++);
+    }
+    if (count > p->policy->batch_files)
+        count = p->policy->batch_files;
+    if (p->best->inputs_len == 0 || p->best->score < COMPACT_SCORE_STALE) {
+        p->best->score = COMPACT_SCORE_STALE;
+        p->best->inputs = files;
+        p->best->inputs_len = count;
+    }
+    return true;
+}
+
 /* One partition: `files` in order of size. */
 static void consider_partition(struct planning *p, struct segment **files, uint32_t len)
 {
     const struct compact_policy *policy = p->policy;
     uint32_t small = 0;
+    if (consider_stale(p, files, len))
+        return;
     for (uint32_t i = 0; i < len; i++) { /* small ones to the front, still in order of size */
-        const struct segment_meta *meta = segment_meta(files[i]);
-        if (meta->bytes < p->small_bytes && meta->rows < p->small_rows) {
+        if (is_small(p, files[i])) {
             struct segment *swap = files[small];
             files[small++] = files[i];
             files[i] = swap;
@@ -221,6 +277,7 @@ enum status compact_plan_make(struct snapshot *snapshot, const struct source_con
         config->index_columns_len ? schema_find(snapshot->schema, config->index_columns[0]) : -1;
     struct planning p = {
         .policy = policy,
+        .schema = snapshot->schema,
         /* A full output is never small: merging it again would go on for ever. */
         .small_bytes = policy->min_file_bytes < target ? policy->min_file_bytes : target,
         .small_rows = compact_target_rows(config),
@@ -230,6 +287,8 @@ enum status compact_plan_make(struct snapshot *snapshot, const struct source_con
         .snapshot = snapshot,
         .best = ret,
     };
+    for (uint32_t i = 0; i < snapshot->schema->fields_len; i++)
+        p.has_widened |= snapshot->schema->fields[i].id >= FIELD_ID_STEP;
     for (uint32_t first = 0, end; first < len; first = end) {
         for (end = first + 1; end < len && compare_partition(segment_meta(files[first]),
                                                              segment_meta(files[end])) == 0;)

@@ -166,11 +166,12 @@ static bool is_gone(const struct flush *flush, uint32_t at)
 
 static enum status write_deletions(struct flush *flush, struct error *err)
 {
+    struct str location = table_location(flush->source->table);
     for (uint32_t i = 0; i < flush->old->segments_len; i++) {
         struct deletion *deletion = deleted_of(flush, i);
         if (deletion && !deletion_file(deletion) && !is_gone(flush, i))
-            TRY(segment_batch_add_deletion(&flush->segments, flush->old->segments[i], deletion,
-                                           err));
+            TRY(segment_batch_add_deletion(&flush->segments, location, flush->old->segments[i],
+                                           deletion, err));
     }
     return STATUS_OK;
 }

@@ -11,34 +11,36 @@
 
 /* --- loading --- */
 
-enum status history_load(struct source *source, const struct snapshot_refs *refs, struct error *err)
+/* Newest first: a state shares the segments of those read before it. */
+static enum status load_entries(struct source *source, struct table_reader *reader,
+                                const struct snapshot_refs *refs, struct error *err)
 {
     struct history *history = &source->history;
-    const struct snapshot **known = calloc(refs->ids_len + 1u, sizeof *known);
-    history->entries = calloc(refs->ids_len + 1u, sizeof *history->entries);
-    history->tags = calloc(refs->tags_len + 1u, sizeof *history->tags);
-    enum status status = STATUS_OK;
-    if (!known || !history->entries || !history->tags)
-        status = error_no_memory(err);
-    else if (refs->tags_len)
-        memcpy(history->tags, refs->tags, refs->tags_len * sizeof *history->tags);
-    uint32_t known_len = 0;
-    if (status == STATUS_OK) {
-        known[known_len++] = source->snapshot;
-        history->tags_len = refs->tags_len;
-        history->len = refs->ids_len;
-    }
-    for (uint32_t i = history->len; i-- > 0 && status == STATUS_OK;) {
+    for (uint32_t i = history->len; i-- > 0;) {
         struct history_entry *entry = &history->entries[i];
         entry->id = refs->ids[i];
-        status = snapshot_load_old(source->store->sys, source->dir, entry->id, known, known_len,
-                                   false, &entry->snapshot, err);
-        if (status == STATUS_OK)
-            known[known_len++] = entry->snapshot;
-        if (status == STATUS_CORRUPT)
-            status = STATUS_OK;
+        enum status status = table_read(reader, entry->id, &entry->snapshot, err);
+        if (status != STATUS_OK && status != STATUS_CORRUPT)
+            return status;
     }
-    free(known);
+    return STATUS_OK;
+}
+
+enum status history_load(struct source *source, struct table_reader *reader, struct error *err)
+{
+    struct history *history = &source->history;
+    struct snapshot_refs refs;
+    TRY(table_refs(source->table, &refs, err));
+    history->entries = calloc(refs.ids_len + 1u, sizeof *history->entries);
+    enum status status = history->entries ? STATUS_OK : error_no_memory(err);
+    if (status == STATUS_OK) {
+        history->len = refs.ids_len;
+        history->tags = refs.tags;
+        history->tags_len = refs.tags_len;
+        refs.tags = NULL;
+        status = load_entries(source, reader, &refs, err);
+    }
+    snapshot_refs_release(&refs);
     return status;
 }
 
@@ -124,7 +126,8 @@ static bool is_digits(struct str text)
 
 static enum status check_tag(struct str name, struct error *err)
 {
-    bool good = name.len > 0 && name.len <= TAG_NAME_MAX && !is_digits(name);
+    bool good = name.len > 0 && name.len <= TAG_NAME_MAX && !is_digits(name) &&
+                !str_is(name, "main"); /* the table's branch */
     for (size_t i = 0; i < name.len && good; i++) {
         char c = name.data[i];
         bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -133,7 +136,7 @@ static enum status check_tag(struct str name, struct error *err)
     return good ? STATUS_OK
                 : error_set(err, STATUS_INVALID_ARGUMENT,
                             "a tag has 1 to %d letters, digits, '_', '.', '-', does not begin with "
-                            "'.' or '-', and is not a number",
+                            "'.' or '-', and is neither a number nor \"main\"",
                             TAG_NAME_MAX);
 }
 
@@ -215,7 +218,8 @@ enum status history_find(struct source *source, const struct as_of *as_of, struc
                          STR_ARG(name), (unsigned long long)as_of->id);
     *ret = at == history->len ? source->snapshot : history->entries[at].snapshot;
     if (!*ret)
-        return error_set(err, STATUS_CORRUPT, "%s/metadata/%08llu.snapshot.json is damaged",
+        return error_set(err, STATUS_CORRUPT,
+                         "%s/metadata: the files of snapshot %llu are damaged (fsck names them)",
                          source->dir, (unsigned long long)history->entries[at].id);
     return STATUS_OK;
 }
@@ -370,6 +374,7 @@ static enum status commit_old(struct source *source, struct snapshot *old, struc
         snapshot_new(source->snapshot->schema, old->segments, old->segments_len, err);
     if (!new)
         return STATUS_NO_MEMORY;
+    new->restored = old->id;
     enum status status = snapshot_keep_deletions(new, old, err);
     if (status == STATUS_OK)
         status = commit_begin(&commit, source, new, SNAPSHOT_ROLLBACK, err);

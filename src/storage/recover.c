@@ -1,7 +1,8 @@
 /* recover.c: from what is on disk to a running store. Idempotent: it may be interrupted anywhere.
  *
  *   1. sources/: remove trash and tombstoned directories, load the others with their snapshots
- *   2. remove orphans: files that no kept snapshot names
+ *   2. remove orphans: files that no kept snapshot names, metadata files newer than that which
+ *      CURRENT names among them; mend the hint for other readers
  *   3. replay the log: frames of a known incarnation behind its snapshot's LSN are published, their
  *      write ids remembered; all others are passed over
  *   4. a fresh log segment (wal_open); segments that nobody needs are removed */
@@ -149,6 +150,9 @@ static enum status want_sidecar(struct wanted *wanted, const struct segment_meta
                                 int32_t field_id, struct error *err)
 {
     char path[SYS_PATH_MAX];
+    int32_t at = segment_meta_column(meta, field_id);
+    if (at >= 0)
+        field_id = meta->columns[at].field_id;
     TRY(sys_path(path, err, "index/%08llu.%d.hash", (unsigned long long)meta->id, field_id));
     return want(wanted, path, err);
 }
@@ -171,15 +175,19 @@ static enum status want_deletion(struct wanted *wanted, const struct deletion *d
     return deletion ? want(wanted, deletion_file(deletion)->path.data, err) : STATUS_OK;
 }
 
-/* The description of a snapshot, and its segments that `newer` does not have (NULL: all). */
-static enum status want_snapshot(struct wanted *wanted, uint64_t id,
-                                 const struct snapshot *snapshot, const struct snapshot *newer,
-                                 struct error *err)
+static enum status want_metadata(void *context, struct str name, struct error *err)
 {
-    char path[SYS_PATH_MAX], name[64];
-    snapshot_name(id, name);
-    TRY(sys_path(path, err, "metadata/%s", name));
-    TRY(want(wanted, path, err));
+    char path[SYS_PATH_MAX];
+    TRY(sys_path(path, err, "metadata/%.*s", STR_ARG(name)));
+    return want(context, path, err);
+}
+
+/* A snapshot's list and manifests, and its segments that `newer` does not have (NULL: all). */
+static enum status want_snapshot(struct wanted *wanted, const struct snapshot *snapshot,
+                                 const struct snapshot *newer, struct error *err)
+{
+    for (uint32_t i = 0; snapshot && i < snapshot->meta_files_len; i++)
+        TRY(want_metadata(wanted, snapshot->meta_files[i], err));
     for (uint32_t i = 0; snapshot && i < snapshot->segments_len; i++) {
         const struct segment_meta *meta = segment_meta(snapshot->segments[i]);
         if (!newer || !snapshot_find(newer, meta->id))
@@ -196,10 +204,10 @@ static enum status want_states(struct wanted *wanted, const struct source *sourc
 {
     const struct history *history = &source->history;
     const struct snapshot *newer = source->snapshot;
-    TRY(want_snapshot(wanted, newer->id, newer, NULL, err));
+    TRY(want_snapshot(wanted, newer, NULL, err));
     for (uint32_t i = history->len; i-- > 0;) {
         const struct history_entry *entry = &history->entries[i];
-        TRY(want_snapshot(wanted, entry->id, entry->snapshot, newer, err));
+        TRY(want_snapshot(wanted, entry->snapshot, newer, err));
         newer = entry->snapshot ? entry->snapshot : newer;
     }
     for (uint32_t i = 0; i < history->doomed_len; i++) {
@@ -220,20 +228,22 @@ static enum status want_all(struct wanted *wanted, const struct source *source, 
         if (at >= 0)
             wanted->fields[wanted->fields_len++] = snapshot->schema->fields[at].id;
     }
-    TRY(want(wanted, "metadata/CURRENT", err));
+    TRY(table_visit_names(source->table, want_metadata, wanted, err));
     TRY(want_states(wanted, source, err));
     for (uint32_t i = 0; i < snapshot->id_files_len; i++) {
         TRY(sys_path(path, err, "metadata/%s", snapshot->id_files[i].name.data));
         TRY(want(wanted, path, err));
     }
-    qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
+    if (wanted->len)
+        qsort(wanted->hashes, wanted->len, sizeof *wanted->hashes, by_number);
     return STATUS_OK;
 }
 
 static bool is_wanted(const struct wanted *wanted, const char *path)
 {
     uint64_t hash = path_hash(path);
-    return bsearch(&hash, wanted->hashes, wanted->len, sizeof hash, by_number) != NULL;
+    return wanted->len &&
+           bsearch(&hash, wanted->hashes, wanted->len, sizeof hash, by_number) != NULL;
 }
 
 enum { SWEEP_DEPTH_MAX = SOURCE_COLUMNS_LISTED_MAX + 2 };
@@ -241,7 +251,8 @@ enum { SWEEP_DEPTH_MAX = SOURCE_COLUMNS_LISTED_MAX + 2 };
 struct sweep {
     struct source *source;
     struct wanted wanted;
-    orphan_fn visit; /* NULL: removes them, and the directories that are then empty */
+    bool only_states; /* of metadata/ only metadata files */
+    orphan_fn visit;  /* NULL: removes them, and the directories that are then empty */
     void *context;
     int64_t older_than_us; /* others stay: they may be on their way to a snapshot */
 };
@@ -275,6 +286,9 @@ static enum status sweep(struct sweep *to, const char *below, int depth, struct 
     enum status status = list_names(sys, dir, false, &files, err);
     for (uint32_t i = 0; i < files.len && status == STATUS_OK; i++) {
         status = sys_path(inner, err, "%s/%s", below, files.list[i]);
+        if (status == STATUS_OK && to->only_states &&
+            !str_ends(str_of(inner), STR(".metadata.json")))
+            continue;
         if (status == STATUS_OK && !is_wanted(&to->wanted, inner))
             status = sweep_file(to, inner, err);
     }
@@ -298,8 +312,10 @@ static enum status sweep_all(struct sweep *to, struct error *err)
 {
     static const char *const places[] = {"data", "index", "metadata"};
     enum status status = want_all(&to->wanted, to->source, err);
-    /* A kept snapshot that cannot be read may name any file: then only metadata is swept. */
-    for (size_t i = history_is_damaged(&to->source->history) ? 2 : 0;
+    /* A kept snapshot that cannot be read may name any file. Metadata files newer than the one in
+     * force go nevertheless: other readers would take them. */
+    to->only_states = history_is_damaged(&to->source->history);
+    for (size_t i = to->only_states ? 2 : 0;
          i < sizeof places / sizeof *places && status == STATUS_OK; i++)
         status = sweep(to, places[i], 0, err);
     free(to->wanted.hashes);
@@ -437,8 +453,10 @@ static enum status open_wal(struct store *store, struct error *err)
 enum status store_recover(struct store *store, struct error *err)
 {
     TRY(load_sources(store, err));
-    for (uint32_t i = 0; i < store->sources_len && !store->options.read_only; i++)
+    for (uint32_t i = 0; i < store->sources_len && !store->options.read_only; i++) {
         TRY(remove_orphans(store->sources[i], INT64_MAX, err));
+        TRY(table_mend_hint(store->sources[i]->table, err));
+    }
     TRY(open_wal(store, err));
     return store_release_wal(store, err);
 }

@@ -132,7 +132,7 @@ int32_t schema_find(const struct schema *schema, struct str name)
 int32_t schema_find_id(const struct schema *schema, int32_t field_id)
 {
     for (uint32_t i = 0; i < schema->fields_len; i++) {
-        if (schema->fields[i].id == field_id)
+        if (field_id_base(schema->fields[i].id) == field_id_base(field_id))
             return (int32_t)i;
     }
     return -1;
@@ -329,6 +329,7 @@ static enum status grow_field(struct field *field, uint32_t index,
     if (field->type == TYPE_INT64 && big_ints[index >> 3] >> (index & 7) & 1)
         return mismatch(column, first_value(&column->column), field->type, err);
     field->type = column->column.type;
+    field->id = field_id_widened(field->id);
     return STATUS_OK;
 }
 
@@ -343,7 +344,7 @@ static enum status grow_all(struct field *fields, uint32_t *len, int32_t *last_i
             TRY(grow_field(&fields[found], (uint32_t)found, column, big_ints, err));
             continue;
         }
-        if (*len == SCHEMA_FIELDS_MAX) {
+        if (*len == SCHEMA_FIELDS_MAX || *last_id + 1 == FIELD_ID_STEP) {
             enum status status =
                 error_set(err, STATUS_SCHEMA, "a source has at most %d columns", SCHEMA_FIELDS_MAX);
             error_at_field(err, column->name.data, (uint32_t)column->name.len, NULL, 0);

@@ -129,7 +129,7 @@ static enum status add(struct schema_draft *d, const struct schema_change *chang
                        struct error *err)
 {
     TRY(check_new_name(d, change->column, err));
-    if (d->len == SCHEMA_FIELDS_MAX || d->last_field_id == INT32_MAX - 1)
+    if (d->len == SCHEMA_FIELDS_MAX || d->last_field_id == FIELD_ID_STEP - 1)
         return error_set(err, STATUS_INVALID_ARGUMENT, "a source has at most %d columns",
                          SCHEMA_FIELDS_MAX);
     uint32_t at = d->len++;
@@ -200,6 +200,7 @@ static enum status widen(struct schema_draft *d, uint32_t at, enum type type, st
                          "column \"%.*s\" holds integers beyond 2^53, which a double cannot hold",
                          shown(field->name), field->name.data);
     field->type = type;
+    field->id = field_id_widened(field->id);
     return STATUS_OK;
 }
 

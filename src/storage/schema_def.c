@@ -97,8 +97,8 @@ static bool read_column(yyjson_val *json, struct arena *arena, int32_t last_id, 
     struct str type = json_str_of(json_get(json, "type"));
     struct str comment = json_str_of(json_get(json, "comment"));
     int64_t id = yyjson_get_sint(json_get(json, "id"));
-    if (!name.data || name.len == 0 || name.len > FIELD_NAME_MAX || id < 1 || id > last_id ||
-        !type.data || !type_parse(type, &field->type))
+    if (!name.data || name.len == 0 || name.len > FIELD_NAME_MAX || id < 1 || id >= INT32_MAX ||
+        field_id_base((int32_t)id) > last_id || !type.data || !type_parse(type, &field->type))
         return false;
     field->id = (int32_t)id;
     field->name = arena_str(arena, name);
@@ -127,7 +127,8 @@ static bool are_distinct(const struct field *fields, uint32_t len)
 {
     for (uint32_t i = 0; i < len; i++) {
         for (uint32_t k = 0; k < i; k++) {
-            if (fields[i].id == fields[k].id || str_eq(fields[i].name, fields[k].name))
+            if (field_id_base(fields[i].id) == field_id_base(fields[k].id) ||
+                str_eq(fields[i].name, fields[k].name))
                 return false;
         }
     }
@@ -143,7 +144,7 @@ const struct schema_def *schema_def_read(yyjson_val *json, struct arena *arena)
     struct schema_def *def = ARENA_NEW(arena, struct schema_def);
     if (!def || !yyjson_is_arr(columns) || !yyjson_is_arr(gone) || len > SCHEMA_FIELDS_MAX ||
         gone_len > SCHEMA_GONE_MAX || id < 1 || id > INT32_MAX || last_id < 0 ||
-        last_id >= INT32_MAX)
+        last_id >= FIELD_ID_STEP)
         return NULL;
     struct field *fields = arena_array(arena, len + gone_len + 1, sizeof *fields);
     struct field_traits *traits = arena_array(arena, len + gone_len + 1, sizeof *traits);
@@ -160,15 +161,24 @@ const struct schema_def *schema_def_read(yyjson_val *json, struct arena *arena)
     return def;
 }
 
+int32_t source_config_field_id(const struct source_config *config, struct str name)
+{
+    for (uint32_t i = 0; config->schema && i < config->schema->fields_len; i++) {
+        if (str_eq(config->schema->fields[i].name, name))
+            return config->schema->fields[i].id;
+    }
+    return -1;
+}
+
 /* --- at a start --- */
 
 static const struct field_traits *traits_of(const struct schema_def *def, uint32_t hint, int32_t id)
 {
     uint32_t len = def ? def->fields_len + def->gone_len : 0;
-    if (hint < len && def->fields[hint].id == id)
+    if (hint < len && field_id_base(def->fields[hint].id) == field_id_base(id))
         return &def->traits[hint];
     for (uint32_t i = 0; i < len; i++) {
-        if (def->fields[i].id == id)
+        if (field_id_base(def->fields[i].id) == field_id_base(id))
             return &def->traits[i];
     }
     return NULL;
@@ -190,8 +200,9 @@ static struct schema *dress(const struct schema *stored, const struct source_con
     for (uint32_t i = 0; i < stored->fields_len; i++) {
         int32_t id = stored->fields[i].id;
         const struct field_traits *known = traits_of(config->schema, i, id);
-        traits[i] =
-            known ? *known : (struct field_traits){.declared = id <= (int32_t)config->fields_len};
+        traits[i] = known ? *known
+                          : (struct field_traits){.declared = field_id_base(id) <=
+                                                              (int32_t)config->fields_len};
     }
     def.traits = traits;
     struct schema *schema = schema_make(&def, 1, err);

@@ -54,6 +54,7 @@ static void source_free(struct source *source)
     finder_list_release(&source->finders);
     snapshot_unref(source->snapshot);
     history_release(&source->history);
+    table_free(source->table);
     schema_unref(source->schema);
     pthread_mutex_destroy(&source->lock);
     pthread_mutex_destroy(&source->flush_lock);
@@ -237,6 +238,8 @@ static enum status add_locked(struct store *store, const struct source_config *c
     TRY(make_source(store, config, dir, &source, err));
     enum status status = write_files(source, err);
     if (status == STATUS_OK)
+        status = table_open(store->sys, dir, &source->config, &source->table, err);
+    if (status == STATUS_OK)
         status = store_insert_source(store, source, err);
     if (status != STATUS_OK) {
         if (store_move_to_trash(store, dir, trash, NULL) == STATUS_OK)
@@ -313,18 +316,29 @@ enum status store_remove_source(struct store *store, struct str source_id, struc
 
 /* --- loading --- */
 
+static enum status load_states(struct source *source, struct error *err)
+{
+    struct table_reader *reader = NULL;
+    TRY(table_open(source->store->sys, source->dir, &source->config, &source->table, err));
+    uint64_t id = table_current_id(source->table);
+    if (!id)
+        return STATUS_OK;
+    TRY(table_reader_open(source->table, false, &reader, err));
+    enum status status = table_read(reader, id, &source->snapshot, err);
+    if (status == STATUS_OK)
+        status = history_load(source, reader, err);
+    table_reader_close(reader);
+    return status;
+}
+
 static enum status load_snapshot(struct source *source, struct error *err)
 {
     struct sys *sys = source->store->sys;
     char path[SYS_PATH_MAX];
-    struct snapshot_refs refs;
-    TRY(snapshot_load(sys, source->dir, &source->snapshot, &refs, err));
+    TRY(load_states(source, err));
     struct snapshot *snapshot = source->snapshot;
     if (!snapshot)
         return start_empty(source, err);
-    enum status status = history_load(source, &refs, err);
-    snapshot_refs_release(&refs);
-    TRY(status);
     TRY(schema_load(source, err));
     source->published_lsn = snapshot->lsn;
     source->last_updated_us = snapshot->time_us;

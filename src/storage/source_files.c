@@ -47,8 +47,10 @@ enum status source_pin(struct source *source,
     ret->snapshot = snapshot_ref(source->snapshot);
     pthread_mutex_unlock(&source->lock);
     ret->config = source_config(source);
+    ret->table = source->table;
     if (status == STATUS_OK && fn)
         status = fn(context, ret, err);
+    ret->table = NULL;
     pthread_mutex_unlock(&source->flush_lock);
     if (status != STATUS_OK)
         source_unpin(ret);

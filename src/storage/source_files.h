@@ -5,7 +5,7 @@
 
 #include "base/uuid.h"
 #include "storage/store.h"
-#include "storage/table/snapshot.h"
+#include "storage/table/table.h"
 
 /* --- source_config.c --- */
 
@@ -41,6 +41,7 @@ enum status mutation_decode(struct slice payload, uint64_t *ret_deleted, struct 
 struct source_pin {
     struct source *source; /* borrowed */
     struct snapshot *snapshot;
+    struct table *table; /* while `fn` runs */
     const struct source_config *config;
     char dir[SYS_PATH_MAX];
 };

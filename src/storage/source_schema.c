@@ -106,7 +106,8 @@ static enum status list_gone(struct alter *alter, struct schema_def *def, struct
     }
     for (uint32_t i = 0; i < d->schema->fields_len; i++) {
         uint32_t k = 0;
-        while (k < d->len && d->fields[k].id != d->schema->fields[i].id)
+        while (k < d->len &&
+               field_id_base(d->fields[k].id) != field_id_base(d->schema->fields[i].id))
             k++;
         if (k < d->len || !d->schema->traits[i].initial)
             continue;

@@ -287,7 +287,6 @@ struct segment_info {
     uint64_t id;      /* unique within the source, ascending by age */
     uint64_t rows;
     uint64_t bytes;
-    int32_t schema_id;
 };
 struct segment_info segment_info(const struct segment *segment);
 /* Bounds of a column over the whole segment by field id; false when unknown. *ret_nulls is the
@@ -348,7 +347,6 @@ enum snapshot_operation {
     SNAPSHOT_DELETE,    /* rows only went */
     SNAPSHOT_OVERWRITE, /* rows went and came */
 };
-enum { SNAPSHOT_OPERATIONS = SNAPSHOT_OVERWRITE + 1 };
 const char *snapshot_operation_name(enum snapshot_operation operation);
 
 struct snapshot_info {

@@ -19,7 +19,7 @@
 #include "storage/memtable/memtable.h"
 #include "storage/source_files.h"
 #include "storage/store.h"
-#include "storage/table/snapshot.h"
+#include "storage/table/table.h"
 #include "storage/wal/wal.h"
 #include "storage/write_ids.h"
 #include "sys/thread.h"
@@ -135,6 +135,7 @@ struct source {
     int64_t flush_backoff_us;
     bool flushing;
 
+    struct table *table; /* flush_lock */
     struct history history;
     _Atomic bool upkeep_due;       /* the compactor is to look at it */
     int64_t compact_not_before_us; /* the compactor's own: monotonic, after a failure */
@@ -304,9 +305,8 @@ enum status source_visit_orphans(struct source *source, orphan_fn visit, void *c
 
 /* --- history.c --- */
 
-/* Reads what CURRENT lists besides the current snapshot. */
-enum status history_load(struct source *source, const struct snapshot_refs *refs,
-                         struct error *err);
+/* Reads the states besides the current one, after that one. */
+enum status history_load(struct source *source, struct table_reader *reader, struct error *err);
 void history_release(struct history *history);
 /* A kept snapshot cannot be read: which files it needs is not known. */
 bool history_is_damaged(const struct history *history);

@@ -77,11 +77,11 @@ static void fill_numbers(struct record *record, int number)
         enum record_field field = (enum record_field)i;
         if (!record_has_field(record->domain, field))
             continue;
-        if (record_field_info[i].type == FIELD_INT)
+        if (record_field_info[i].type == RECORD_INT)
             *record_int_at(record, field) = (int64_t)number * (i % 7) % 50;
-        else if (record_field_info[i].type == FIELD_TIME)
+        else if (record_field_info[i].type == RECORD_TIME)
             *record_int_at(record, field) = 1700000000000000 + (int64_t)number * i % 1000 * 1000001;
-        else if (record_field_info[i].type == FIELD_BOOL)
+        else if (record_field_info[i].type == RECORD_BOOL)
             *record_bool_at(record, field) = (number + i) % 3 == 0;
     }
     record->revision = 1;
@@ -96,11 +96,11 @@ static void fill_texts(struct record *r, int number, struct arena *arena)
         enum record_field field = (enum record_field)i;
         if (!record_has_field(r->domain, field))
             continue;
-        if (record_field_info[i].type == FIELD_TEXT)
+        if (record_field_info[i].type == RECORD_TEXT)
             *record_text_at(r, field) = text_of(arena, "t%d", number % (i + 2));
-        else if (record_field_info[i].type == FIELD_LIST)
+        else if (record_field_info[i].type == RECORD_LIST)
             *record_list_at(r, field) = list_of(arena, tags[number % 5], tags[(number + 1) % 5]);
-        else if (record_field_info[i].type == FIELD_JSON)
+        else if (record_field_info[i].type == RECORD_JSON)
             *record_text_at(r, field) =
                 text_of(arena, "{\"n\":%d,\"s\":\"x\",\"deep\":{\"a\":[1,2.5,null]}}", number % 4);
     }
@@ -155,12 +155,12 @@ static void must_equal(const struct record *got, const struct record *want)
         enum record_field field = (enum record_field)i;
         if (!record_has_field(want->domain, field))
             continue;
-        if (record_field_info[i].type == FIELD_TEXT || record_field_info[i].type == FIELD_JSON) {
+        if (record_field_info[i].type == RECORD_TEXT || record_field_info[i].type == RECORD_JSON) {
             struct str x = record_get_text(&a, field), y = record_get_text(want, field);
             if (!str_eq(x, y))
                 print_error("%s: '%.*s' not '%.*s'\n", record_field_info[i].member, STR_ARG(x),
                             STR_ARG(y));
-        } else if (record_field_info[i].type != FIELD_LIST &&
+        } else if (record_field_info[i].type != RECORD_LIST &&
                    record_get_int(&a, field) != record_get_int(want, field)) {
             print_error("%s: %lld not %lld\n", record_field_info[i].member,
                         (long long)record_get_int(&a, field),
@@ -779,7 +779,7 @@ static uint32_t model_group(struct fixture *f, const struct group_query *query,
             continue;
         if (query->by == GROUP_ALL) {
             group_add(query, &rows[0], record);
-        } else if (record_field_info[query->by].type == FIELD_TEXT) {
+        } else if (record_field_info[query->by].type == RECORD_TEXT) {
             struct str value = record_get_text(record, (enum record_field)query->by);
             group_add(query, group_row_of(rows, &len, value), record);
         } else {

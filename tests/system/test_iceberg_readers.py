@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -28,9 +29,8 @@ EXPORT = next((path for path in EXPORTS if path.exists()), EXPORTS[0])
 # snapshot id (or "current").
 READ_JS = """
 import { readFileSync } from 'fs'
-import { fileURLToPath } from 'url'
 globalThis.fetch = async (url, init) => {
-  const bytes = readFileSync(fileURLToPath(url))
+  const bytes = readFileSync(String(url).slice('file://'.length))
   const headers = new Headers(init?.headers)
   const range = /bytes=(\\d+)-(\\d+)?/.exec(headers.get('Range') ?? '')
   if (init?.method === 'HEAD')
@@ -177,3 +177,144 @@ def test_clickhouse_reads_every_snapshot(table):
     last = snapshots[-1]["rows"]
     assert int(part[0]["n"]) == sum(row["kind"] == "k/1" for row in last)
     assert int(later[0]["n"]) == sum(row["later"] or 0 for row in last)
+
+
+# --- a source of a real server: after each kind of commit, every state as Quarry itself gives it ---
+
+SOURCE_SETTINGS = ["--auto-compaction-enabled=false", "--compaction-io-mb-per-second=0"]
+SOURCE_SCHEMA = {"id": "int64", "flag": "bool", "real": "float64", "text": "string",
+                 "doc": "object", "day": "date", "moment": "datetime", "kind": "string"}
+
+
+def source_rows(first, last, **more):
+    """Some columns are null in some rows; partition values hold what paths must not."""
+    rows = []
+    for n in range(first, last):
+        row = {"id": n, "flag": n % 2 == 0, "real": n / 4, "text": f"caf\u00e9 {n}", "doc": {"k": [n, None]},
+               "day": f"2024-01-{n % 28 + 1:02d}", "moment": f"2024-02-{n % 3 + 1:02d}T01:02:03.{n:03d}Z",
+               "kind": ("k/1", "50%", "caf\u00e9")[n % 3]}
+        row.update({name: make(n) for name, make in more.items()})
+        if n % 5 == 0:
+            del row["text"], row["doc"]
+        if n % 7 == 0:
+            del row["kind"]
+        rows.append(row)
+    return rows
+
+
+def wait_compacted(client, source):
+    job = client.post("/metadata/compact", {"source_id": source}).ok(202).json["job_id"]
+    while True:
+        state = client.get(f"/metadata/compact/{job}").ok().json["job"]
+        if state["status"] not in ("queued", "running"):
+            assert state["status"] == "completed", state
+            return
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Folder, client and the states in order: appends, a new column, a column that widens (its old
+    values are rewritten by the compaction), tag, compaction, rollback."""
+    from lib.quarry import Server
+    server = Server(tmp_path_factory.mktemp("source") / "data", settings=SOURCE_SETTINGS)
+    server.start()
+    client = server.client()
+    client.add_source("ice", SOURCE_SCHEMA, partition_columns=["kind", "moment"],
+                      index_columns=["id"])
+    states = {}
+
+    def state(what):
+        listed = client.get("/sources/ice/snapshots").ok().json["snapshots"]
+        states[what] = next(item for item in listed if item["current"])["snapshot_id"]
+
+    client.write("ice", source_rows(0, 30))
+    client.flush("ice")
+    state("first")
+    client.write("ice", source_rows(30, 60))
+    client.flush("ice")
+    state("second")
+    client.post(f"/sources/ice/snapshots/{states['second']}/tag", {"name": "two"}).ok()
+    client.write("ice", source_rows(60, 90, later=lambda n: n * 10))
+    client.flush("ice")
+    state("column")
+    client.write("ice", source_rows(90, 100, later=lambda n: n + 0.5))
+    client.flush("ice")
+    state("widened")
+    wait_compacted(client, "ice")
+    state("compacted")
+    client.post("/sources/ice/rollback", {"snapshot_id": states["column"]}).ok()
+    state("rolled back")
+    yield server.data / "sources/ice", client, states
+    server.stop()
+
+
+def plain_source_row(row):
+    """Times to the millisecond, JSON parsed, absent columns as null."""
+    row = {**dict.fromkeys([*SOURCE_SCHEMA, "later"]), **row}
+    return {**plain_row(row), "later": None if row["later"] is None else float(row["later"])}
+
+
+def own_rows(client, snapshot):
+    return by_id(map(plain_source_row, client.search("ice", as_of=snapshot, limit=1000)))
+
+
+STATES = ["first", "second", "column", "widened", "compacted", "rolled back"]
+
+
+@pytest.mark.parametrize("what", STATES)
+def test_icebird_reads_every_state_of_a_source(source, what, tmp_path):
+    folder, client, states = source
+    expected = own_rows(client, states[what])
+    assert len(expected) == {"first": 30, "second": 60, "column": 90, "rolled back": 90}.get(what, 100)
+    got = read_with_icebird(folder, states[what], tmp_path)
+    assert by_id(map(plain_source_row, got)) == expected
+
+
+def test_the_table_says_what_quarry_says(source):
+    """Current state, tags, totals, history; one metadata file is the newest, and CURRENT names it."""
+    folder, client, states = source
+    metadata = json.loads((folder / "metadata" / current_metadata(folder)).read_text())
+    current = json.loads((folder / "metadata/CURRENT").read_text())
+    assert current["content"]["metadata"] == current_metadata(folder)
+    newest = max(path.name for path in (folder / "metadata").glob("*.metadata.json"))
+    assert newest == current_metadata(folder)
+    assert metadata["format-version"] == 2
+    assert metadata["location"] == f"file://{folder}"
+    assert metadata["current-snapshot-id"] == states["rolled back"]
+    assert metadata["refs"]["two"] == {"snapshot-id": states["second"], "type": "tag"}
+    listed = client.get("/sources/ice/snapshots").ok().json["snapshots"]
+    described = {item["snapshot-id"]: item for item in metadata["snapshots"]}
+    assert described.keys() == {item["snapshot_id"] for item in listed}
+    for item in listed:
+        summary = described[item["snapshot_id"]]["summary"]
+        assert int(summary["total-records"]) == item["total_rows"], item
+        assert int(summary["total-data-files"]) == item["total_files"], item
+        assert summary["quarry.operation"] == item["operation"]
+        assert int(summary["quarry.wal-lsn"]) > 0
+    operations = [described[states[what]]["summary"]["operation"] for what in STATES]
+    assert operations == ["append", "append", "append", "append", "replace", "overwrite"]
+    spec = next(spec for spec in metadata["partition-specs"]
+                if spec["spec-id"] == metadata["default-spec-id"])
+    assert [(field["name"], field["transform"]) for field in spec["fields"]] == [
+        ("kind", "identity"), ("moment_day", "day")]
+    assert not [path for path in folder.rglob("*") if "%" in path.name]
+
+
+@pytest.mark.skipif(not CHDB, reason="QUARRY_CHDB (path of libchdb.so) is not set")
+def test_clickhouse_reads_every_state_of_a_source(source):
+    folder, client, states = source
+    columns = "id, flag, real, text, doc, day, toString(moment) AS moment, kind"
+    settings = "output_format_json_quote_64bit_integers=0"
+    got = ask_clickhouse(folder.parent, [
+        f"SELECT {columns} FROM icebergLocal('ice') ORDER BY id SETTINGS"
+        f" iceberg_snapshot_id={states[what]}, {settings}" for what in STATES])
+    for what, rows in zip(STATES, got):
+        wanted = [{k: v for k, v in row.items() if k != "later"} for row in own_rows(client, states[what])]
+        assert [plain_row(row) for row in rows] == wanted, what
+    later, counted = ask_clickhouse(folder.parent, [
+        "SELECT sum(later) AS n FROM icebergLocal('ice')",
+        "SELECT count() AS n FROM icebergLocal('ice') WHERE kind = '50%'"])
+    now = own_rows(client, states["rolled back"])
+    assert later[0]["n"] == sum(row["later"] or 0 for row in now)
+    assert int(counted[0]["n"]) == sum(row["kind"] == "50%" for row in now)

@@ -208,8 +208,6 @@ def test_unknown_route_and_wrong_method(quarryd, service):
 
 
 @pytest.mark.parametrize("service,method,path", [
-    ("gateway", "POST", "/auth/login"), ("gateway", "POST", "/auth/register"),
-    ("gateway", "GET", "/auth/permissions/u1"), ("gateway", "GET", "/auth/me"),
     ("operation", "POST", "/query/execute"), ("optimizer", "POST", "/optimize/query"),
     ("optimizer", "GET", "/stats/execution"), ("catalog", "GET", "/metadata/sources"),
     ("catalog", "POST", "/metadata/compact"), ("monitoring", "GET", "/logs/tenant-node"),

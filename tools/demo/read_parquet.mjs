@@ -1,14 +1,12 @@
 // Reads a source's Parquet files with hyparquet, a reader that has nothing to do with Quarry.
 //   node tools/demo/read_parquet.mjs SOURCE_FOLDER [COLUMN]
-// Which files these are says the current snapshot: files that compaction has replaced stay beside them
-// for a while, for time travel (docs/formats.md).
 // Prints one JSON line: {files, bytes, rows, columns, decoded, counts}; `rows` is the sum of what the
 // footers say, `decoded` the number of values of COLUMN that were decoded, `counts` how often each
 // value of COLUMN occurs (the 20 most frequent; null as "").
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { parquetMetadata, parquetRead } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
+import { tableFiles } from './table_files.mjs'
 
 const [folder, column] = process.argv.slice(2)
 if (!folder) {
@@ -16,8 +14,7 @@ if (!folder) {
   process.exit(2)
 }
 
-const content = name => JSON.parse(readFileSync(join(folder, 'metadata', name), 'utf8')).content
-const files = content(content('CURRENT').snapshot).segments.map(segment => join(folder, segment.path))
+const files = await tableFiles(folder)
 
 const counts = new Map()
 const columns = new Set()

@@ -228,12 +228,12 @@ enum status row_read(sqlite3_stmt *stmt, enum domain domain, struct arena *arena
         enum record_field field = (enum record_field)i;
         if (!record_has_field(domain, field))
             continue;
-        enum field_type type = record_field_info[i].type;
-        if (type == FIELD_TEXT || type == FIELD_JSON)
+        enum record_type type = record_field_info[i].type;
+        if (type == RECORD_TEXT || type == RECORD_JSON)
             TRY(column_text(stmt, at, arena, record_text_at(ret, field), err));
-        else if (type == FIELD_LIST)
+        else if (type == RECORD_LIST)
             TRY(column_list(stmt, at, arena, record_list_at(ret, field), err));
-        else if (type == FIELD_BOOL)
+        else if (type == RECORD_BOOL)
             *record_bool_at(ret, field) = sqlite3_column_int(stmt, at) != 0;
         else
             *record_int_at(ret, field) = sqlite3_column_int64(stmt, at);

@@ -129,7 +129,7 @@ static enum status append_match(struct builder *b, const struct match *match)
         [MATCH_LTE] = "<=", [MATCH_GT] = ">",  [MATCH_GTE] = ">=",
     };
     const char *column = record_field_info[match->field].member;
-    bool text = record_field_info[match->field].type == FIELD_TEXT;
+    bool text = record_field_info[match->field].type == RECORD_TEXT;
     switch (match->op) {
     case MATCH_EQ:
     case MATCH_NE:
@@ -211,7 +211,7 @@ static enum status append_page(struct builder *b, const struct record_query *que
         struct cursor cursor;
         TRY(cursor_read(query, b->arena, &cursor, b->err));
         buf_printf(&b->sql, " AND (r.%s,r.id)%s(?,?)", order, query->descending ? "<" : ">");
-        if (record_field_info[query->order].type == FIELD_TEXT)
+        if (record_field_info[query->order].type == RECORD_TEXT)
             add_text(b, cursor.text);
         else
             add_int(b, cursor.number);
@@ -368,7 +368,7 @@ static enum status read_groups(struct connection *connection, sqlite3_stmt *stmt
 static enum status run_group(struct builder *b, struct connection *connection,
                              const struct group_query *query, struct group_answer *ret)
 {
-    bool list = query->by != GROUP_ALL && record_field_info[query->by].type == FIELD_LIST;
+    bool list = query->by != GROUP_ALL && record_field_info[query->by].type == RECORD_LIST;
     sqlite3_stmt *stmt = NULL;
     append_group(b, query, list);
     if (list) {

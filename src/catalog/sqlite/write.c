@@ -34,14 +34,14 @@ static enum status bind_field(sqlite3_stmt *stmt, int at, const struct record *r
 {
     struct str text;
     switch (record_field_info[field].type) {
-    case FIELD_TEXT:
+    case RECORD_TEXT:
         bind_text(stmt, at, record_get_text(record, field));
         return STATUS_OK;
-    case FIELD_JSON:
+    case RECORD_JSON:
         text = record_get_text(record, field);
         bind_text(stmt, at, text.len ? text : STR("{}"));
         return STATUS_OK;
-    case FIELD_LIST: {
+    case RECORD_LIST: {
         struct buf buf;
         buf_init(&buf, 1 << 20);
         enum status status = list_json(record_get_list(record, field), &buf, err);
@@ -50,9 +50,9 @@ static enum status bind_field(sqlite3_stmt *stmt, int at, const struct record *r
         buf_release(&buf);
         return status;
     }
-    case FIELD_INT:
-    case FIELD_BOOL:
-    case FIELD_TIME:
+    case RECORD_INT:
+    case RECORD_BOOL:
+    case RECORD_TIME:
         break;
     }
     sqlite3_bind_int64(stmt, at, record_get_int(record, field));

@@ -1,13 +1,17 @@
 #include "cmd/quarryd/control.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "catalog/sqlite/sqlite_backend.h"
 #include "quarry_version.h"
 #include "services/catalog/catalog.h"
 #include "services/gateway/gateway.h"
 #include "services/interpreter/interpreter.h"
 #include "services/monitoring/monitoring.h"
 #include "services/optimizer/optimizer.h"
+
+enum { UPSTREAM_TEXT_MAX = 128 };
 
 struct control {
     const struct quarryd_options *options;
@@ -16,6 +20,8 @@ struct control {
     const struct access *access;
     struct supervisor *supervisor;
     struct service *services[SERVICE_COUNT]; /* those without an object of their own */
+    struct catalog *catalog;                 /* NULL when no service here needs it */
+    struct gateway *gateway;
     struct operation_service *operation;
     struct monitoring *monitoring;
     uint16_t ports[SERVICE_COUNT];
@@ -44,6 +50,7 @@ static struct service_options base_options(const struct control *control, enum s
         .sys = control->sys,
         .log = control->log,
         .gate = control->access->gate,
+        .allowed_origins = settings_text(settings, SETTING_ALLOWED_ORIGINS),
         .http = {.host = options_address(settings_text(settings, SETTING_BIND_HOST)),
                  .port = port_setting(control, kind),
                  .workers = (uint32_t)settings_int(settings, SETTING_HTTP_WORKERS),
@@ -82,6 +89,64 @@ static enum status start_monitoring(struct control *control, const struct servic
     return STATUS_OK;
 }
 
+/* DATA_PATH/catalog/catalog.db; several processes of one machine may share it. */
+static enum status open_catalog(struct control *control, struct error *err)
+{
+    const unsigned users = 1u << SERVICE_GATEWAY | 1u << SERVICE_CATALOG;
+    char folder[SYS_PATH_MAX], path[SYS_PATH_MAX];
+    struct backend *backend = NULL;
+    if (!(control->options->services & users))
+        return STATUS_OK;
+    TRY(sys_path(folder, err, "%s/catalog",
+                 settings_text(control->options->settings, SETTING_DATA_PATH)));
+    TRY(sys_path(path, err, "%s/catalog.db", folder));
+    TRY(sys_mkdirs(control->sys, folder, err));
+    TRY(sqlite_backend_open(&(struct sqlite_backend_options){.path = path}, &backend, err));
+    const struct catalog_options options = {.sys = control->sys, .backend = backend};
+    enum status status = catalog_open(&options, &control->catalog, err);
+    if (status != STATUS_OK)
+        backend_close(backend);
+    return status;
+}
+
+/* Shown once, to people; never in the log. */
+static void tell_first_admin(void *context, const char *username, const char *password)
+{
+    (void)context;
+    fprintf(stderr,
+            "quarryd: first start: the user '%s' has the password %s (shown this once; change it "
+            "with POST /auth/password)\n",
+            username, password);
+}
+
+static enum status start_gateway(struct control *control, const struct service_options *base,
+                                 struct service **ret, struct error *err)
+{
+    const struct settings *settings = control->options->settings;
+    const char *registration = settings_text(settings, SETTING_REGISTRATION);
+    bool local = options_is_loopback(settings_text(settings, SETTING_BIND_HOST));
+    const struct gateway_options options = {
+        .catalog = control->catalog,
+        .verifier = control->access->verifier,
+        .revocations = control->access->revocations,
+        .keys = &control->access->keys,
+        .issuer = settings_text(settings, SETTING_JWT_ISSUER),
+        .audience = settings_text(settings, SETTING_JWT_AUDIENCE),
+        .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .access_life_s = settings_int(settings, SETTING_JWT_EXPIRATION_HOURS) * 3600,
+        .refresh_life_s = settings_int(settings, SETTING_REFRESH_EXPIRATION_DAYS) * 86400,
+        .bcrypt_rounds = (int)settings_int(settings, SETTING_BCRYPT_ROUNDS),
+        .open_registration =
+            strcmp(registration, "open") == 0 || (strcmp(registration, "auto") == 0 && local),
+        .default_role = settings_text(settings, SETTING_DEFAULT_ROLE),
+        .first_admin = tell_first_admin,
+        .rate = {.per_second = settings_real(settings, SETTING_RATE_LIMIT_PER_SECOND),
+                 .burst = settings_real(settings, SETTING_RATE_LIMIT_BURST)}};
+    TRY(gateway_start(base, &options, &control->gateway, err));
+    *ret = gateway_service(control->gateway);
+    return STATUS_OK;
+}
+
 static enum status start_one(struct control *control, enum service_kind kind, struct error *err)
 {
     const struct service_options base = base_options(control, kind);
@@ -89,7 +154,7 @@ static enum status start_one(struct control *control, enum service_kind kind, st
     enum status status = STATUS_OK;
     switch (kind) {
     case SERVICE_GATEWAY:
-        status = gateway_start(&base, &service, err);
+        status = start_gateway(control, &base, &service, err);
         break;
     case SERVICE_OPERATION:
         status = start_operation(control, &base, &service, err);
@@ -131,6 +196,11 @@ enum status control_start(const struct quarryd_options *options, struct sys *sys
     control->log = log;
     control->access = access;
     control->supervisor = supervisor;
+    enum status opened = open_catalog(control, err);
+    if (opened != STATUS_OK) {
+        control_stop(control, 0);
+        return error_wrap(err, "the catalog cannot be opened");
+    }
     for (int i = 0; i < SERVICE_COUNT; i++) {
         if (!(options->services & 1u << i))
             continue;
@@ -149,11 +219,27 @@ void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COU
     memcpy(ports, control->ports, sizeof control->ports);
 }
 
-/* All seven are probed: those that another process runs at their usual ports. */
+static void publish_one(struct control *control, enum service_kind kind, const char *address,
+                        uint16_t port)
+{
+    char url[UPSTREAM_TEXT_MAX];
+    struct error err = ERROR_INIT;
+    if (control->monitoring)
+        monitoring_set_target(control->monitoring, kind, address, port);
+    if (!control->gateway || kind == SERVICE_GATEWAY)
+        return;
+    bool v6 = strchr(address, ':') != NULL;
+    snprintf(url, sizeof url, "http://%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "",
+             (unsigned)port);
+    if (gateway_add_target(control->gateway, kind, url, &err) != STATUS_OK)
+        log_error(control->log, "a service cannot be reached through the gateway", &err);
+}
+
+/* All seven are probed and proxied: those that another process runs at their usual ports. */
 void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT])
 {
     const struct settings *settings = control->options->settings;
-    for (int i = 0; control->monitoring && i < SERVICE_COUNT; i++) {
+    for (int i = 0; i < SERVICE_COUNT; i++) {
         enum service_kind kind = (enum service_kind)i;
         enum setting host = kind == SERVICE_TENANT ? SETTING_REST_HOST : SETTING_BIND_HOST;
         const char *address = options_address(settings_text(settings, host));
@@ -161,8 +247,7 @@ void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT
             address = "127.0.0.1";
         else if (strcmp(address, "::") == 0)
             address = "::1";
-        monitoring_set_target(control->monitoring, kind, address,
-                              ports[i] ? ports[i] : port_setting(control, kind));
+        publish_one(control, kind, address, ports[i] ? ports[i] : port_setting(control, kind));
     }
 }
 
@@ -177,12 +262,15 @@ void control_stop(struct control *control, uint32_t grace_ms)
     for (int i = 0; i < SERVICE_COUNT; i++) {
         int64_t left_us = end_us - sys_mono_us(control->sys);
         uint32_t left_ms = left_us > 0 ? (uint32_t)(left_us / 1000) : 0;
-        if (i == SERVICE_OPERATION)
+        if (i == SERVICE_GATEWAY)
+            gateway_stop(control->gateway, left_ms);
+        else if (i == SERVICE_OPERATION)
             operation_stop(control->operation, left_ms);
         else if (i == SERVICE_MONITORING)
             monitoring_stop(control->monitoring, left_ms);
         else
             service_stop(control->services[i], left_ms);
     }
+    catalog_close(control->catalog);
     free(control);
 }

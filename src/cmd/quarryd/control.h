@@ -17,7 +17,7 @@ enum status control_start(const struct quarryd_options *options, struct sys *sys
                           struct supervisor *supervisor, struct control **ret_control,
                           struct error *err);
 void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COUNT]);
-/* Monitoring's probes go there from now on. */
+/* Monitoring's probes and the gateway's calls go there from now on. */
 void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT]);
 /* Stops what runs (requests may end within grace_ms altogether) and frees. NULL is fine. */
 void control_stop(struct control *control, uint32_t grace_ms);

@@ -179,9 +179,10 @@ static enum status sort_removed(struct committer *c)
 /* Whether this manifest may hold one: it is named, or a removed file names none. */
 static bool may_hold_removed(const struct committer *c, const struct iceberg_manifest *manifest)
 {
-    for (uint32_t i = 0; i < c->commit->removed_len; i++) {
-        struct str hint = c->commit->removed[i].manifest;
-        if (!hint.data || str_eq(hint, manifest->path))
+    for (uint32_t i = 0; manifest->path.data && i < c->commit->removed_len; i++) {
+        const struct iceberg_removed *removed = &c->commit->removed[i];
+        if (removed->is_delete == manifest->is_deletes &&
+            (!removed->manifest.data || str_eq(removed->manifest, manifest->path)))
             return true;
     }
     return false;
@@ -228,7 +229,13 @@ static enum status remove_files(struct committer *c)
 
 /* --- added files --- */
 
-static enum status add_content(struct committer *c, bool is_deletes)
+static int32_t added_spec(const struct committer *c, uint32_t index)
+{
+    return c->commit->added_specs ? c->commit->added_specs[index] : c->edit->m.default_spec_id;
+}
+
+/* The added files of one kind and spec, in manifests of their own. */
+static enum status add_content(struct committer *c, bool is_deletes, int32_t spec_id)
 {
     const struct iceberg_commit *commit = c->commit;
     struct iceberg_entry *entries =
@@ -237,7 +244,7 @@ static enum status add_content(struct committer *c, bool is_deletes)
     if (!entries)
         return no_memory(c);
     for (uint32_t i = 0; i < commit->added_len; i++) {
-        if ((commit->added[i].content != ICEBERG_DATA) != is_deletes)
+        if ((commit->added[i].content != ICEBERG_DATA) != is_deletes || added_spec(c, i) != spec_id)
             continue;
         entries[len++] = (struct iceberg_entry){.status = ICEBERG_ADDED,
                                                 .snapshot_id = c->snapshot.id,
@@ -245,12 +252,26 @@ static enum status add_content(struct committer *c, bool is_deletes)
                                                     is_deletes ? -1 : commit->data_sequence_number,
                                                 .file_sequence_number = -1,
                                                 .file = commit->added[i]};
-        TRY(note_file(c, c->edit->m.default_spec_id, &c->added_count, &commit->added[i]));
+        TRY(note_file(c, spec_id, &c->added_count, &commit->added[i]));
     }
     for (; first < len; first += c->manifest_entries) {
         uint32_t count = len - first < c->manifest_entries ? len - first : c->manifest_entries;
-        TRY(write_manifest(c, c->edit->m.default_spec_id, is_deletes, entries + first, count));
+        TRY(write_manifest(c, spec_id, is_deletes, entries + first, count));
     }
+    return STATUS_OK;
+}
+
+static enum status add_all(struct committer *c)
+{
+    for (int deletes = 0; deletes < 2; deletes++)
+        for (uint32_t i = 0; i < c->edit->m.specs_len; i++) {
+            int32_t spec_id = c->edit->m.specs[i].id;
+            bool any = false;
+            for (uint32_t k = 0; k < c->commit->added_len && !any; k++)
+                any = added_spec(c, k) == spec_id;
+            if (any)
+                TRY(add_content(c, deletes, spec_id));
+        }
     return STATUS_OK;
 }
 
@@ -365,9 +386,13 @@ static enum status complete_counts(struct committer *c, struct iceberg_manifest 
 static enum status load_parent(struct committer *c)
 {
     struct slice bytes;
-    c->parent = iceberg_current_snapshot(&c->edit->m);
+    c->parent = c->commit->restore == 0 ? iceberg_current_snapshot(&c->edit->m)
+                                        : iceberg_snapshot_find(&c->edit->m, c->commit->restore);
     if (!c->parent)
-        return STATUS_OK;
+        return c->commit->restore == 0
+                   ? STATUS_OK
+                   : error_set(c->err, STATUS_NOT_FOUND, "snapshot %lld does not exist",
+                               (long long)c->commit->restore);
     TRY(c->loader->load(c->loader->context, c->parent->manifest_list, c->arena, &bytes, c->err));
     TRY(iceberg_list_read(bytes, c->arena, &c->old, &c->old_len, c->err));
     for (uint32_t i = 0; i < c->old_len; i++) {
@@ -436,8 +461,10 @@ static enum status write_list(struct committer *c, const struct iceberg_commit_r
 static enum status add_snapshot(struct committer *c)
 {
     struct iceberg_metadata *m = &c->edit->m;
-    TRY(iceberg_summary(c->commit, c->parent, &c->added_count, &c->removed_count,
-                        changed_partitions(c), c->arena, &c->snapshot, c->err));
+    bool restores = c->commit->restore != 0;
+    TRY(iceberg_summary(c->commit, c->parent, restores ? &c->commit->restored : &c->added_count,
+                        restores ? &c->commit->replaced : &c->removed_count, changed_partitions(c),
+                        c->arena, &c->snapshot, c->err));
     struct iceberg_snapshot *grown =
         iceberg_grown(c->arena, m->snapshots, m->snapshots_len, sizeof *grown, c->err);
     if (!grown)
@@ -464,8 +491,7 @@ enum status iceberg_edit_commit(struct iceberg_edit *edit, const struct iceberg_
     *ret = (struct iceberg_commit_result){0};
     start_snapshot(&c);
     TRY(load_parent(&c));
-    TRY(add_content(&c, false));
-    TRY(add_content(&c, true));
+    TRY(add_all(&c));
     TRY(remove_files(&c));
     TRY(merge(&c));
     TRY(collect(&c, ret));

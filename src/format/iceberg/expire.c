@@ -65,6 +65,44 @@ enum status iceberg_edit_expire(struct iceberg_edit *edit, int64_t older_than_ms
     return STATUS_OK;
 }
 
+static bool is_named(int64_t id, const int64_t *ids, uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+enum status iceberg_edit_keep(struct iceberg_edit *edit, const int64_t *ids, uint32_t len,
+                              struct error *err)
+{
+    struct iceberg_metadata *m = &edit->m;
+    struct iceberg_snapshot *kept =
+        arena_array(edit->arena, (size_t)m->snapshots_len + 1, sizeof *kept);
+    struct iceberg_ref *refs = arena_array(edit->arena, (size_t)m->refs_len + 1, sizeof *refs);
+    uint32_t snapshots_len = 0, refs_len = 0;
+    if (!kept || !refs)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < m->snapshots_len; i++)
+        if (m->snapshots[i].id == m->current_snapshot_id || is_named(m->snapshots[i].id, ids, len))
+            kept[snapshots_len++] = m->snapshots[i];
+    m->snapshots = kept;
+    m->snapshots_len = snapshots_len;
+    for (uint32_t i = 0; i < m->refs_len; i++)
+        if (iceberg_snapshot_find(m, m->refs[i].snapshot_id))
+            refs[refs_len++] = m->refs[i];
+    m->refs = refs;
+    m->refs_len = refs_len;
+    if (m->snapshot_log_len)
+        cut_log(m);
+    return STATUS_OK;
+}
+
+void iceberg_edit_cut_log(struct iceberg_edit *edit)
+{
+    edit->m.metadata_log_len = 0;
+}
+
 /* --- files that nothing reaches any more --- */
 
 struct paths {

@@ -16,6 +16,8 @@ enum {
     ICEBERG_AVRO_MAX = 512 << 20,       /* bytes of a manifest or list */
     ICEBERG_LIST_ENTRIES_MAX = 1 << 20, /* manifests of a snapshot */
     ICEBERG_ENTRIES_MAX = 4 << 20,      /* files of a manifest */
+    ICEBERG_FILE_PATH_ID = 2147483546,  /* columns of position delete files */
+    ICEBERG_POSITION_ID = 2147483545,
 };
 
 enum iceberg_content { ICEBERG_DATA, ICEBERG_POSITION_DELETES, ICEBERG_EQUALITY_DELETES };

@@ -106,8 +106,13 @@ enum status iceberg_summary(const struct iceberg_commit *commit,
     snapshot->summary[snapshot->summary_len++] =
         (struct iceberg_property){STR("operation"), str_of(operations[commit->operation])};
     put_changes(&builder, added, removed);
-    put(&builder, "changed-partition-count", changed_partitions);
-    put_totals(&builder, parent, added, removed);
+    if (commit->restore == 0) {
+        put(&builder, "changed-partition-count", changed_partitions);
+        put_totals(&builder, parent, added, removed);
+    } else { /* the totals are those of the snapshot restored */
+        const struct iceberg_change none = {0};
+        put_totals(&builder, parent, &none, &none);
+    }
     for (uint32_t i = 0; i < commit->summary_len; i++)
         snapshot->summary[snapshot->summary_len++] = commit->summary[i];
     return builder.failed ? error_no_memory(err) : STATUS_OK;

@@ -39,6 +39,7 @@ struct iceberg_edit {
     struct str old_path;
     int64_t now_ms;
     int64_t old_updated_ms;
+    int64_t version_min; /* of the new metadata file, when the one after the old is taken */
     struct iceberg_file *files;
     uint32_t files_len, files_cap;
     struct str metadata_path; /* after finish */
@@ -61,8 +62,9 @@ enum status iceberg_table_new(struct uuid uuid, struct str location,
 enum status iceberg_edit_begin(struct iceberg_edit *edit, const struct iceberg_metadata *old,
                                struct str old_path, int64_t now_ms, struct arena *arena,
                                struct error *err);
-/* Makes it current; an equal schema or spec that the table has already is taken again. Spec fields
- * with id 0 get the id of the same field of an older spec, or a new one. */
+/* Makes it current. A schema with an id above all of the table's keeps it; else an equal one that
+ * the table has already is taken again, or a new id given. An equal spec is taken again; spec
+ * fields with id 0 get the id of the same field of an older spec, or a new one. */
 enum status iceberg_edit_schema(struct iceberg_edit *edit, const struct iceberg_schema *schema,
                                 struct error *err);
 enum status iceberg_edit_spec(struct iceberg_edit *edit, const struct iceberg_spec *spec,
@@ -83,6 +85,13 @@ enum status iceberg_edit_rollback(struct iceberg_edit *edit, int64_t snapshot_id
 enum status iceberg_edit_expire(struct iceberg_edit *edit, int64_t older_than_ms,
                                 uint32_t keep_last, struct error *err);
 
+/* Drops all snapshots but the current one and those named, with the tags and branches of the
+ * dropped. */
+enum status iceberg_edit_keep(struct iceberg_edit *edit, const int64_t *ids, uint32_t len,
+                              struct error *err);
+/* Forgets the older metadata files: of a copy that goes elsewhere without them. */
+void iceberg_edit_cut_log(struct iceberg_edit *edit);
+
 /* Reads a file by its URI; the bytes stay valid as long as `arena`. */
 struct iceberg_loader {
     void *context;
@@ -97,14 +106,22 @@ enum iceberg_operation {
     ICEBERG_DELETE,    /* rows removed only */
 };
 
+/* What a commit changes, counted for the summary. */
+struct iceberg_change {
+    int64_t data_files, delete_files, position_files, equality_files;
+    int64_t records, position_deletes, equality_deletes, bytes;
+};
+
 struct iceberg_removed {
     struct str path;
+    bool is_delete;      /* a delete file */
     struct str manifest; /* that holds it now, as far as known; data NULL: search all */
 };
 
 struct iceberg_commit {
     enum iceberg_operation operation;
-    const struct iceberg_data_file *added; /* tuples of the default spec; any content */
+    const struct iceberg_data_file *added; /* any content */
+    const int32_t *added_specs; /* ids of the specs of their tuples; NULL: the default one's */
     uint32_t added_len;
     /* Of the added data files: -1 for the new snapshot's. A compaction gives the number of the
      * snapshot it started from, so that equality deletes committed meanwhile still apply. */
@@ -113,7 +130,11 @@ struct iceberg_commit {
     uint32_t removed_len;
     const struct iceberg_property *summary; /* further entries, such as quarry.wal-lsn */
     uint32_t summary_len;
-    uint64_t random;           /* makes the snapshot id */
+    /* Not 0: the files are those of that older snapshot, whose manifests are named again; nothing
+     * else is added or removed. `restored` and `replaced` say what that changes. */
+    int64_t restore;
+    struct iceberg_change restored, replaced;
+    uint64_t random;           /* makes the snapshot id: the low 53 bits, when no snapshot has it */
     uint32_t merge_count;      /* 0: ICEBERG_MERGE_COUNT; UINT32_MAX: never merge */
     uint32_t manifest_entries; /* 0: ICEBERG_MANIFEST_ENTRIES */
 };

@@ -80,13 +80,17 @@ enum status iceberg_edit_schema(struct iceberg_edit *edit, const struct iceberg_
     struct iceberg_metadata *m = &edit->m;
     int32_t id = 0;
     for (uint32_t i = 0; i < m->schemas_len; i++) {
+        if (m->schemas[i].id >= id)
+            id = m->schemas[i].id + 1;
+    }
+    for (uint32_t i = 0; i < m->schemas_len && schema->id < id; i++) {
         if (iceberg_schema_equal(&m->schemas[i], schema)) {
             m->current_schema_id = m->schemas[i].id;
             return STATUS_OK;
         }
-        if (m->schemas[i].id >= id)
-            id = m->schemas[i].id + 1;
     }
+    if (schema->id > id)
+        id = schema->id;
     struct iceberg_schema *grown =
         iceberg_grown(edit->arena, m->schemas, m->schemas_len, sizeof *grown, err);
     if (!grown)
@@ -345,12 +349,14 @@ enum status iceberg_edit_finish(struct iceberg_edit *edit, uint32_t log_max, str
         return error_set(err, STATUS_INVALID_ARGUMENT, "'%.*s' is not the name of a metadata file",
                          (int)(edit->old_path.len < 200 ? edit->old_path.len : 200),
                          edit->old_path.data);
+    if (++version < edit->version_min)
+        version = edit->version_min;
     TRY(push_metadata_log(edit, log_max ? log_max : ICEBERG_METADATA_LOG, edit->old_updated_ms,
                           err));
     buf_init(&json, ICEBERG_JSON_MAX);
     enum status status = iceberg_metadata_write(&edit->m, &json, err);
     if (status == STATUS_OK)
-        status = name_metadata(edit, version + 1, buf_str(&json), err);
+        status = name_metadata(edit, version, buf_str(&json), err);
     buf_release(&json);
     return status;
 }

@@ -15,11 +15,6 @@ enum status iceberg_make_current(struct iceberg_edit *edit, int64_t snapshot_id,
 enum status iceberg_add_file(struct iceberg_edit *edit, struct str path, struct str bytes,
                              struct error *err);
 
-/* What a commit changes, counted for the summary. */
-struct iceberg_change {
-    int64_t data_files, delete_files, position_files, equality_files;
-    int64_t records, position_deletes, equality_deletes, bytes;
-};
 void iceberg_change_count(struct iceberg_change *change, const struct iceberg_data_file *file);
 /* The summary of the new snapshot: operation, changes, totals (from the parent's), extras. */
 enum status iceberg_summary(const struct iceberg_commit *commit,

@@ -81,7 +81,7 @@ static void append_column_name(struct buf *sql, yyjson_val *columns, size_t inde
     struct buf longer;
     buf_init(&longer, FIELD_NAME_MAX + 32);
     buf_printf(&longer, "%.*s_%lld", STR_ARG(name),
-               (long long)yyjson_get_sint(json_get(column, "id")));
+               (long long)field_id_base((int32_t)yyjson_get_sint(json_get(column, "id"))));
     sql_identifier(sql, buf_str(&longer));
     buf_release(&longer);
 }
@@ -134,7 +134,31 @@ static void append_default(struct buf *sql, yyjson_val *column)
     free(text);
 }
 
-/* SELECT "c1" AS "name", ... FROM read_parquet([...], schema=MAP {1: {name: 'c1', ...}}) */
+/* "c1"; of a widened column the value from files of either generation. */
+static void append_column_value(struct buf *sql, long long id)
+{
+    if (id < FIELD_ID_STEP)
+        buf_printf(sql, "c%lld", id);
+    else
+        buf_printf(sql, "coalesce(c%lld,c%lld)", id - FIELD_ID_STEP, id);
+}
+
+static void append_column_entry(struct buf *sql, long long id, yyjson_val *column, bool is_older)
+{
+    buf_printf(sql, "%lld:{name:'c%lld',type:'%s',default_value:", id, id,
+               engine_type(json_str_of(json_get(column, "type"))));
+    if (is_older)
+        buf_append_str(sql, STR("NULL"));
+    else
+        append_default(sql, column);
+    buf_append_char(sql, '}');
+    if (id < FIELD_ID_STEP)
+        return;
+    buf_append_char(sql, ',');
+    append_column_entry(sql, id - FIELD_ID_STEP, column, true);
+}
+
+/* SELECT c1 AS "name", ... FROM read_parquet([...], schema=MAP {1: {name: 'c1', ...}}) */
 static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val *files)
 {
     size_t i, max;
@@ -142,8 +166,9 @@ static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val
     buf_append_str(sql, STR("SELECT "));
     yyjson_arr_foreach(columns, i, max, item)
     {
-        buf_printf(sql, "%sc%lld AS ", i ? "," : "",
-                   (long long)yyjson_get_sint(json_get(item, "id")));
+        buf_append_str(sql, i ? STR(",") : STR(""));
+        append_column_value(sql, (long long)yyjson_get_sint(json_get(item, "id")));
+        buf_append_str(sql, STR(" AS "));
         append_column_name(sql, columns, i);
     }
     buf_append_str(sql, STR(" FROM "));
@@ -151,11 +176,8 @@ static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val
     buf_append_str(sql, STR(",schema=MAP {"));
     yyjson_arr_foreach(columns, i, max, item)
     {
-        long long id = (long long)yyjson_get_sint(json_get(item, "id"));
-        buf_printf(sql, "%s%lld:{name:'c%lld',type:'%s',default_value:", i ? "," : "", id, id,
-                   engine_type(json_str_of(json_get(item, "type"))));
-        append_default(sql, item);
-        buf_append_char(sql, '}');
+        buf_append_str(sql, i ? STR(",") : STR(""));
+        append_column_entry(sql, (long long)yyjson_get_sint(json_get(item, "id")), item, false);
     }
     buf_append_str(sql, STR("},hive_partitioning=false)"));
 }

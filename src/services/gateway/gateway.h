@@ -1,14 +1,41 @@
-/* gateway.h: users, tokens, permissions, and later the one door to all services (port 8080).
- *
- * Offers the operations of every service; the auth_* operations arrive with identity (release 0.5)
- * and answer 501 until then. */
+/* gateway.h: the one door to all services (port 8080): users and tokens, and a reverse proxy that
+ * finds the service by the operation asked for. */
 #ifndef QUARRY_SERVICES_GATEWAY_H
 #define QUARRY_SERVICES_GATEWAY_H
 
+#include "auth/rate.h"
+#include "catalog/catalog.h"
+#include "service/revocations.h"
 #include "service/service.h"
 
+struct gateway;
+
+/* All borrowed. */
+struct gateway_options {
+    struct catalog *catalog; /* users live there */
+    struct verifier *verifier;
+    struct revocations *revocations; /* of the writer */
+    const struct keyring *keys;      /* the first signs */
+    const char *issuer, *audience;   /* of tokens */
+    const char *tenant;              /* who names none belongs to it */
+    int64_t access_life_s, refresh_life_s;
+    int bcrypt_rounds;
+    bool open_registration;
+    const char *default_role;
+    struct rate rate; /* of each user, or address without one; per_second 0: unlimited */
+    /* The first admin was made; the password is told nobody else. */
+    void (*first_admin)(void *context, const char *username, const char *password);
+    void *first_admin_context;
+};
+
 /* `base` has everything but kind and handlers. */
-enum status gateway_start(const struct service_options *base, struct service **ret_service,
-                          struct error *err);
+enum status gateway_start(const struct service_options *base, const struct gateway_options *options,
+                          struct gateway **ret, struct error *err);
+struct service *gateway_service(struct gateway *gateway);
+/* An instance of a service is there, at "http://host:port". */
+enum status gateway_add_target(struct gateway *gateway, enum service_kind kind, const char *url,
+                               struct error *err);
+/* NULL is fine. */
+void gateway_stop(struct gateway *gateway, uint32_t grace_ms);
 
 #endif

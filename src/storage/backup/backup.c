@@ -133,17 +133,50 @@ static enum status add_own(struct backup *b, const struct source_pin *p, const c
     return add_file(b, from, path, err);
 }
 
-/* CURRENT as it is while nothing but this snapshot is known. */
+/* Bytes that are no file of the source, as metadata/<name>. */
+static enum status add_made(struct backup *b, const struct source_pin *p, const char *name,
+                            struct slice bytes, struct error *err)
+{
+    char temp[SYS_PATH_MAX], path[SYS_PATH_MAX];
+    TRY(sys_path(temp, err, "%s/objects/current.tmp", b->dest));
+    TRY(sys_path(path, err, "sources/%s/metadata/%s", id_of(p), name));
+    TRY(sys_replace_file(b->sys, temp, bytes, err));
+    enum status status = add_file(b, temp, path, err);
+    (void)sys_unlink(b->sys, temp, NULL); /* written over by the next */
+    return status;
+}
+
 static enum status add_current(struct backup *b, const struct source_pin *p, const char *name,
                                struct error *err)
 {
-    char temp[SYS_PATH_MAX], path[SYS_PATH_MAX], text[128];
+    char temp[SYS_PATH_MAX], path[SYS_PATH_MAX];
+    struct buf text;
     TRY(sys_path(temp, err, "%s/objects/current.tmp", b->dest));
     TRY(sys_path(path, err, "sources/%s/metadata/CURRENT", id_of(p)));
-    snprintf(text, sizeof text, "{\"snapshot\":\"%s\"}", name); /* our own name: digits */
-    TRY(sealed_write(b->sys, temp, str_of(text), err));
-    enum status status = add_file(b, temp, path, err);
+    buf_init(&text, 4096);
+    table_current_text(name, &text);
+    enum status status = buf_check(&text, "CURRENT", err);
+    if (status == STATUS_OK)
+        status = sealed_write(b->sys, temp, buf_str(&text), err);
+    if (status == STATUS_OK)
+        status = add_file(b, temp, path, err);
     (void)sys_unlink(b->sys, temp, NULL); /* written over by the next */
+    buf_release(&text);
+    return status;
+}
+
+/* The table as it is while nothing but this snapshot is known. */
+static enum status add_table(struct backup *b, const struct source_pin *p, struct error *err)
+{
+    struct table_copy copy;
+    TRY(table_copy_current(p->table, &copy, err));
+    struct str hint = table_hint_text(copy.name);
+    enum status status = add_made(b, p, copy.name, (struct slice){copy.bytes, copy.len}, err);
+    if (status == STATUS_OK)
+        status = add_made(b, p, "version-hint.text", (struct slice){hint.data, hint.len}, err);
+    if (status == STATUS_OK)
+        status = add_current(b, p, copy.name, err);
+    free(copy.bytes);
     return status;
 }
 
@@ -151,18 +184,20 @@ static enum status add_current(struct backup *b, const struct source_pin *p, con
 static enum status add_metadata(void *context, const struct source_pin *p, struct error *err)
 {
     struct backup *b = context;
-    char inner[SYS_PATH_MAX], name[64];
+    char inner[SYS_PATH_MAX];
+    const struct snapshot *snapshot = p->snapshot;
     TRY(add_own(b, p, "source.json", err));
-    if (p->snapshot->id == 0)
+    if (snapshot->id == 0)
         return STATUS_OK;
-    snapshot_name(p->snapshot->id, name);
-    TRY(sys_path(inner, err, "metadata/%s", name));
-    TRY(add_own(b, p, inner, err));
-    for (uint32_t i = 0; i < p->snapshot->id_files_len; i++) {
-        TRY(sys_path(inner, err, "metadata/%s", p->snapshot->id_files[i].name.data));
+    for (uint32_t i = 0; i < snapshot->meta_files_len; i++) {
+        TRY(sys_path(inner, err, "metadata/%s", snapshot->meta_files[i].data));
         TRY(add_own(b, p, inner, err));
     }
-    return add_current(b, p, name, err);
+    for (uint32_t i = 0; i < snapshot->id_files_len; i++) {
+        TRY(sys_path(inner, err, "metadata/%s", snapshot->id_files[i].name.data));
+        TRY(add_own(b, p, inner, err));
+    }
+    return add_table(b, p, err);
 }
 
 /* A sidecar may be missing: the restored store makes it. */

@@ -65,7 +65,7 @@ enum status manifest_write(struct sys *sys, const char *backup, const struct man
     struct buf buf;
     struct json_writer writer, *w = &writer;
     TRY(manifest_path(backup, manifest->generation, path, err));
-    buf_init(&buf, SNAPSHOT_BYTES_MAX);
+    buf_init(&buf, SEALED_BYTES_MAX);
     json_writer_init(w, &buf);
     json_begin_object(w);
     json_kv_strz(w, "format", "quarry-backup");

@@ -21,8 +21,9 @@ enum check_kind {
     CHECK_INDEX,     /* a sidecar is missing or damaged */
     CHECK_SEGMENT,   /* a Parquet file */
     CHECK_WRITE_IDS, /* a file of write ids */
-    CHECK_METADATA,  /* source.json, CURRENT, a snapshot */
-    CHECK_HISTORY,   /* the description of a kept state that is not the current one */
+    CHECK_METADATA,  /* source.json, CURRENT, a file that describes the current state */
+    CHECK_HISTORY,   /* a file that describes a kept state, not the current one */
+    CHECK_OTHERS,    /* an older metadata file, version-hint.text: for other readers */
     CHECK_LOG,       /* frames that were acknowledged */
     CHECK_UNKNOWN,   /* a file that is not ours: left alone */
 };
@@ -36,10 +37,11 @@ struct check_finding {
     const char *file;
     int64_t offset; /* in the file; -1: not known, or all of it */
     const char *what;
-    const char *source;  /* id, or "" */
-    uint64_t segment_id; /* of SEGMENT and INDEX */
-    int32_t field_id;    /* of INDEX */
-    uint64_t length;     /* of TORN_TAIL */
+    const char *source;   /* id, or "" */
+    uint64_t segment_id;  /* of SEGMENT and INDEX */
+    uint64_t snapshot_id; /* of HISTORY */
+    int32_t field_id;     /* of INDEX */
+    uint64_t length;      /* of TORN_TAIL */
 };
 typedef enum status (*check_fn)(void *context, const struct check_finding *finding,
                                 struct error *err);

@@ -4,6 +4,7 @@
 
 #include "storage/check/check.h"
 #include "storage/source_files.h"
+#include "storage/table/table.h"
 
 /* A source that the log may have frames for. */
 struct check_life {
@@ -38,14 +39,18 @@ struct check_state {
     uint64_t id;
     struct snapshot *snapshot; /* NULL: it cannot be read, see `why` */
     struct error why;
+    char file[SYS_PATH_MAX]; /* that is damaged; "": not known */
 };
 struct check_states {
+    struct table *table;
     struct snapshot *current; /* NULL: none was ever committed */
     struct check_state *kept; /* refs.ids_len */
     struct snapshot_refs refs;
 };
-/* Missing segments are no failure here; with a failure there is nothing to release. */
-enum status check_states_load(struct sys *sys, const char *dir, struct check_states *ret,
+/* Missing segments are no failure here; with a failure there is nothing to release, and `ret_file`
+ * is the damaged file as far as it is known. `config` is borrowed as long as the states. */
+enum status check_states_load(struct sys *sys, const char *dir, const struct source_config *config,
+                              struct check_states *ret, char ret_file[SYS_PATH_MAX],
                               struct error *err);
 void check_states_release(struct check_states *states);
 /* The segment of that id in any state, or NULL; there is a current one. */

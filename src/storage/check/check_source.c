@@ -1,7 +1,8 @@
 /* check_source.c: one directory of sources/.
  *
  *   1. source.json (or what stands for its absence)
- *   2. CURRENT and the snapshot it names, its numbers among themselves
+ *   2. CURRENT, the metadata file it names, the current state's list and manifests, its numbers
+ *      among themselves; older metadata files and the hint, which only other readers use
  *   3. write ids
  *   4. segments with their sidecars (check_segment.c)
  *   5. the kept states: their descriptions, and segments that no newer state has
@@ -42,12 +43,14 @@ static bool exists(struct checking *c, const char *name)
 
 static bool field_known(const struct schema *schema, const struct segment_column *column)
 {
-    if (column->field_id == INT32_MAX) /* the column of rows without values */
+    if (column->field_id == FIELD_ID_NONE) /* the column of rows without values */
         return true;
     for (uint32_t i = 0; i < schema->fields_len; i++) {
-        if (schema->fields[i].id == column->field_id)
-            return schema->fields[i].type == column->type ||
-                   type_can_widen(column->type, schema->fields[i].type);
+        const struct field *field = &schema->fields[i];
+        if (field->id == column->field_id)
+            return field->type == column->type;
+        if (field_id_base(field->id) == field_id_base(column->field_id))
+            return type_can_widen(column->type, field->type);
     }
     return column->field_id >= 1 && column->field_id <= schema->last_field_id; /* dropped since */
 }
@@ -59,8 +62,6 @@ static const char *wrong_segment(const struct snapshot *snapshot, uint32_t i)
         return "a segment's id is not below next_segment_id";
     if (i && segment_meta(snapshot->segments[i - 1])->id >= meta->id)
         return "the segments' ids do not ascend";
-    if (meta->schema_id > snapshot->schema->id)
-        return "a segment's schema is newer than the snapshot's";
     for (uint32_t k = 0; k < meta->columns_len; k++) {
         if (!field_known(snapshot->schema, &meta->columns[k]))
             return "a segment has a column that the schema does not know, or of another type";
@@ -73,14 +74,13 @@ static const char *wrong_segment(const struct snapshot *snapshot, uint32_t i)
 static enum status check_numbers(struct checking *c, const struct snapshot *snapshot,
                                  enum check_kind kind, struct error *err)
 {
-    char path[SYS_PATH_MAX], name[64];
+    char path[SYS_PATH_MAX];
     const char *wrong = NULL;
     for (uint32_t i = 0; i < snapshot->segments_len && !wrong; i++)
         wrong = wrong_segment(snapshot, i);
     if (!wrong)
         return STATUS_OK;
-    snapshot_name(snapshot->id, name);
-    TRY(sys_path(path, err, "%s/metadata/%s", c->dir, name));
+    TRY(sys_path(path, err, "%s/metadata/%s", c->dir, snapshot->meta_files[0].data));
     return damaged(c, kind, path, wrong, err);
 }
 
@@ -178,12 +178,16 @@ static enum status check_kept_state(struct checking *c, const struct source_conf
                                     const struct check_state *state, const struct snapshot *newer,
                                     struct error *err)
 {
-    char path[SYS_PATH_MAX], name[64];
-    snapshot_name(state->id, name);
-    TRY(sys_path(path, err, "%s/metadata/%s", c->dir, name));
     const struct snapshot *snapshot = state->snapshot;
     if (!snapshot)
-        return damaged(c, CHECK_HISTORY, path, state->why.message, err);
+        return check_report(c,
+                            (struct check_finding){.severity = CHECK_DAMAGE,
+                                                   .kind = CHECK_HISTORY,
+                                                   .file = state->file[0] ? state->file : c->dir,
+                                                   .offset = -1,
+                                                   .what = state->why.message,
+                                                   .snapshot_id = state->id},
+                            err);
     uint64_t rows = c->summary->rows;
     enum status status = check_numbers(c, snapshot, CHECK_HISTORY, err);
     for (uint32_t i = 0; i < snapshot->segments_len && status == STATUS_OK; i++) {
@@ -196,10 +200,27 @@ static enum status check_kept_state(struct checking *c, const struct source_conf
     return status;
 }
 
+/* Files that only other readers use. */
+static enum status visit_name(void *context, struct str name, struct error *err)
+{
+    struct checking *c = context;
+    char path[SYS_PATH_MAX];
+    TRY(sys_path(path, err, "%s/metadata/%.*s", c->dir, STR_ARG(name)));
+    return check_report(c,
+                        (struct check_finding){.severity = CHECK_REPAIRABLE,
+                                               .kind = CHECK_OTHERS,
+                                               .file = path,
+                                               .offset = -1,
+                                               .what = "missing or damaged: only other readers of "
+                                                       "the table use it"},
+                        err);
+}
+
 static enum status check_states(struct checking *c, const struct source_config *config,
                                 const struct check_states *states, struct error *err)
 {
     const struct snapshot *newer = states->current;
+    TRY(table_check_names(states->table, visit_name, c, err));
     TRY(check_snapshot(c, config, states->current, err));
     for (uint32_t i = states->refs.ids_len; i-- > 0;) {
         TRY(check_kept_state(c, config, &states->kept[i], newer, err));
@@ -235,11 +256,9 @@ static enum status check_configured(struct checking *c, const char *name,
         TRY(sys_path(path, err, "%s/source.json", c->dir));
         return damaged(c, CHECK_METADATA, path, "it names another source", err);
     }
-    enum status status = check_states_load(c->sys, c->dir, &states, &local);
-    if (status != STATUS_OK) {
-        TRY(sys_path(path, err, "%s/metadata/CURRENT", c->dir));
+    enum status status = check_states_load(c->sys, c->dir, config, &states, path, &local);
+    if (status != STATUS_OK)
         return judge(c, status, CHECK_METADATA, path, &local, err);
-    }
     status = remember_life(c, incarnation, states.current ? states.current->lsn : 0, err);
     if (status == STATUS_OK && states.current)
         status = check_states(c, config, &states, err);

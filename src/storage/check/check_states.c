@@ -4,36 +4,49 @@
 #include "storage/check/check_int.h"
 
 /* Damage of a kept state is the caller's finding; short memory is a failure. */
-static enum status load_kept(struct sys *sys, const char *dir, struct check_states *states,
-                             const struct snapshot **known, struct error *err)
+static enum status load_kept(struct table_reader *reader, struct check_states *states,
+                             struct error *err)
 {
-    uint32_t known_len = 0;
-    known[known_len++] = states->current;
     for (uint32_t i = states->refs.ids_len; i-- > 0;) {
         struct check_state *state = &states->kept[i];
         state->id = states->refs.ids[i];
-        enum status status = snapshot_load_old(sys, dir, state->id, known, known_len, true,
-                                               &state->snapshot, &state->why);
-        if (status == STATUS_NO_MEMORY)
+        if (table_read(reader, state->id, &state->snapshot, &state->why) == STATUS_NO_MEMORY)
             return error_no_memory(err);
-        if (status == STATUS_OK)
-            known[known_len++] = state->snapshot;
+        memcpy(state->file, table_reader_bad_file(reader), SYS_PATH_MAX);
     }
     return STATUS_OK;
 }
 
-enum status check_states_load(struct sys *sys, const char *dir, struct check_states *ret,
+static enum status load_states(struct check_states *ret, char ret_file[SYS_PATH_MAX],
+                               struct error *err)
+{
+    struct table_reader *reader = NULL;
+    uint64_t id = table_current_id(ret->table);
+    if (!id)
+        return STATUS_OK;
+    TRY(table_refs(ret->table, &ret->refs, err));
+    ret->kept = calloc(ret->refs.ids_len + 1u, sizeof *ret->kept);
+    if (!ret->kept)
+        return error_no_memory(err);
+    TRY(table_reader_open(ret->table, true, &reader, err));
+    enum status status = table_read(reader, id, &ret->current, err);
+    if (status != STATUS_OK)
+        memcpy(ret_file, table_reader_bad_file(reader), SYS_PATH_MAX);
+    else
+        status = load_kept(reader, ret, err);
+    table_reader_close(reader);
+    return status;
+}
+
+enum status check_states_load(struct sys *sys, const char *dir, const struct source_config *config,
+                              struct check_states *ret, char ret_file[SYS_PATH_MAX],
                               struct error *err)
 {
     *ret = (struct check_states){0};
-    TRY(snapshot_load_any(sys, dir, &ret->current, &ret->refs, err));
-    if (!ret->current)
-        return STATUS_OK;
-    const struct snapshot **known = calloc(ret->refs.ids_len + 1u, sizeof *known);
-    ret->kept = calloc(ret->refs.ids_len + 1u, sizeof *ret->kept);
-    enum status status =
-        known && ret->kept ? load_kept(sys, dir, ret, known, err) : error_no_memory(err);
-    free(known);
+    TRY(sys_path(ret_file, err, "%s/metadata/CURRENT", dir));
+    enum status status = table_open(sys, dir, config, &ret->table, err);
+    if (status == STATUS_OK)
+        status = load_states(ret, ret_file, err);
     if (status != STATUS_OK)
         check_states_release(ret);
     return status;
@@ -46,6 +59,7 @@ void check_states_release(struct check_states *states)
     free(states->kept);
     snapshot_unref(states->current);
     snapshot_refs_release(&states->refs);
+    table_free(states->table);
     *states = (struct check_states){0};
 }
 

@@ -3,6 +3,7 @@
  *   leftover       removed
  *   torn tail      overwritten with zeros
  *   index          built anew from its segment
+ *   others         the hint is written anew, a damaged older metadata file removed
  *   segment, write ids, kept state:
  *                  with drop_damaged a snapshot without them is committed, then the files are moved
  *                  to damaged/<source>/; kept states that need them go; else left
@@ -91,7 +92,7 @@ static enum status open_source(struct repairing *r, const char *id, struct opene
     TRY(sys_path(path, err, "%s/source.json", ret->dir));
     TRY(source_config_read(r->sys, path, &ret->arena, &ret->config, &incarnation, &created_us,
                            err));
-    TRY(check_states_load(r->sys, ret->dir, &ret->states, err));
+    TRY(check_states_load(r->sys, ret->dir, &ret->config, &ret->states, path, err));
     return ret->states.current ? STATUS_OK
                                : error_set(err, STATUS_NOT_FOUND, "there is no snapshot");
 }
@@ -112,6 +113,22 @@ static enum status build_index(struct repairing *r, const struct check_finding *
         status = segment ? segment_index_build(r->sys, segment, finding->field_id, err)
                          : error_set(err, STATUS_NOT_FOUND, "no state has its segment any more");
     }
+    close_source(&opened);
+    return status;
+}
+
+/* The hint, or an older metadata file. */
+static enum status mend_for_others(struct repairing *r, const struct check_finding *finding,
+                                   struct error *err)
+{
+    struct opened opened;
+    if (str_ends(str_of(finding->file), STR(".metadata.json"))) {
+        enum status status = sys_unlink(r->sys, finding->file, err);
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    enum status status = open_source(r, finding->source, &opened, err);
+    if (status == STATUS_OK)
+        status = table_mend_hint(opened.states.table, err);
     close_source(&opened);
     return status;
 }
@@ -185,13 +202,11 @@ static enum status make_snapshot(struct repairing *r, const struct check_finding
 static bool state_is_bad(const struct repairing *r, const struct check_finding *of,
                          const struct check_state *state)
 {
-    char name[64];
     if (!state->snapshot)
         return true;
-    snapshot_name(state->id, name);
     for (uint32_t i = 0; i < r->len; i++) {
         if (is_given_up(&r->list[i], of) && r->list[i].finding.kind == CHECK_HISTORY &&
-            str_ends(str_of(r->list[i].finding.file), str_of(name)))
+            r->list[i].finding.snapshot_id == state->id)
             return true;
     }
     for (uint32_t i = 0; i < state->snapshot->segments_len; i++) {
@@ -253,8 +268,11 @@ static enum status commit_without(struct repairing *r, const struct check_findin
         status = make_snapshot(r, of, opened.states.current, &made, err);
     if (status == STATUS_OK) {
         keep_refs(r, of, &opened.states);
-        status = snapshot_commit(r->sys, opened.dir, &opened.config, made, &opened.states.refs,
-                                 &maybe, err);
+        const struct table_change change = {.config = &opened.config,
+                                            .old = opened.states.current,
+                                            .new = made,
+                                            .refs = &opened.states.refs};
+        status = table_commit(opened.states.table, &change, &maybe, err);
     }
     snapshot_unref(made);
     close_source(&opened);
@@ -314,6 +332,10 @@ static void mend(struct repairing *r, struct kept *kept)
     case CHECK_INDEX:
         act_status(r, finding->file, build_index(r, finding, &local), "built anew from its segment",
                    &local);
+        return;
+    case CHECK_OTHERS:
+        act_status(r, finding->file, mend_for_others(r, finding, &local),
+                   "made good for other readers", &local);
         return;
     case CHECK_SEGMENT:
     case CHECK_WRITE_IDS:

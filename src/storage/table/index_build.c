@@ -78,7 +78,8 @@ enum status segment_index_build(struct sys *sys, struct segment *segment, int32_
     column_init(&column, segment_meta(segment)->columns[which].type);
     enum status status = read_all(segment, (uint32_t)which, &column, err);
     if (status == STATUS_OK)
-        status = write_index(sys, path, field_id, &column, err);
+        status =
+            write_index(sys, path, segment_meta(segment)->columns[which].field_id, &column, err);
     column_release(&column);
     return status;
 }

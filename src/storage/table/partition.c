@@ -148,7 +148,7 @@ static enum status sort_rows(const uint32_t *groups, uint32_t rows, struct parti
     return STATUS_OK;
 }
 
-static struct str text_of(struct arena *arena, const struct value *value)
+struct str partition_text(struct arena *arena, const struct value *value)
 {
     char text[64];
     size_t len;
@@ -186,7 +186,7 @@ static enum status name_groups(const struct batch *batch, const struct str *colu
             if (key.is_null)
                 continue;
             struct str *text = &split->values[(size_t)g * len + i];
-            *text = text_of(&split->arena, &key);
+            *text = partition_text(&split->arena, &key);
             if (!text->data)
                 return STATUS_NO_MEMORY;
         }
@@ -229,7 +229,7 @@ static bool append_encoded(struct buf *buf, struct str s)
         unsigned char c = (unsigned char)s.data[i];
         bool plain = c > 0x20 && c < 0x7f && c != '/' && c != '%' && c != '=' && c != '\\' &&
                      c != '~' && !(c == '.' && i == 0);
-        if (plain ? !buf_append_char(buf, (char)c) : !buf_printf(buf, "%%%02X", c))
+        if (plain ? !buf_append_char(buf, (char)c) : !buf_printf(buf, "~%02X", c))
             return false;
     }
     return true;
@@ -243,8 +243,8 @@ static bool append_limited(struct buf *buf, struct str s)
     if (buf->len - start <= PARTITION_NAME_MAX)
         return true;
     size_t cut = start + PARTITION_NAME_MAX - 20;
-    while (buf->data[cut - 1] == '%' || buf->data[cut - 2] == '%')
-        cut--; /* not within %XX */
+    while (buf->data[cut - 1] == '~' || buf->data[cut - 2] == '~')
+        cut--; /* not within ~XX */
     buf->len = cut;
     return buf_printf(buf, "~%016llx", (unsigned long long)str_hash(s));
 }

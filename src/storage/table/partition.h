@@ -6,6 +6,7 @@
 #define QUARRY_STORAGE_PARTITION_H
 
 #include "data/batch.h"
+#include "data/value.h"
 
 struct partition_split {
     uint32_t groups;
@@ -21,7 +22,10 @@ enum status partition_split(const struct batch *batch, const struct str *columns
                             uint32_t columns_len, struct partition_split *ret, struct error *err);
 void partition_split_release(struct partition_split *split);
 
-/* Appends "column=value": '/', '%', '=', '\', control and non-ASCII bytes and a leading dot as %XX;
+/* The text of a partition value; data NULL when memory is out. */
+struct str partition_text(struct arena *arena, const struct value *value);
+/* Appends "column=value": '/', '%', '=', '~', '\', control and non-ASCII bytes and a leading dot as
+ * ~XX (no percent signs: readers of Iceberg tables differ on whether these are an encoding);
  * null as __HIVE_DEFAULT_PARTITION__; a value beyond PARTITION_NAME_MAX is cut and ends with "~"
  * and 16 hex digits of its XXH3. */
 enum { PARTITION_NAME_MAX = 120 };

@@ -25,7 +25,7 @@ static uint32_t crc_of(struct str text)
 enum status sealed_write(struct sys *sys, const char *path, struct str content, struct error *err)
 {
     struct buf buf;
-    buf_init(&buf, (size_t)SNAPSHOT_BYTES_MAX + 256);
+    buf_init(&buf, (size_t)SEALED_BYTES_MAX + 256);
     buf_printf(&buf, SEAL_HEAD "%08x" SEAL_MID, crc_of(content));
     buf_append_str(&buf, content);
     buf_append_str(&buf, STR("}\n"));
@@ -61,7 +61,7 @@ enum status sealed_read(struct sys *sys, const char *path, yyjson_doc **ret_doc,
 {
     struct buf buf;
     struct str content = STR_NONE;
-    buf_init(&buf, (size_t)SNAPSHOT_BYTES_MAX + 256);
+    buf_init(&buf, (size_t)SEALED_BYTES_MAX + 256);
     enum status status = sys_read_file(sys, path, &buf, err);
     if (status == STATUS_OK)
         status = unseal(path, buf_str(&buf), &content, err);

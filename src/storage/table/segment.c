@@ -36,6 +36,8 @@ struct segment {
     const char *full_path;
     const char *source_dir;
     struct arena arena;
+    uint64_t manifest; /* see segment_manifest */
+    int32_t spec_id;
 
     pthread_mutex_t lock; /* what follows */
     bool mapped;
@@ -184,17 +186,47 @@ struct segment_info segment_info(const struct segment *segment)
     return (struct segment_info){.path = segment->full_path,
                                  .id = segment->meta.id,
                                  .rows = segment->meta.rows,
-                                 .bytes = segment->meta.bytes,
-                                 .schema_id = segment->meta.schema_id};
+                                 .bytes = segment->meta.bytes};
+}
+
+uint64_t segment_manifest(const struct segment *segment)
+{
+    return segment->manifest;
+}
+
+int32_t segment_spec(const struct segment *segment)
+{
+    return segment->spec_id;
+}
+
+void segment_set_manifest(struct segment *segment, uint64_t manifest, int32_t spec_id)
+{
+    segment->manifest = manifest;
+    segment->spec_id = spec_id;
+}
+
+int32_t segment_meta_column(const struct segment_meta *meta, int32_t field_id)
+{
+    int32_t oldest = field_id == FIELD_ID_NONE ? field_id : field_id_base(field_id);
+    for (int32_t id = field_id; id >= oldest; id -= FIELD_ID_STEP) {
+        for (uint32_t i = 0; i < meta->columns_len; i++) {
+            if (meta->columns[i].field_id == id)
+                return (int32_t)i;
+        }
+    }
+    return -1;
 }
 
 int32_t segment_column(const struct segment *segment, int32_t field_id)
 {
-    for (uint32_t i = 0; i < segment->meta.columns_len; i++) {
-        if (segment->meta.columns[i].field_id == field_id)
-            return (int32_t)i;
-    }
-    return -1;
+    return segment_meta_column(&segment->meta, field_id);
+}
+
+/* The id that the segment's own files have for the field: that of the column it has. */
+static int32_t own_id(const struct segment *segment, int32_t field_id)
+{
+    int32_t at = segment_column(segment, field_id);
+    return at < 0 ? field_id : segment->meta.columns[at].field_id;
 }
 
 bool segment_column_type(const struct segment *segment, int32_t field_id, enum type *ret)
@@ -289,13 +321,14 @@ enum status segment_index_path(const struct segment *segment, int32_t field_id,
                                char out[SYS_PATH_MAX], struct error *err)
 {
     return sys_path(out, err, "%s/index/%08llu.%d.hash", segment->source_dir,
-                    (unsigned long long)segment->meta.id, field_id);
+                    (unsigned long long)segment->meta.id, own_id(segment, field_id));
 }
 
 /* segment->lock is held. */
 static struct open_index *find_index(struct segment *segment, int32_t field_id)
 {
     struct open_index *index = segment->indexes;
+    field_id = own_id(segment, field_id);
     while (index && index->field_id != field_id)
         index = index->next;
     return index;
@@ -350,7 +383,7 @@ enum segment_index_state segment_index_look(struct segment *segment, int32_t fie
     pthread_mutex_lock(&segment->lock);
     struct open_index *index = find_index(segment, field_id);
     if (!index)
-        index = add_index(segment, field_id);
+        index = add_index(segment, own_id(segment, field_id));
     enum segment_index_state state = index ? look(segment, index) : SEGMENT_INDEX_MISSING;
     pthread_mutex_unlock(&segment->lock);
     return state;

@@ -73,13 +73,12 @@ enum status segment_stream_open(struct segment_batch *batch,
     piece->batch = batch;
     arena_init(&piece->arena, 0);
     piece->meta.id = (*batch->next_id)++;
-    piece->meta.schema_id = batch->schema->id;
     piece->meta.partition_len = batch->config->partition_columns_len;
     piece->meta.partition =
         (struct str *)(uintptr_t)options->partition; /* copied by segment_push */
-    piece->fields = (struct field *)(uintptr_t)options->fields;
-    piece->fields_len = options->fields_len;
-    enum status status = open_file(stream, options, err);
+    enum status status = segment_set_fields(piece, options->fields, options->fields_len, err);
+    if (status == STATUS_OK)
+        status = open_file(stream, options, err);
     if (status != STATUS_OK) {
         segment_stream_abort(stream);
         return status;

@@ -9,7 +9,6 @@
  * snapshot is committed; what a crash leaves is removed at the next start. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/utf8.h"
 #include "storage/index/hash_index.h"
@@ -62,6 +61,24 @@ enum status segment_make_parents(struct segment_batch *batch, struct str path, s
     return STATUS_OK;
 }
 
+static int compare_fields(const void *a, const void *b)
+{
+    const struct field *x = a, *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+enum status segment_set_fields(struct piece *piece, const struct field *fields, uint32_t len,
+                               struct error *err)
+{
+    piece->fields = arena_array(&piece->arena, len + 1u, sizeof *piece->fields);
+    if (!piece->fields)
+        return error_no_memory(err);
+    memcpy(piece->fields, fields, len * sizeof *fields);
+    qsort(piece->fields, len, sizeof *fields, compare_fields);
+    piece->fields_len = len;
+    return STATUS_OK;
+}
+
 /* The schema's fields that the rows have; a file needs at least one column. */
 static enum status choose_fields(struct piece *piece, struct error *err)
 {
@@ -74,7 +91,8 @@ static enum status choose_fields(struct piece *piece, struct error *err)
             piece->fields[piece->fields_len++] = schema->fields[i];
     }
     if (piece->fields_len == 0) /* rows without values still count; no schema has this id */
-        piece->fields[piece->fields_len++] = (struct field){STR("_"), TYPE_BOOL, INT32_MAX};
+        piece->fields[piece->fields_len++] = (struct field){STR("_"), TYPE_BOOL, FIELD_ID_NONE};
+    qsort(piece->fields, piece->fields_len, sizeof *piece->fields, compare_fields);
     return STATUS_OK;
 }
 
@@ -267,7 +285,6 @@ static enum status add_piece(struct segment_batch *batch, const struct batch *ro
 {
     struct piece piece = {.batch = batch, .rows = rows, .order = order, .count = count};
     piece.meta.id = (*batch->next_id)++;
-    piece.meta.schema_id = batch->schema->id;
     piece.meta.partition = values;
     piece.meta.partition_len = batch->config->partition_columns_len;
     arena_init(&piece.arena, 0);
@@ -350,26 +367,17 @@ static enum status push_deletion(struct segment_batch *batch, struct deletion *d
     return STATUS_OK;
 }
 
-/* As a manifest names it. */
-static enum status data_uri(const struct segment *segment, char out[SYS_PATH_MAX],
-                            struct error *err)
-{
-    char cwd[SYS_PATH_MAX] = "";
-    const char *path = segment_info(segment).path;
-    if (path[0] != '/' && !getcwd(cwd, sizeof cwd))
-        return error_set(err, STATUS_IO, "the current directory has no name");
-    return sys_path(out, err, "file://%s%s%s", cwd, cwd[0] ? "/" : "", path);
-}
-
-enum status segment_batch_add_deletion(struct segment_batch *batch, struct segment *segment,
-                                       struct deletion *deletion, struct error *err)
+enum status segment_batch_add_deletion(struct segment_batch *batch, struct str location,
+                                       struct segment *segment, struct deletion *deletion,
+                                       struct error *err)
 {
     struct deletion *written = NULL;
     struct sys_file *file = NULL;
     char uri[SYS_PATH_MAX];
-    TRY(data_uri(segment, uri, err));
-    TRY(deletion_write(batch->sys, batch->dir, segment_meta(segment)->path, str_of(uri),
-                       (*batch->next_id)++, deletion, &written, &file, err));
+    struct str path = segment_meta(segment)->path;
+    TRY(sys_path(uri, err, "%.*s/%.*s", STR_ARG(location), STR_ARG(path)));
+    TRY(deletion_write(batch->sys, batch->dir, path, str_of(uri), (*batch->next_id)++, deletion,
+                       &written, &file, err));
     enum status status = push_deletion(batch, written, err);
     if (status == STATUS_OK)
         return segment_keep_open(batch, file, err);

@@ -51,9 +51,11 @@ enum status segment_stream_finish(struct segment_stream *stream, struct error *e
 /* Removes the file. NULL is fine. */
 void segment_stream_abort(struct segment_stream *stream);
 
-/* Writes what is deleted of a segment (any of the source) as its delete file. */
-enum status segment_batch_add_deletion(struct segment_batch *batch, struct segment *segment,
-                                       struct deletion *deletion, struct error *err);
+/* Writes what is deleted of a segment (any of the source) as its delete file; it names the
+ * segment's file below `location`, the table's URI. */
+enum status segment_batch_add_deletion(struct segment_batch *batch, struct str location,
+                                       struct segment *segment, struct deletion *deletion,
+                                       struct error *err);
 
 /* Syncs all files and their directories. */
 enum status segment_batch_sync(struct segment_batch *batch, struct error *err);

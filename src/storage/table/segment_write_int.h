@@ -19,6 +19,9 @@ struct piece {
     struct arena arena;
 };
 
+/* A copy of the fields in the order that all files have: by id. */
+enum status segment_set_fields(struct piece *piece, const struct field *fields, uint32_t len,
+                               struct error *err);
 /* data/<partition>/<id>.parquet into meta.path */
 enum status segment_piece_path(struct piece *piece, const struct str *values, struct error *err);
 /* Makes missing directories of source/<path> (without its last part); synced at the end. */

@@ -73,8 +73,7 @@ enum status snapshot_add_id_file(struct snapshot *snapshot, const struct write_i
     return STATUS_OK;
 }
 
-/* Place of the segment of that id, or -1. */
-static int64_t find(const struct snapshot *snapshot, uint64_t segment_id)
+int64_t snapshot_find_place(const struct snapshot *snapshot, uint64_t segment_id)
 {
     uint32_t low = 0, high = snapshot->segments_len;
     while (low < high) {
@@ -92,13 +91,13 @@ static int64_t find(const struct snapshot *snapshot, uint64_t segment_id)
 
 struct segment *snapshot_find(const struct snapshot *snapshot, uint64_t segment_id)
 {
-    int64_t at = find(snapshot, segment_id);
+    int64_t at = snapshot_find_place(snapshot, segment_id);
     return at < 0 ? NULL : snapshot->segments[at];
 }
 
 struct deletion *snapshot_find_deletion(const struct snapshot *snapshot, uint64_t segment_id)
 {
-    int64_t at = snapshot->deletions ? find(snapshot, segment_id) : -1;
+    int64_t at = snapshot->deletions ? snapshot_find_place(snapshot, segment_id) : -1;
     return at < 0 ? NULL : snapshot->deletions[at];
 }
 
@@ -119,6 +118,48 @@ bool snapshot_has_deletion(const struct snapshot *snapshot, uint64_t segment_id,
 {
     const struct deletion *own = snapshot_find_deletion(snapshot, segment_id);
     return own && deletion_file(own)->id == deletion_file(deletion)->id;
+}
+
+enum status snapshot_add_meta_file(struct snapshot *snapshot, struct str name, uint32_t most,
+                                   struct error *err)
+{
+    if (!snapshot->meta_files) {
+        snapshot->meta_files =
+            arena_array(&snapshot->arena, (size_t)most + 1, sizeof *snapshot->meta_files);
+        if (!snapshot->meta_files)
+            return error_no_memory(err);
+    }
+    struct str copy = arena_str(&snapshot->arena, name);
+    if (!copy.data)
+        return error_no_memory(err);
+    snapshot->meta_files[snapshot->meta_files_len++] = copy;
+    return STATUS_OK;
+}
+
+/* About: a pointer a segment, a row of the metadata file. */
+uint64_t snapshot_cost(const struct snapshot *snapshot)
+{
+    enum { ENTRY_BYTES = 2048 };
+    uint64_t pointers = snapshot->segments_len * (snapshot->deletions ? 2u : 1u);
+    return pointers * sizeof(void *) + snapshot->meta_files_len * 64u + ENTRY_BYTES;
+}
+
+static const char *const operation_names[] = {"append", "replace", "rollback", "delete",
+                                              "overwrite"};
+
+const char *snapshot_operation_name(enum snapshot_operation operation)
+{
+    return operation_names[operation];
+}
+
+bool snapshot_operation_parse(struct str name, enum snapshot_operation *ret)
+{
+    for (size_t i = 0; i < sizeof operation_names / sizeof *operation_names; i++) {
+        *ret = (enum snapshot_operation)i;
+        if (name.data && str_is(name, operation_names[i]))
+            return true;
+    }
+    return false;
 }
 
 void snapshot_refs_release(struct snapshot_refs *refs)

@@ -1,9 +1,7 @@
 /* snapshot.h: one committed state of a source: its schema and its segments, immutable in memory and
- * on disk. metadata/NNNNNNNN.snapshot.json holds it whole; metadata/CURRENT names the valid one and
- * is replaced by rename: that is the commit. (Issue 3 puts Iceberg manifests behind this
- * interface.)
+ * on disk, where it is a snapshot of an Iceberg table (table.h).
  *
- * Every JSON file of the store is sealed: {"crc32c":"hhhhhhhh","content":...}, the checksum over
+ * Every JSON file of Quarry's own is sealed: {"crc32c":"hhhhhhhh","content":...}, the checksum over
  * the bytes of the content. */
 #ifndef QUARRY_STORAGE_SNAPSHOT_H
 #define QUARRY_STORAGE_SNAPSHOT_H
@@ -14,12 +12,12 @@
 #include "storage/write_ids.h"
 
 enum {
-    SNAPSHOT_BYTES_MAX = 1 << 30,
+    SEALED_BYTES_MAX = 1 << 30,
     SNAPSHOT_SEGMENTS_MAX = 1000000,
     WRITE_ID_FILES_MAX = 64, /* then they are folded into one */
 };
 
-/* What the snapshot says of one column of a segment, in file order. */
+/* What the snapshot says of one column of a segment, in file order: by id. */
 struct segment_column {
     int32_t field_id;
     enum type type;
@@ -30,13 +28,12 @@ struct segment_column {
 
 struct segment_index {
     int32_t field_id;
-    uint64_t entries, bytes;
+    uint64_t entries, bytes; /* bytes: of one just made */
 };
 
 /* The stored description; the struct segment of store.h wraps it. */
 struct segment_meta {
     uint64_t id, rows, bytes;
-    int32_t schema_id;
     struct str path; /* below the source's directory: data/col=value/00000001.parquet, NUL-ended */
     struct str *partition; /* one text for each partition column; data NULL: null */
     uint32_t partition_len;
@@ -61,7 +58,9 @@ struct snapshot {
     uint64_t parent; /* the snapshot that was current before; 0: none */
     enum snapshot_operation operation;
     uint64_t added, removed; /* segments, against the parent */
-    uint64_t stored_bytes;   /* of its file, once written or read */
+    uint64_t restored;       /* ROLLBACK, until it is committed: the state whose files these are */
+    int64_t sequence;        /* Iceberg's number of the commit */
+    int64_t data_sequence;   /* of the segments it adds, when that is not its own; else 0 */
     uint64_t next_segment_id;
     uint64_t rows, bytes, index_entries; /* rows: without the deleted ones */
     uint64_t deleted_rows;
@@ -72,12 +71,17 @@ struct snapshot {
                                   * at most one for a segment. The array is NULL without any */
     struct write_id_file *id_files;
     uint32_t id_files_len;
-    struct arena arena; /* names of the write id files */
+    struct str *meta_files; /* names below metadata/ that it needs: its manifest list, manifests */
+    uint32_t meta_files_len;
+    struct arena arena; /* names */
 };
 
 /* schema.c: a version of a source's columns; the fields are copied. NULL when memory is out. */
 struct schema *schema_new(const struct field *fields, uint32_t len, int32_t id,
                           int32_t last_field_id, struct error *err);
+
+/* schema_def.c: the id of a column by the definition in source.json, -1 when it does not say. */
+int32_t source_config_field_id(const struct source_config *config, struct str name);
 
 /* Takes over nothing: references segments and schema, copies names. */
 struct snapshot *snapshot_new(struct schema *schema, struct segment **segments, uint32_t len,
@@ -96,6 +100,13 @@ bool snapshot_has_deletion(const struct snapshot *snapshot, uint64_t segment_id,
                            const struct deletion *deletion);
 enum status snapshot_add_id_file(struct snapshot *snapshot, const struct write_id_file *file,
                                  struct error *err);
+/* Copies the name; `most`: how many there will be at the most. */
+enum status snapshot_add_meta_file(struct snapshot *snapshot, struct str name, uint32_t most,
+                                   struct error *err);
+/* What it costs to keep it: memory, and bytes in the metadata file. */
+uint64_t snapshot_cost(const struct snapshot *snapshot);
+/* The name that is stored; false when it is none. */
+bool snapshot_operation_parse(struct str name, enum snapshot_operation *ret);
 /* Maps all files, reads all deletes, so that it can be read after the directory is gone. */
 void snapshot_pin(const struct snapshot *snapshot);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
@@ -117,31 +128,10 @@ struct snapshot_refs {
 };
 void snapshot_refs_release(struct snapshot_refs *refs);
 
-/* Writes and syncs the snapshot's file, then swaps CURRENT. Until the swap `*ret_maybe` stays
- * false: a failure has changed nothing. With `*ret_maybe` true a failure leaves it open which of
- * the two is current: the files of both must stay. */
-enum status snapshot_commit(struct sys *sys, const char *dir, const struct source_config *config,
-                            struct snapshot *snapshot, const struct snapshot_refs *refs,
-                            bool *ret_maybe, struct error *err);
-/* Rewrites CURRENT for the snapshot that it names already: other references. */
-enum status snapshot_point(struct sys *sys, const char *dir, uint64_t id,
-                           const struct snapshot_refs *refs, struct error *err);
-/* The current one; `*ret` NULL when none was ever committed. Checks every reference. */
-enum status snapshot_load(struct sys *sys, const char *dir, struct snapshot **ret,
-                          struct snapshot_refs *ret_refs, struct error *err);
-/* The same, but segments that are missing or of another size are no failure: for those who look for
- * damage. */
-enum status snapshot_load_any(struct sys *sys, const char *dir, struct snapshot **ret,
-                              struct snapshot_refs *ret_refs, struct error *err);
-/* An older one. Segments that `known` (by id) has too are shared with it. `any_files`: as with
- * snapshot_load_any. */
-enum status snapshot_load_old(struct sys *sys, const char *dir, uint64_t id,
-                              const struct snapshot *const *known, uint32_t known_len,
-                              bool any_files, struct snapshot **ret, struct error *err);
+/* Place of the segment of that id, or -1. */
+int64_t snapshot_find_place(const struct snapshot *snapshot, uint64_t segment_id);
 /* The segment of that id, or NULL. */
 struct segment *snapshot_find(const struct snapshot *snapshot, uint64_t segment_id);
-/* "NNNNNNNN.snapshot.json" */
-void snapshot_name(uint64_t id, char out[64]);
 
 /* write_id_file.c: the sidecar of write ids. */
 enum status write_id_file_write(struct sys *sys, const char *path, const struct write_id *entries,
@@ -161,6 +151,13 @@ struct segment *segment_new(struct sys *sys, const char *source_dir,
 struct segment *segment_ref(struct segment *segment);
 void segment_unref(struct segment *segment);
 const struct segment_meta *segment_meta(const struct segment *segment);
+/* The column of a field id or of one of its earlier generations, -1 when there is none. */
+int32_t segment_meta_column(const struct segment_meta *meta, int32_t field_id);
+/* Where the present state's metadata has it: a manifest (hash of its URI; 0: not known) and its
+ * partition spec. For table_commit.c and table_read.c, under their lock. */
+uint64_t segment_manifest(const struct segment *segment);
+int32_t segment_spec(const struct segment *segment);
+void segment_set_manifest(struct segment *segment, uint64_t manifest, int32_t spec_id);
 /* The caller's reference is the only one: with a segment that no snapshot names, for good. */
 bool segment_is_last(const struct segment *segment);
 /* Removes its files and all sidecars that are known of (segment_index_look); what cannot be removed

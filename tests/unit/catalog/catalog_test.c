@@ -192,8 +192,8 @@ static void test_lifecycle(void **state)
     assert_true(str_is(attribute_get(got.attributes, "archived_reason", &f->arena), "old"));
 }
 
-static void grant(struct fixture *f, struct str asset, const char *principal,
-                  enum permission permission, int64_t expires_us)
+static void grant(struct fixture *f, struct str asset, const char *principal, enum right permission,
+                  int64_t expires_us)
 {
     struct record got;
     struct grant wanted = {str_of(principal), permission, expires_us};
@@ -211,13 +211,13 @@ static uint32_t seen_by(struct fixture *f, const struct caller *caller)
 static void test_permissions(void **state)
 {
     static const struct {
-        enum permission granted;
-        bool may[PERMISSION_COUNT]; /* read, write, execute, admin */
+        enum right granted;
+        bool may[RIGHT_COUNT]; /* read, write, execute, admin */
     } cases[] = {
-        {PERMISSION_READ, {1, 0, 0, 0}},
-        {PERMISSION_WRITE, {1, 1, 0, 0}},
-        {PERMISSION_EXECUTE, {0, 0, 1, 0}},
-        {PERMISSION_ADMIN, {1, 1, 1, 1}},
+        {RIGHT_READ, {1, 0, 0, 0}},
+        {RIGHT_WRITE, {1, 1, 0, 0}},
+        {RIGHT_EXECUTE, {0, 0, 1, 0}},
+        {RIGHT_ADMIN, {1, 1, 1, 1}},
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -227,13 +227,13 @@ static void test_permissions(void **state)
         assert_int_equal(asset_get(f->catalog, &ann, graph.id, &f->arena, &got, &f->err),
                          STATUS_NOT_FOUND);
         grant(f, graph.id, "ann", cases[i].granted, 0);
-        for (int wanted = 0; wanted < PERMISSION_COUNT; wanted++) {
+        for (int wanted = 0; wanted < RIGHT_COUNT; wanted++) {
             bool may = false;
-            MUST(grant_check(f->catalog, &admin, graph.id, STR("ann"), (enum permission)wanted,
-                             &may, &f->err));
+            MUST(grant_check(f->catalog, &admin, graph.id, STR("ann"), (enum right)wanted, &may,
+                             &f->err));
             assert_int_equal(may, cases[i].may[wanted]);
             enum status status =
-                permission_check(f->catalog, &ann, &graph, (enum permission)wanted, &f->err);
+                permission_check(f->catalog, &ann, &graph, (enum right)wanted, &f->err);
             assert_int_equal(status == STATUS_OK, cases[i].may[wanted]);
         }
     }
@@ -249,14 +249,14 @@ static void test_grants(void **state)
     struct str roles[] = {STR("editor")};
     struct caller editor = {
         .tenant = STR("a"), .principal = STR("bob"), .roles = roles, .roles_len = 1};
-    grant(f, graph.id, "ann", PERMISSION_READ, 1); /* expired long ago */
+    grant(f, graph.id, "ann", RIGHT_READ, 1); /* expired long ago */
     assert_int_equal(asset_get(f->catalog, &ann, graph.id, &f->arena, &got, &f->err),
                      STATUS_NOT_FOUND);
-    grant(f, graph.id, "ann", PERMISSION_READ, 0); /* the same grant: now for ever */
+    grant(f, graph.id, "ann", RIGHT_READ, 0); /* the same grant: now for ever */
     MUST(asset_get(f->catalog, &ann, graph.id, &f->arena, &got, &f->err));
     assert_int_equal(update(f, &ann, graph.id, 0, "{\"description\":\"x\"}", &got),
                      STATUS_FORBIDDEN);
-    grant(f, graph.id, "role:editor", PERMISSION_WRITE, 0);
+    grant(f, graph.id, "role:editor", RIGHT_WRITE, 0);
     MUST(update(f, &editor, graph.id, 0, "{\"description\":\"x\"}", &got));
     struct record_page page;
     MUST(grant_list(f->catalog, &admin, graph.id, &f->arena, &page, &f->err));

@@ -639,7 +639,7 @@ static void test_damaged_history(void **state)
     compact(source);
     source_unref(source);
     store_close(store, false);
-    assert_ok(sys_path(path, &test_err, "%s/sources/d/metadata/00000002.snapshot.json", dir));
+    fixture_metadata(sys_posix(), dir, "d", "snap-2-", ".avro", path);
     FILE *file = fopen(path, "r+");
     assert_non_null(file);
     assert_int_equal(fseek(file, 60, SEEK_SET), 0);
@@ -683,15 +683,17 @@ static void test_orphans(void **state)
     }
     assert_ok(view_open(source, &view, &test_err));
     compact(source);
+    int metadata = files_in(dir, "o", "metadata");
     put_file(dir, "data/00000099.parquet");
     put_file(dir, "index/00000099.1.hash");
-    put_file(dir, "metadata/00000001.snapshot.json");
+    put_file(dir, "metadata/00099-0.metadata.json");
+    put_file(dir, "metadata/0-m0.avro");
     assert_ok(source_remove_orphans(source, ORPHAN_AGE_US, &test_err));
     assert_int_equal(files_in(dir, "o", "data"), 4); /* too young */
     assert_ok(source_remove_orphans(source, -1000000, &test_err));
     assert_int_equal(files_in(dir, "o", "data"), 3);
     assert_int_equal(files_in(dir, "o", "index"), 6);
-    assert_int_equal(files_in(dir, "o", "metadata"), 2);
+    assert_int_equal(files_in(dir, "o", "metadata"), metadata);
     struct column ids;
     fixture_read(&view, "id", &ids);
     column_release(&ids);

@@ -49,6 +49,37 @@ __attribute__((unused)) static struct store *fixture_open(struct sys *sys, const
     return store;
 }
 
+struct fixture_search {
+    const char *prefix, *suffix;
+    char found[128];
+};
+
+__attribute__((unused)) static enum status
+fixture_match(void *context, const struct sys_dir_entry *entry, struct error *err)
+{
+    struct fixture_search *search = context;
+    (void)err;
+    if (str_starts(str_of(entry->name), str_of(search->prefix)) &&
+        str_ends(str_of(entry->name), str_of(search->suffix)) &&
+        strcmp(entry->name, search->found) > 0)
+        snprintf(search->found, sizeof search->found, "%s", entry->name);
+    return STATUS_OK;
+}
+
+/* Full path of a file of a source's metadata/ whose name is made of its bytes; of several the last.
+ */
+__attribute__((unused)) static void fixture_metadata(struct sys *sys, const char *dir,
+                                                     const char *source, const char *prefix,
+                                                     const char *suffix, char out[SYS_PATH_MAX])
+{
+    char path[512];
+    struct fixture_search search = {.prefix = prefix, .suffix = suffix};
+    snprintf(path, sizeof path, "%s/sources/%s/metadata", dir, source);
+    assert_ok(sys_list_dir(sys, path, fixture_match, &search, &test_err));
+    assert_true(search.found[0]);
+    assert_ok(sys_path(out, &test_err, "%s/%s", path, search.found));
+}
+
 static const struct str fixture_index[] = {{"id", 2}, {"name", 4}};
 static const struct str fixture_partition[] = {{"kind", 4}};
 

@@ -35,14 +35,17 @@ static enum status open_it(struct sim *sim)
 static void test_flipped_metadata(void **state)
 {
     (void)state;
-    static const char *const paths[] = {
-        "d/sources/s/source.json",
-        "d/sources/s/metadata/CURRENT",
-        "d/sources/s/metadata/00000001.snapshot.json",
-        "d/sources/s/metadata/00000001.writeids",
-    };
+    static const struct {
+        const char *prefix, *suffix;
+    } names[] = {{"CURRENT", ""},  {"", ".metadata.json"}, {"snap-1-", ".avro"},
+                 {"", "-m0.avro"}, {"", ".writeids"},      {"", ""}};
+    const size_t len = sizeof names / sizeof *names;
+    char paths[sizeof names / sizeof *names][SYS_PATH_MAX] = {0};
     struct sim *sim = filled();
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+    for (size_t i = 0; i + 1 < len; i++)
+        fixture_metadata(sim_sys(sim), "d", "s", names[i].prefix, names[i].suffix, paths[i]);
+    assert_ok(sys_path(paths[len - 1], &test_err, "d/sources/s/source.json"));
+    for (size_t i = 0; i < len; i++) {
         struct sys_stat stat;
         assert_ok(sys_stat(sim_sys(sim), paths[i], &stat, &test_err));
         for (uint64_t bit = i; bit < stat.size * 8; bit += 1 + stat.size / 16) {
@@ -86,7 +89,8 @@ static void test_orphans(void **state)
         "d/sources/s/data/kind=k1/00000099.parquet",
         "d/sources/s/data/00000098.parquet.tmp",
         "d/sources/s/index/00000099.1.hash",
-        "d/sources/s/metadata/00000007.snapshot.json",
+        "d/sources/s/metadata/00007-0.metadata.json",
+        "d/sources/s/metadata/0-m0.avro",
         "d/run/1.parquet",
         "d/wal/next.tmp",
     };

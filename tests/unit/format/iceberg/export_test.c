@@ -362,6 +362,7 @@ static void compact(struct world *w)
     removed[6].path = str_of(arena_printf(&w->arena, "%s/data/positions.parquet", w->location));
     removed[7].path = str_of(arena_printf(&w->arena, "%s/data/equal.parquet", w->location));
     removed[6].manifest = removed[7].manifest = STR_NONE;
+    removed[6].is_delete = removed[7].is_delete = true;
     begin(w, &edit);
     struct iceberg_commit change = {.operation = ICEBERG_REPLACE,
                                     .added = added,

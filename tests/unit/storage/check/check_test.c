@@ -192,16 +192,25 @@ static void test_every_file_kind(void **state)
     } cases[] = {
         {"source.json", CHECK_METADATA, CHECK_DAMAGE},
         {"metadata/CURRENT", CHECK_METADATA, CHECK_DAMAGE},
-        {"metadata/00000001.snapshot.json", CHECK_METADATA, CHECK_DAMAGE},
+        {"", CHECK_METADATA, CHECK_DAMAGE}, /* the metadata file */
+        {"snap-1-", CHECK_METADATA, CHECK_DAMAGE},
+        {"-m0.avro", CHECK_METADATA, CHECK_DAMAGE},
+        {"metadata/version-hint.text", CHECK_OTHERS, CHECK_REPAIRABLE},
         {"metadata/00000001.writeids", CHECK_WRITE_IDS, CHECK_DAMAGE},
         {"data/kind=k1/00000002.parquet", CHECK_SEGMENT, CHECK_DAMAGE},
         {"index/00000002.1.hash", CHECK_INDEX, CHECK_REPAIRABLE},
     };
-    char dir[256], path[512];
+    char dir[256], path[SYS_PATH_MAX];
     struct seen seen;
     fill(dir);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(path, sizeof path, "%s/sources/s/%s", dir, cases[i].file);
+        if (cases[i].file[0] == 0)
+            fixture_metadata(sys_posix(), dir, "s", "", ".metadata.json", path);
+        else if (cases[i].file[0] == '-')
+            fixture_metadata(sys_posix(), dir, "s", "", cases[i].file, path);
+        else if (strncmp(cases[i].file, "snap-", 5) == 0)
+            fixture_metadata(sys_posix(), dir, "s", cases[i].file, ".avro", path);
         uint64_t bits = size_of(path) * 8, step = bits / 23 + 1;
         for (uint64_t bit = i; bit < bits; bit += step) {
             flip(path, bit);
@@ -253,7 +262,7 @@ static void test_repair_indexes_and_leftovers(void **state)
     (void)state;
     static const char *const leftovers[] = {
         "wal/next.tmp", "run/00000000.parquet", "sources/s/data/kind=k1/00000099.parquet",
-        "sources/s/index/00000099.1.hash", "sources/s/metadata/00000099.snapshot.json"};
+        "sources/s/index/00000099.1.hash", "sources/s/metadata/00099-0.metadata.json"};
     char dir[256], path[512];
     struct seen seen;
     struct sys_stat stat;
@@ -390,7 +399,7 @@ static void check_history(const char *dir, const uint64_t *ids, uint32_t len)
 static void test_kept_states(void **state)
 {
     (void)state;
-    char dir[256], bad[512], description[512];
+    char dir[256], bad[512], description[SYS_PATH_MAX];
     struct seen seen;
     fill_history(dir);
     struct check_summary sum = check(dir, &seen);
@@ -419,7 +428,7 @@ static void test_kept_states(void **state)
     assert_int_equal(seen.len, 0); /* the start has removed what nobody needs */
 
     /* The description of a kept state. */
-    snprintf(description, sizeof description, "%s/sources/s/metadata/00000001.snapshot.json", dir);
+    fixture_metadata(sys_posix(), dir, "s", "snap-1-", ".avro", description);
     flip(description, 1000);
     assert_int_equal(check(dir, &seen).damage, 1);
     assert_int_equal(seen.kinds[0], CHECK_HISTORY);

@@ -1,0 +1,276 @@
+/* proxy.c: what is not the gateway's own goes to the service whose operation it is.
+ *
+ *   1. which service has an operation of that method and path (the list that routes the services
+ *      themselves)
+ *   2. may the caller? Is the caller within the rate?
+ *   3. an instance, a kept connection
+ *   4. head and body pass on as they come; small answers are sent whole, others streamed with
+ *      back-pressure
+ * A call that failed before a byte of its answer came is tried once more when repeating it is safe:
+ * GET, HEAD, DELETE, PUT without a streamed body, and within the retry budget. The service behind
+ * checks the token itself; the gateway's word counts nothing there. An API key
+ * becomes a token on the way. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "services/gateway/gateway_int.h"
+
+enum { ANSWER_WHOLE_MAX = 64 << 10, HEADERS_OUT_MAX = 100 };
+
+/* Of one connection only (RFC 9110 7.6.1), or ours to set. */
+static const char *const OWN_HEADERS[] = {"connection",
+                                          "keep-alive",
+                                          "proxy-connection",
+                                          "proxy-authorization",
+                                          "proxy-authenticate",
+                                          "te",
+                                          "trailer",
+                                          "transfer-encoding",
+                                          "upgrade",
+                                          "host",
+                                          "content-length",
+                                          "expect",
+                                          "authorization",
+                                          "x-api-key",
+                                          "x-forwarded-for",
+                                          "x-request-id",
+                                          "date",
+                                          "server",
+                                          "access-control-allow-origin",
+                                          "x-content-type-options",
+                                          "vary",
+                                          "content-type"};
+
+static bool passes(struct str name, bool is_request)
+{
+    for (size_t i = 0; i < sizeof OWN_HEADERS / sizeof *OWN_HEADERS; i++)
+        if (str_eq_nocase(name, str_of(OWN_HEADERS[i])))
+            return is_request && str_is(str_of(OWN_HEADERS[i]), "content-type");
+    return true;
+}
+
+struct forward {
+    struct gateway *gateway;
+    struct request *request;
+    struct upstream_call call;
+    struct http_field fields[HEADERS_OUT_MAX];
+    uint32_t fields_len;
+    struct http_reply reply;
+    struct buf whole; /* the answer so far, until it is streamed */
+    struct str content_type, authorization;
+    bool has_body, body_begun, head_taken;
+};
+
+/* --- 1. --- */
+
+static enum status find_operation(struct gateway *gateway, struct request *request,
+                                  enum service_kind *ret_kind)
+{
+    static const enum service_kind ORDER[] = {SERVICE_TENANT,      SERVICE_CATALOG,
+                                              SERVICE_INTERPRETER, SERVICE_OPTIMIZER,
+                                              SERVICE_OPERATION,   SERVICE_MONITORING};
+    struct error other = ERROR_INIT;
+    struct route route;
+    enum status status = STATUS_UNKNOWN_ROUTE;
+    for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER && status != STATUS_OK; i++) {
+        enum status found =
+            router_find(gateway->routers[ORDER[i]], http_request_method(request->http),
+                        http_request_target(request->http), request->arena, &route, &other);
+        if (found == STATUS_OK || found == STATUS_METHOD_NOT_ALLOWED) {
+            status = found;
+            request->operation = route.operation;
+            *ret_kind = ORDER[i];
+        }
+    }
+    if (status == STATUS_METHOD_NOT_ALLOWED)
+        request->error = other;
+    return status;
+}
+
+/* --- 2. --- */
+
+static enum status check_rate(struct gateway *gateway, struct request *request)
+{
+    struct rate_state state;
+    char text[64];
+    struct str who =
+        request->identity.is_local ? http_request_client(request->http) : request->identity.user_id;
+    if (gateway->options.rate.per_second <= 0)
+        return STATUS_OK;
+    enum status status =
+        rate_take(gateway->limiter, who, gateway->options.rate, &state, &request->error);
+    int n = snprintf(text, sizeof text, "\"default\";r=%u;t=%u", state.remaining, state.reset_s);
+    http_set_header(request->http, "RateLimit", str_make(text, (size_t)n));
+    return status;
+}
+
+/* --- 4. the request --- */
+
+static void add_field(struct forward *f, struct str name, struct str value)
+{
+    if (f->fields_len < HEADERS_OUT_MAX)
+        f->fields[f->fields_len++] = (struct http_field){name, value};
+}
+
+static void copy_headers(struct forward *f)
+{
+    struct request *request = f->request;
+    struct str name, value;
+    for (uint32_t i = 0; http_request_header_at(request->http, i, &name, &value); i++)
+        if (passes(name, true))
+            add_field(f, name, value);
+    if (f->authorization.data)
+        add_field(f, STR("Authorization"), f->authorization);
+    struct str before = http_request_header(request->http, "x-forwarded-for");
+    struct str client = http_request_client(request->http);
+    char *chain = arena_printf(request->arena, "%.*s%s%.*s", STR_ARG(before),
+                               before.len ? ", " : "", STR_ARG(client));
+    add_field(f, STR("X-Forwarded-For"), chain ? str_of(chain) : client);
+    add_field(f, STR("X-Request-Id"), request->request_id);
+}
+
+static enum status upload(void *context, void *data, size_t cap, size_t *ret_len, struct error *err)
+{
+    struct forward *f = context;
+    f->body_begun = true;
+    return http_read(f->request->http, data, cap, ret_len, err);
+}
+
+static bool is_cancelled(void *context)
+{
+    struct forward *f = context;
+    return http_request_gone(f->request->http);
+}
+
+/* --- 4. the answer --- */
+
+static enum status take_head(void *context, const struct http_reply *reply, struct error *err)
+{
+    struct forward *f = context;
+    (void)err;
+    f->head_taken = true;
+    for (uint32_t i = 0; i < reply->field_count; i++) {
+        char *name = str_dup(reply->fields[i].name);
+        if (name && passes(reply->fields[i].name, false))
+            http_set_header(f->request->http, name, reply->fields[i].value);
+        free(name);
+    }
+    f->content_type = arena_str(f->request->arena, http_reply_header(reply, "Content-Type"));
+    return STATUS_OK;
+}
+
+static bool is_stream(struct str content_type)
+{
+    return str_starts(content_type, STR("text/event-stream"));
+}
+
+static enum status take_bytes(void *context, struct str bytes, struct error *err)
+{
+    struct forward *f = context;
+    struct request *request = f->request;
+    if (!request->started && !is_stream(f->content_type) &&
+        f->whole.len + bytes.len <= ANSWER_WHOLE_MAX)
+        return buf_append_str(&f->whole, bytes) ? STATUS_OK : error_no_memory(err);
+    if (!request->started) {
+        TRY(request_begin(request, f->reply.status, f->content_type, err));
+        TRY(http_write(request->http, buf_str(&f->whole), err));
+    }
+    return http_write(request->http, bytes, err);
+}
+
+static void finish(struct forward *f)
+{
+    struct request *request = f->request;
+    if (request->started) {
+        http_end(request->http);
+        return;
+    }
+    size_t len = 0;
+    char *data = buf_take(&f->whole, &len);
+    request->status = f->reply.status;
+    http_respond_take(request->http, f->reply.status, f->content_type, data, len);
+}
+
+/* --- 3. --- */
+
+static enum status call_once(struct forward *f, enum service_kind kind)
+{
+    struct request *request = f->request;
+    struct error *err = &request->error;
+    TRY(upstream_take(f->gateway->upstreams, kind, &f->call, err));
+    struct str query = http_request_query_text(request->http);
+    char *url = arena_printf(request->arena, "%s%.*s%s%.*s", f->call.instance->url,
+                             STR_ARG(http_request_target(request->http)), query.len ? "?" : "",
+                             STR_ARG(query));
+    struct str length = http_request_header(request->http, "content-length");
+    struct http_call call = {.method = http_method_name(http_request_method(request->http)),
+                             .url = url,
+                             .fields = f->fields,
+                             .field_count = f->fields_len,
+                             .head = take_head,
+                             .download = take_bytes,
+                             .cancelled = is_cancelled,
+                             .context = f};
+    if (f->has_body)
+        call.upload = upload;
+    if (length.data)
+        (void)str_to_int64(length, &call.upload_len);
+    enum status status =
+        url ? http_client_call(f->call.client, &call, &f->reply, err) : error_no_memory(err);
+    /* the caller's going away, or refusing more bytes, is no fault of the service */
+    bool ok = status == STATUS_OK || f->head_taken || status == STATUS_CANCELLED ||
+              status == STATUS_NO_MEMORY || (f->body_begun && http_request_gone(request->http));
+    upstream_give(f->gateway->upstreams, &f->call, ok);
+    return status;
+}
+
+static bool is_repeatable(const struct forward *f)
+{
+    enum http_method method = http_request_method(f->request->http);
+    return !f->head_taken && !f->body_begun &&
+           (method == HTTP_GET || method == HTTP_HEAD || method == HTTP_PUT ||
+            method == HTTP_DELETE);
+}
+
+static enum status forward(struct forward *f, enum service_kind kind)
+{
+    struct str length = http_request_header(f->request->http, "content-length");
+    f->has_body = (length.data && !str_is(length, "0")) ||
+                  http_request_header(f->request->http, "transfer-encoding").data;
+    copy_headers(f);
+    enum status status = call_once(f, kind);
+    if (status == STATUS_UNAVAILABLE && is_repeatable(f) &&
+        upstream_may_retry(f->gateway->upstreams))
+        status = call_once(f, kind);
+    if (status == STATUS_OK) {
+        finish(f);
+    } else if (status == STATUS_UNAVAILABLE && !f->request->error.retry_after_s) {
+        error_set(&f->request->error, status, "The %s service does not answer.",
+                  service_info(kind)->name);
+        f->request->error.retry_after_s = 1;
+    }
+    return status;
+}
+
+enum status gateway_proxy(struct request *request)
+{
+    struct gateway *gateway = request->context;
+    enum service_kind kind = SERVICE_TENANT;
+    TRY(find_operation(gateway, request, &kind));
+    struct str authorization = http_request_header(request->http, "authorization");
+    TRY(api_key_exchange(gateway, request, &authorization));
+    TRY(request_admit_with(request, request->operation, authorization));
+    TRY(check_rate(gateway, request));
+    struct forward *f = ARENA_NEW(request->arena, struct forward);
+    if (!f)
+        return error_no_memory(&request->error);
+    f->gateway = gateway;
+    f->request = request;
+    f->authorization = authorization;
+    http_reply_init(&f->reply, ANSWER_WHOLE_MAX);
+    buf_init(&f->whole, ANSWER_WHOLE_MAX);
+    enum status status = forward(f, kind);
+    http_reply_release(&f->reply);
+    buf_release(&f->whole);
+    return status;
+}

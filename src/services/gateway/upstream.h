@@ -1,0 +1,51 @@
+/* upstream.h: the instances of the services behind the gateway, and the connections to them.
+ *
+ * A call borrows an instance (the one with the fewest calls under way whose breaker lets it pass)
+ * and a client with its kept connections, and gives both back. Threads: any. */
+#ifndef QUARRY_SERVICES_GATEWAY_UPSTREAM_H
+#define QUARRY_SERVICES_GATEWAY_UPSTREAM_H
+
+#include "base/json.h"
+#include "net/breaker.h"
+#include "net/http_client.h"
+#include "service/operation.h"
+
+enum {
+    UPSTREAM_INSTANCES_MAX = 64, /* of one service */
+    UPSTREAM_CLIENTS_MAX = 256,  /* kept between calls */
+    UPSTREAM_STALL_S = 300,
+    UPSTREAM_URL_MAX = 256,
+};
+
+struct upstreams;
+
+struct upstream_instance {
+    char url[UPSTREAM_URL_MAX]; /* "http://127.0.0.1:8000" */
+    struct breaker breaker;
+    _Atomic uint32_t active;
+    _Atomic uint64_t calls, failures;
+};
+
+/* One call on its way. */
+struct upstream_call {
+    struct upstream_instance *instance;
+    struct http_client *client;
+};
+
+enum status upstreams_new(struct sys *sys, struct upstreams **ret, struct error *err);
+/* No call may be under way. */
+void upstreams_free(struct upstreams *upstreams);
+/* Adds an instance; one that is there already stays. STATUS_RESOURCE_LIMIT. */
+enum status upstreams_add(struct upstreams *upstreams, enum service_kind kind, const char *url,
+                          struct error *err);
+/* STATUS_UNAVAILABLE: no instance, or none that works. */
+enum status upstream_take(struct upstreams *upstreams, enum service_kind kind,
+                          struct upstream_call *ret, struct error *err);
+/* `ok`: it answered. */
+void upstream_give(struct upstreams *upstreams, struct upstream_call *call, bool ok);
+/* Whether a failed call may be tried again: at most one in ten of all calls is a retry. */
+bool upstream_may_retry(struct upstreams *upstreams);
+/* {"tenant":[{"url","state","active","calls","failures"}],...} */
+void upstreams_write(struct upstreams *upstreams, struct json_writer *w);
+
+#endif
