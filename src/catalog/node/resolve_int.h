@@ -204,7 +204,7 @@ const uint64_t *solver_left(const struct solver *s, const struct package *packag
 enum status solver_run(struct solver *s, struct error *err);
 /* Puts a fact's terms into work, or resolves the one in work with `fact` over `pivot`. */
 enum status work_begin(struct solver *s, uint32_t fact, struct error *err);
-enum status work_resolve(struct solver *s, uint32_t fact, uint32_t pivot, struct error *err);
+enum status work_resolve(struct solver *s, uint32_t number, uint32_t pivot, struct error *err);
 void work_end(struct solver *s);
 
 /* --- resolve_explain.c, resolve_result.c --- */
