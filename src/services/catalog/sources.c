@@ -34,7 +34,8 @@ static enum status node_failed(struct request *request, const struct http_reply 
                          : reply->status == 404 ? STATUS_UNKNOWN_SOURCE
                          : reply->status < 500  ? STATUS_INVALID_ARGUMENT
                                                 : STATUS_UNAVAILABLE;
-    error_set(&request->error, status, "the tenant node: %.*s", STR_ARG(message));
+    error_set(&request->error, status, "the tenant node: %.*s", (int)message.len,
+              message.data ? message.data : "");
     yyjson_doc_free(doc);
     return status;
 }
