@@ -301,6 +301,25 @@ def test_the_table_says_what_quarry_says(source):
     assert not [path for path in folder.rglob("*") if "%" in path.name]
 
 
+def test_a_moved_folder_is_a_table_again(new_server, tmp_path):
+    """Quarry finds its files by their names; at a start in another place it makes the URIs right."""
+    server = new_server()
+    client = server.client()
+    client.add_source("ice", SOURCE_SCHEMA, partition_columns=["kind"])
+    client.write("ice", source_rows(0, 20))
+    client.flush("ice")
+    client.write("ice", source_rows(20, 30))
+    client.flush("ice")
+    expected = own_rows(client, 2)
+    server.stop()
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    client = new_server("elsewhere").client()
+    folder = tmp_path / "elsewhere/sources/ice"
+    for snapshot, count in ((1, 20), (2, 30)):
+        got = read_with_icebird(folder, snapshot, tmp_path)
+        assert by_id(map(plain_source_row, got)) == expected[:count] == own_rows(client, snapshot)
+
+
 @pytest.mark.skipif(not CHDB, reason="QUARRY_CHDB (path of libchdb.so) is not set")
 def test_clickhouse_reads_every_state_of_a_source(source):
     folder, client, states = source
