@@ -24,6 +24,7 @@ struct control {
     struct gateway *gateway;
     struct operation_service *operation;
     struct monitoring *monitoring;
+    struct interpreter *interpreter;
     struct catalog_service *catalog_service;
     uint16_t ports[SERVICE_COUNT];
 };
@@ -100,6 +101,23 @@ static enum status start_monitoring(struct control *control, const struct servic
     TRY(monitoring_start(base, (uint32_t)settings_int(settings, SETTING_PROBE_TIMEOUT_MS),
                          &control->monitoring, err));
     *ret = monitoring_service(control->monitoring);
+    return STATUS_OK;
+}
+
+static enum status start_interpreter(struct control *control, const struct service_options *base,
+                                     struct service **ret, struct error *err)
+{
+    const struct settings *settings = control->options->settings;
+    const struct interpreter_options options = {
+        .dsl = options_dsl(settings),
+        .plans_max = (uint32_t)settings_int(settings, SETTING_QUERY_PLAN_CACHE_SIZE),
+        .timeout_us = settings_int(settings, SETTING_PARSING_TIMEOUT_SECONDS) * 1000000,
+        .optimize_joins = settings_bool(settings, SETTING_QUERY_OPTIMIZE_JOINS),
+        .push_down_filters = settings_bool(settings, SETTING_QUERY_PUSH_DOWN_FILTERS),
+        .column_pruning = settings_bool(settings, SETTING_QUERY_COLUMN_PRUNING),
+    };
+    TRY(interpreter_start(base, &options, &control->interpreter, err));
+    *ret = interpreter_service(control->interpreter);
     return STATUS_OK;
 }
 
@@ -184,7 +202,7 @@ static enum status start_one(struct control *control, enum service_kind kind, st
         status = start_monitoring(control, &base, &service, err);
         break;
     case SERVICE_INTERPRETER:
-        status = interpreter_start(&base, &service, err);
+        status = start_interpreter(control, &base, &service, err);
         break;
     case SERVICE_TENANT:
     case SERVICE_COUNT:
@@ -283,6 +301,8 @@ void control_stop(struct control *control, uint32_t grace_ms)
             gateway_stop(control->gateway, left_ms);
         else if (i == SERVICE_OPERATION)
             operation_stop(control->operation, left_ms);
+        else if (i == SERVICE_INTERPRETER)
+            interpreter_stop(control->interpreter, left_ms);
         else if (i == SERVICE_MONITORING)
             monitoring_stop(control->monitoring, left_ms);
         else if (i == SERVICE_CATALOG)
