@@ -24,6 +24,8 @@ void table_free(struct table *table);
  * backup): before anything is read or committed. A failure has changed nothing. */
 enum status table_move(struct table *table, struct error *err);
 
+/* The URI of the folder, below which the files are named, once the table is in its place. */
+struct str table_location(const struct table *table);
 /* 0: nothing was ever committed. */
 uint64_t table_current_id(const struct table *table);
 /* The states besides the current one, ascending, and the tags. */
