@@ -18,6 +18,7 @@ void scan_close_unit(struct scan *scan)
     scan->segment = NULL;
     scan->reader = NULL;
     scan->chunk = NULL;
+    scan->deleted = NULL;
     scan->rows = NULL;
     scan->rows_len = scan->rows_next = 0;
     scan->by_rows = false;
@@ -110,6 +111,16 @@ static enum status look_up_points(struct scan *scan, struct segment *segment, ui
     return STATUS_OK;
 }
 
+/* All rows of a range, from the sorted index. */
+static enum status look_up_range(struct scan *scan, struct segment *segment, uint32_t field,
+                                 const struct value_range *range, uint64_t limit, struct found *ret,
+                                 struct error *err)
+{
+    *ret = (struct found){0};
+    return segment_range(segment, scan->view->schema->fields[field].id, range, limit, &ret->usable,
+                         &ret->rows, &ret->len, err);
+}
+
 /* The values of a point predicate in every type that a segment may have the column in; -1 when it
  * is none. */
 static int32_t points_of_all_types(struct scan *scan, uint32_t predicate, enum type type)
@@ -173,6 +184,12 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
             continue;
         int32_t n = bound_filter_points(scan->filter, p, type, scan->points);
         struct found found = {0};
+        struct value_range range;
+        if (n < 0 && segment && view_has_sorted(scan->view, (uint32_t)field) &&
+            bound_filter_range(scan->filter, p, type, &range))
+            status = look_up_range(scan, segment, (uint32_t)field, &range,
+                                   best.usable ? best.len : scan->unit_rows / SCAN_RANGE_SHARE,
+                                   &found, err);
         if (n >= 0)
             status = look_up_points(scan, segment, (uint32_t)field, chunk, (uint32_t)n,
                                     best.usable ? best.len : limit, &found, err);
@@ -194,7 +211,8 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
     return STATUS_OK;
 }
 
-static enum status open_segment(struct scan *scan, struct segment *segment, struct error *err)
+static enum status open_segment(struct scan *scan, struct segment *segment,
+                                struct deletion *deleted, struct error *err)
 {
     scan->unit_rows = segment_info(segment).rows;
     if (!scan_segment_may_match(scan, segment, scan->unit_rows)) {
@@ -202,6 +220,8 @@ static enum status open_segment(struct scan *scan, struct segment *segment, stru
         return STATUS_OK;
     }
     bool known = false;
+    TRY(deletion_load(deleted, err));
+    scan->deleted = deleted;
     if (scan->segment_known)
         TRY(scan->segment_known(scan->segment_known_context, segment, &known, err));
     if (known)
@@ -226,6 +246,7 @@ static enum status open_chunk(struct scan *scan, uint32_t chunk, struct error *e
     if (batch->rows == 0 || bound_filter_is_never(scan->filter))
         return STATUS_OK;
     scan->chunk = batch;
+    scan->deleted = scan->view->chunk_deletions ? scan->view->chunk_deletions[chunk] : NULL;
     scan->unit_rows = batch->rows;
     return choose_index(scan, NULL, chunk, err);
 }
@@ -259,7 +280,8 @@ enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err)
         uint32_t unit = scan->next_unit++;
         TRY(exec_poll(&scan->context, err));
         if (unit < view->segments_len)
-            TRY(open_segment(scan, view->segments[unit], err));
+            TRY(open_segment(scan, view->segments[unit],
+                             view->deletions ? view->deletions[unit] : NULL, err));
         else
             TRY(open_chunk(scan, unit - view->segments_len, err));
     }
