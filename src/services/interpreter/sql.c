@@ -442,6 +442,33 @@ enum status handle_parse_sql(struct request *request)
     return status;
 }
 
+enum status interpreter_sql_tree(struct request *request, yyjson_val *parsed, yyjson_doc **ret,
+                                 struct error *err)
+{
+    struct str sql = json_str_of(json_get(parsed, "sql"));
+    struct str name = json_str_of(json_get(parsed, "dialect"));
+    enum lang_dialect dialect;
+    struct lang_query query;
+    struct lang_problem problem;
+    struct json_writer w;
+    struct buf text;
+    if (!name.data || !lang_dialect_find(name, &dialect))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "parsed_query.dialect is not known");
+    if (lang_parse(request->arena, sql, dialect, NULL, &query, &problem) != STATUS_OK) {
+        error_set(err, STATUS_INVALID_SQL, "parsed_query.sql: %s", problem.message);
+        err->offset = (int64_t)problem.offset;
+        err->line = (int64_t)problem.line;
+        err->column = (int64_t)problem.column;
+        return STATUS_INVALID_SQL;
+    }
+    buf_init(&text, SQL_ANSWER_MAX);
+    json_writer_init(&w, &text);
+    lang_tree_json(&query, &w);
+    *ret = buf_failed(&text) ? NULL : yyjson_read(text.data, text.len, 0);
+    buf_release(&text);
+    return *ret ? STATUS_OK : error_no_memory(err);
+}
+
 enum status handle_sql_transpile(struct request *request)
 {
     struct parsed p;
