@@ -214,7 +214,7 @@ def wait_compacted(client, source):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """Folder, client and the states in order: appends, a new column, a column that widens (its old
+    """Folder, client and the states in order: appends, deletes, an update, a new column, a column that widens (its old
     values are rewritten by the compaction), tag, compaction, rollback."""
     from lib.quarry import Server
     server = Server(tmp_path_factory.mktemp("source") / "data", settings=SOURCE_SETTINGS)
@@ -235,6 +235,14 @@ def source(tmp_path_factory):
     client.flush("ice")
     state("second")
     client.post(f"/sources/ice/snapshots/{states['second']}/tag", {"name": "two"}).ok()
+    client.post("/data/delete", {"source_id": "ice", "filters": {
+        "id": {"in": [*range(3, 11), 40]}}}).ok()
+    client.flush("ice")
+    state("deleted")
+    client.post("/data/update", {"source_id": "ice", "filters": {"id": {"gte": 20, "lt": 35}},
+                                 "set": {"text": "set", "kind": "50%"}}).ok()
+    client.flush("ice")
+    state("updated")
     client.write("ice", source_rows(60, 90, later=lambda n: n * 10))
     client.flush("ice")
     state("column")
@@ -259,14 +267,15 @@ def own_rows(client, snapshot):
     return by_id(map(plain_source_row, client.search("ice", as_of=snapshot, limit=1000)))
 
 
-STATES = ["first", "second", "column", "widened", "compacted", "rolled back"]
+STATES = ["first", "second", "deleted", "updated", "column", "widened", "compacted", "rolled back"]
 
 
 @pytest.mark.parametrize("what", STATES)
 def test_icebird_reads_every_state_of_a_source(source, what, tmp_path):
     folder, client, states = source
     expected = own_rows(client, states[what])
-    assert len(expected) == {"first": 30, "second": 60, "column": 90, "rolled back": 90}.get(what, 100)
+    assert len(expected) == {"first": 30, "second": 60, "deleted": 51, "updated": 51, "column": 81,
+                             "rolled back": 81}.get(what, 91)
     got = read_with_icebird(folder, states[what], tmp_path)
     assert by_id(map(plain_source_row, got)) == expected
 
@@ -288,12 +297,14 @@ def test_the_table_says_what_quarry_says(source):
     assert described.keys() == {item["snapshot_id"] for item in listed}
     for item in listed:
         summary = described[item["snapshot_id"]]["summary"]
-        assert int(summary["total-records"]) == item["total_rows"], item
+        assert int(summary["total-records"]) - int(summary["total-position-deletes"]) == \
+            item["total_rows"], item
         assert int(summary["total-data-files"]) == item["total_files"], item
         assert summary["quarry.operation"] == item["operation"]
         assert int(summary["quarry.wal-lsn"]) > 0
     operations = [described[states[what]]["summary"]["operation"] for what in STATES]
-    assert operations == ["append", "append", "append", "append", "replace", "overwrite"]
+    assert operations == ["append", "append", "delete", "overwrite", "append", "append",
+                          "replace", "overwrite"]
     spec = next(spec for spec in metadata["partition-specs"]
                 if spec["spec-id"] == metadata["default-spec-id"])
     assert [(field["name"], field["transform"]) for field in spec["fields"]] == [
