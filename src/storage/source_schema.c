@@ -136,6 +136,7 @@ static enum status make_config(struct alter *alter, const struct schema_def *def
         draft.declared_partition_columns = old->partition_columns;
     draft.partition_columns = d->partition;
     draft.index_columns = d->index;
+    draft.settings.retention_column = d->retention;
     draft.schema = def;
     TRY(source_config_check(&draft, err));
     alter->present = ARENA_NEW(&alter->source->arena, struct source_config);

@@ -124,6 +124,9 @@ struct source {
     int64_t last_updated_us;
     uint64_t flushes, flush_failures;
     char flush_error[160];
+    int64_t retention_us;
+    uint64_t retention_rows, retention_files;
+    char retention_error[160];
     int64_t flush_not_before_us; /* monotonic; after a failure */
     int64_t flush_backoff_us;
     bool flushing;
@@ -131,6 +134,8 @@ struct source {
     struct table *table; /* flush_lock */
     struct history history;
     _Atomic bool upkeep_due;       /* the compactor is to look at it */
+    _Atomic bool retention_due;    /* and at the age of its rows at once */
+    int64_t retain_not_before_us;  /* the compactor's own: monotonic */
     int64_t compact_not_before_us; /* the compactor's own: monotonic, after a failure */
 
     struct finder_list finders;
@@ -187,6 +192,7 @@ struct schema_draft {
     uint32_t len;
     int32_t last_field_id;
     struct str *partition, *index; /* the configuration's lists, renamed */
+    struct str retention;          /* its column too */
     const struct source_config *config;
     const struct schema *schema;
     const uint8_t *big_ints;
@@ -310,6 +316,11 @@ void compactor_stop(struct store *store);
 void compactor_release(struct store *store);
 /* There may be something to do for this source. */
 void compactor_wake(struct source *source);
+
+/* --- retention.c --- */
+
+/* Removes files whose rows are all too old, if it is time for that. The compactor's thread. */
+void source_retain_when_due(struct source *source);
 
 /* --- source_index.c --- */
 

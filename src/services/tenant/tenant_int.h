@@ -212,6 +212,7 @@ enum status handle_compaction_status(struct request *request);
 enum status handle_compaction_job(struct request *request);
 enum status handle_compaction_cancel(struct request *request);
 enum status handle_tenant_stats(struct request *request);
+enum status handle_source_settings(struct request *request);
 enum status handle_schema_get(struct request *request);
 enum status handle_schema_change(struct request *request);
 enum status handle_index_add(struct request *request);

@@ -143,7 +143,7 @@ uint64_t snapshot_cost(const struct snapshot *snapshot)
     return pointers * sizeof(void *) + snapshot->meta_files_len * 64u + ENTRY_BYTES;
 }
 
-static const char *const operation_names[] = {"append", "replace", "rollback"};
+static const char *const operation_names[] = {"append", "replace", "rollback", "delete"};
 
 const char *snapshot_operation_name(enum snapshot_operation operation)
 {
