@@ -227,6 +227,18 @@ struct write_result {
  * STATUS_STORAGE_FULL, STATUS_UNAVAILABLE after a failed sync until a fresh segment works. */
 enum status source_write(struct source *source, struct batch *batch, struct str write_id,
                          struct write_result *ret_result, struct error *err);
+
+/* Rows of another source that are stored together with a write: both or neither, also after a
+ * crash. */
+struct write_side {
+    struct source *source;
+    struct batch *batch;
+};
+/* source_write with a side (NULL: without). */
+enum status source_write_with(struct source *source, struct batch *batch, struct str write_id,
+                              bool upsert, const struct write_side *side,
+                              struct write_result *ret_result, struct error *err);
+
 /* Everything acknowledged so far becomes Parquet and a snapshot. */
 enum status source_flush(struct source *source, struct error *err);
 

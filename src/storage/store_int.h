@@ -238,8 +238,13 @@ enum status store_insert_source(struct store *store, struct source *source, stru
 void source_publish(struct source *source, struct chunk *chunk, int64_t now_us);
 /* Merges small chunks of the tail; no lock is held. One thread (the WAL's, or recovery). */
 void source_merge_chunks(struct source *source);
+/* Fits the batch to the present schema, growing it when needed; the schema is referenced. */
+enum status source_fit_batch(struct source *source, struct batch *batch, struct schema **ret_schema,
+                             struct error *err);
 /* The WAL's hook after a group: merges what the group has published. */
 void store_after_group(void *context);
+/* Has it merge this source's chunks; the thread that publishes. */
+void source_list_for_merge(struct source *source);
 /* Waits for room, counts `bytes` in; STATUS_TOO_MANY_REQUESTS. */
 /* For thread_cond_wait_until: waits of threads go by the kernel's clock also in a simulated world.
  */
@@ -321,6 +326,14 @@ void compactor_wake(struct source *source);
 
 /* Removes files whose rows are all too old, if it is time for that. The compactor's thread. */
 void source_retain_when_due(struct source *source);
+
+/* --- side_write.c --- */
+
+/* The side's frame, ready to go before another one. NULL for a side that is NULL. */
+enum status side_write_make(const struct write_side *side, struct wal_frame **ret_frame,
+                            struct error *err);
+/* It was not submitted: lets go of what it holds. NULL is fine. */
+void side_write_drop(struct wal_frame *frame);
 
 /* --- source_index.c --- */
 

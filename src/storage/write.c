@@ -133,7 +133,7 @@ struct pending_write {
     uint64_t id_number;
 };
 
-static void list_for_merge(struct source *source)
+void source_list_for_merge(struct source *source)
 {
     if (source->merge_listed)
         return;
@@ -166,7 +166,7 @@ static void on_publish(struct wal_frame *frame, enum status status)
         store_memory_give(source->store, bytes);
         chunk_unref(write->chunk);
     } else {
-        list_for_merge(source);
+        source_list_for_merge(source);
     }
     free(write);
 }
@@ -223,8 +223,7 @@ static enum status check_epoch(const struct schema *schema, struct batch *batch,
                      "the source's columns were changed while the batch was on its way");
 }
 
-/* Fits the batch to the present schema, growing it when needed; the schema is referenced. */
-static enum status fit_batch(struct source *source, struct batch *batch, struct schema **ret_schema,
+enum status source_fit_batch(struct source *source, struct batch *batch, struct schema **ret_schema,
                              struct error *err)
 {
     for (;;) {
@@ -279,7 +278,7 @@ static enum status submit(struct source *source, struct batch *batch, struct pen
         bool again = false;
         struct schema *schema = NULL;
         uint8_t big_ints[SCHEMA_FIELDS_MAX / 8] = {0};
-        TRY(fit_batch(source, batch, &schema, err));
+        TRY(source_fit_batch(source, batch, &schema, err));
         schema_mark_big_ints(schema, batch, big_ints);
         pthread_mutex_lock(&source->lock);
         enum status status =
@@ -308,7 +307,8 @@ static enum status fill_frame(struct source *source, const struct batch *batch, 
 
 /* Step 3 to 5. The chunk's memory has been taken; it is given back here unless published. */
 static enum status log_and_wait(struct source *source, struct batch *batch, struct str write_id,
-                                struct chunk *chunk, struct write_result *result, struct error *err)
+                                const struct write_side *side, struct chunk *chunk,
+                                struct write_result *result, struct error *err)
 {
     struct wal *wal = source->store->wal;
     uint64_t bytes = chunk->bytes;
@@ -320,6 +320,8 @@ static enum status log_and_wait(struct source *source, struct batch *batch, stru
         status = wal_frame_new(wal, bytes < WAL_PAYLOAD_MAX ? bytes : WAL_PAYLOAD_MAX, &frame, err);
     if (status == STATUS_OK)
         status = fill_frame(source, batch, write_id, frame, err);
+    if (status == STATUS_OK)
+        status = side_write_make(side, &frame->before, err);
     if (status == STATUS_OK) {
         *write = (struct pending_write){source, chunk, write_id.len > 0, 0};
         frame->context = write;
@@ -332,7 +334,10 @@ static enum status log_and_wait(struct source *source, struct batch *batch, stru
         free(write);
         chunk_unref(chunk);
         store_memory_give(source->store, bytes);
+        side_write_drop(frame ? frame->before : NULL);
     }
+    if (frame)
+        wal_frame_unref(wal, frame->before);
     wal_frame_unref(wal, frame);
     return status;
 }
@@ -353,7 +358,8 @@ static enum status check_write(const struct source *source, const struct batch *
 }
 
 static enum status write_batch(struct source *source, struct batch *batch, struct str write_id,
-                               struct write_result *result, struct error *err)
+                               const struct write_side *side, struct write_result *result,
+                               struct error *err)
 {
     struct schema *schema = NULL;
     TRY(check_write(source, batch, write_id, err));
@@ -364,7 +370,7 @@ static enum status write_batch(struct source *source, struct batch *batch, struc
         return STATUS_OK;
     if (removed)
         return unknown(source, err);
-    TRY(fit_batch(source, batch, &schema, err));
+    TRY(source_fit_batch(source, batch, &schema, err));
     schema_unref(schema);
     struct chunk *chunk = chunk_new(source->store->sys, batch, 0, 0);
     if (!chunk)
@@ -375,15 +381,17 @@ static enum status write_batch(struct source *source, struct batch *batch, struc
         chunk_unref(chunk);
         return status;
     }
-    return log_and_wait(source, batch, write_id, chunk, result, err);
+    return log_and_wait(source, batch, write_id, side, chunk, result, err);
 }
 
-enum status source_write(struct source *source, struct batch *batch, struct str write_id,
-                         struct write_result *ret_result, struct error *err)
+enum status source_write_with(struct source *source, struct batch *batch, struct str write_id,
+                              bool upsert, const struct write_side *side,
+                              struct write_result *ret_result, struct error *err)
 {
+    (void)upsert;
     struct store *store = source->store;
     *ret_result = (struct write_result){0};
-    enum status status = write_batch(source, batch, write_id, ret_result, err);
+    enum status status = write_batch(source, batch, write_id, side, ret_result, err);
     if (status != STATUS_OK) {
         atomic_fetch_add(&store->writes_refused, 1);
     } else if (!ret_result->duplicate) {
@@ -391,4 +399,10 @@ enum status source_write(struct source *source, struct batch *batch, struct str 
         atomic_fetch_add(&store->rows_written, ret_result->rows);
     }
     return status;
+}
+
+enum status source_write(struct source *source, struct batch *batch, struct str write_id,
+                         struct write_result *ret_result, struct error *err)
+{
+    return source_write_with(source, batch, write_id, false, NULL, ret_result, err);
 }

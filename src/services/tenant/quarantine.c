@@ -102,7 +102,7 @@ static enum status append_row(struct quarantine *q, const struct record_bad *bad
 {
     struct str field = {bad->error->field, strlen(bad->error->field)};
     TRY(column_append_int64(column_of(q, AT), q->now_us));
-    TRY(append_text(q, WRITE_ID, q->write_id, WRITE_ID_MAX));
+    TRY(append_text(q, WRITE_ID, q->write_id.data ? q->write_id : q->shown_id, WRITE_ID_MAX));
     TRY(column_append_int64(column_of(q, RECORD), q->records_before + bad->record));
     TRY(bad->line < 0 ? column_append_null(column_of(q, LINE))
                       : column_append_int64(column_of(q, LINE), q->lines_before + bad->line));
@@ -148,6 +148,8 @@ static enum status add_bad(void *context, const struct record_bad *bad, struct e
 void quarantine_begin(struct quarantine *q, struct record_builder *builder, struct str write_id)
 {
     quarantine_drop(q);
+    source_unref(q->side); /* it may be removed meanwhile */
+    q->side = NULL;
     q->write_id = write_id;
     q->now_us = sys_now_us(q->node->sys);
     if (q->mode != ON_ERROR_REJECT)

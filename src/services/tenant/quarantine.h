@@ -31,7 +31,8 @@ struct quarantine {
     enum on_error mode;
     struct source *side; /* opened at need */
     struct batch *batch; /* bad records of the batch at hand; NULL: none yet */
-    struct str write_id;
+    struct str write_id; /* of the batch at hand; data NULL: none */
+    struct str shown_id; /* what its rows name as their write, when that has no id */
     int64_t now_us;
     int64_t records_before, lines_before; /* of the file, before the batch at hand */
     uint64_t bad, total;                  /* of the batch at hand; of those that are stored */

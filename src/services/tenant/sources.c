@@ -169,11 +169,15 @@ enum status handle_source_add(struct request *request)
     return answer_success(request);
 }
 
+/* With its quarantine, if it has one. */
 enum status handle_source_remove(struct request *request)
 {
     struct error *err = &request->error;
-    TRY(store_remove_source(node_of(request)->store, request_path_param(request, "source_id"),
-                            err));
+    struct str id = request_path_param(request, "source_id");
+    char side[SOURCE_ID_MAX + 1];
+    TRY(store_remove_source(node_of(request)->store, id, err));
+    if (quarantine_id(id, side, NULL) == STATUS_OK)
+        (void)store_remove_source(node_of(request)->store, str_of(side), NULL); /* mostly: none */
     cursor_sweep(&node_of(request)->cursors);
     return answer_success(request);
 }

@@ -188,8 +188,10 @@ struct record_builder;
 /* A builder that starts from the source's present schema. */
 enum status tenant_builder(struct source *source, struct record_builder **ret_builder,
                            struct error *err);
-/* Finishes the builder (freed in any case) and stores its rows. */
-enum status tenant_store(struct source *source, struct record_builder *builder, struct str write_id,
+/* Finishes the builder (freed in any case) and stores its rows, with what was left out of them
+ * (quarantine.h; its batch was begun with this builder). */
+struct quarantine;
+enum status tenant_store(struct quarantine *quarantine, struct record_builder *builder, bool upsert,
                          struct write_result *ret_result, struct error *err);
 
 /* --- handlers --- */
