@@ -180,15 +180,30 @@ def test_old_partitions_go(client, name, kind):
     assert "quarry_retention_rows_removed_total" in client.get("/metrics").ok().text
 
 
-def test_files_with_young_rows_or_without_a_time_stay(client, name):
+def test_old_rows_of_mixed_files_go_and_rows_without_a_time_stay(client, name):
     client.add_source(name, {"id": "int64", "day": "date"}, retention_days=7, retention_column="day")
-    client.write(name, [{"id": 1, "day": day(30)}, {"id": 2}])
+    client.write(name, [{"id": 1, "day": day(30)}, {"id": 2}, {"id": 4, "day": day(1)}])
     client.flush(name)
     client.write(name, [{"id": 3, "day": day(30)}])
     client.flush(name)
     client.post(f"/sources/{name}/settings", {"retention_days": 8}).ok()
-    settle(client, name, lambda s: s["files_removed"] == 1)
-    ids = sorted(r["id"] for r in client.search(name))
-    assert 3 not in ids and 2 in ids
+    stats = settle(client, name, lambda s: s["rows_removed"] == 2)
+    assert stats["files_removed"] == 1
+    assert sorted(r["id"] for r in client.search(name)) == [2, 4]
+    client.flush(name)
+    client.post(f"/sources/{name}/settings", {"retention_days": 9}).ok()  # nothing more to do
+    time.sleep(0.2)
+    assert client.get(f"/sources/{name}/stats").ok().json["detailed_stats"]["retention"][
+        "rows_removed"] == 2
+    assert sorted(r["id"] for r in client.search(name)) == [2, 4]
     client.post(f"/sources/{name}/schema", {"changes": [
         {"op": "drop", "column": "day"}]}).refused(409, "conflict")
+
+
+def test_bad_records_of_an_upsert(client, name):
+    client.add_source(name, {"id": "int64", "v": "int64"}, key_columns=["id"], on_error="quarantine")
+    write(client, name, [{"id": 1, "v": 1}, {"id": 2, "v": 2}]).ok()
+    answer = write(client, name, [{"id": 1, "v": 10}, {"id": 2, "v": "bad"}], mode="upsert").ok().json
+    assert answer["rows_quarantined"] == 1
+    assert sorted((r["id"], r["v"]) for r in client.search(name)) == [(1, 10), (2, 2)]
+    assert len(aside(client, name)) == 1

@@ -117,6 +117,7 @@ struct write_input {
     enum body_form form;
     struct str text; /* the records */
     struct str write_id;
+    bool upsert;
     char made_id[UUID_TEXT_LEN + 1];
 };
 
@@ -145,7 +146,7 @@ static enum status store_once(struct quarantine *quarantine, const struct write_
         record_builder_free(builder);
         return status;
     }
-    return tenant_store(quarantine, builder, false, ret, err);
+    return tenant_store(quarantine, builder, in->upsert, ret, err);
 }
 
 static enum status store_records(struct quarantine *quarantine, const struct write_input *in,
@@ -174,6 +175,7 @@ static enum status decode_write(struct request *request, struct write_input *in,
             return error_set(err, STATUS_INVALID_ARGUMENT,
                              "the field 'records' must be an array of {\"fields\": {...}}");
     }
+    in->upsert = str_is(request_str(request, "mode"), "upsert");
     in->write_id = request_str(request, "write_id");
     if (!in->write_id.data)
         in->write_id = request_str(request, "Idempotency-Key");
@@ -197,6 +199,8 @@ static enum status answer_write(struct request *request, const struct write_inpu
         json_kv_strz(&answer.w, "write_id", in->made_id);
     json_kv_null(&answer.w, "error_message");
     json_kv_int(&answer.w, "rows_written", result->rows);
+    if (in->upsert && !result->duplicate) /* how many it replaced then is not remembered */
+        json_kv_int(&answer.w, "rows_replaced", (int64_t)result->deleted);
     json_kv_bool(&answer.w, "duplicate", result->duplicate);
     quarantine_write(quarantine, &answer.w);
     json_end_object(&answer.w);
@@ -205,7 +209,7 @@ static enum status answer_write(struct request *request, const struct write_inpu
     return status;
 }
 
-static void make_id(struct tenant_node *node, char out[UUID_TEXT_LEN + 1])
+void tenant_make_write_id(struct tenant_node *node, char out[UUID_TEXT_LEN + 1])
 {
     unsigned char random[10];
     sys_random(node->sys, random, sizeof random);
@@ -220,7 +224,7 @@ enum status handle_write(struct request *request)
     struct write_result result;
     struct source *source;
     TRY(decode_write(request, &in, err));
-    make_id(node, in.made_id);
+    tenant_make_write_id(node, in.made_id);
     TRY(store_get_source(node->store, request_str(request, "source_id"), &source, err));
     struct quarantine quarantine;
     enum status status = quarantine_init(&quarantine, request, source);
