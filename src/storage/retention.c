@@ -4,10 +4,9 @@
  * files young again, so that rows stay longer, never shorter).
  *
  *   1. files whose rows are all too old go by one commit, which costs no reading
- *   2. of files that have some too old ones by their bounds, these are deleted (a mutation), at most
- *      RETENTION_ROWS_MAX at a time
- * Earlier states keep them until they expire. The compactor's thread does it, at most once in
- * RETENTION_INTERVAL_US, or at once after a change of settings. */
+ *   2. of files that have some too old ones by their bounds, these are deleted (a mutation), at
+ * most RETENTION_ROWS_MAX at a time Earlier states keep them until they expire. The compactor's
+ * thread does it, at most once in RETENTION_INTERVAL_US, or at once after a change of settings. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -53,8 +52,8 @@ static bool is_over(const struct retention *r, const struct segment *segment)
     if (!r->field_id)
         return is_old_file(r, segment);
     return segment_column(segment, r->field_id) >= 0 &&
-           segment_bounds(segment, r->field_id, &min, &max, &nulls) && nulls == 0 &&
-           !max.is_null && is_time(max.type) && end_of(&max) <= r->before_us;
+           segment_bounds(segment, r->field_id, &min, &max, &nulls) && nulls == 0 && !max.is_null &&
+           is_time(max.type) && end_of(&max) <= r->before_us;
 }
 
 /* False when the settings ask for nothing that can be done now. */
@@ -64,8 +63,7 @@ static bool prepare(struct retention *r)
     const struct schema *schema = r->source->snapshot->schema;
     if (!settings->retention_days || r->source->removed || r->source->history.unsure)
         return false;
-    r->before_us =
-        sys_now_us(r->source->store->sys) - (int64_t)settings->retention_days * DAY_US;
+    r->before_us = sys_now_us(r->source->store->sys) - (int64_t)settings->retention_days * DAY_US;
     if (!settings->retention_column.len)
         return true;
     int32_t at = schema_find(schema, settings->retention_column);
@@ -151,8 +149,7 @@ static bool has_old_rows(const struct retention *r, const struct segment *segmen
     uint64_t nulls = 0;
     return segment_column(segment, r->field_id) >= 0 &&
            segment_bounds(segment, r->field_id, &min, &max, &nulls) &&
-           nulls < segment_info(segment).rows && is_time(min.type) &&
-           end_of(&min) <= r->before_us;
+           nulls < segment_info(segment).rows && is_time(min.type) && end_of(&min) <= r->before_us;
 }
 
 static enum status delete_in_column(struct retention *r, struct mutation *mutation, uint32_t unit,

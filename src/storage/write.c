@@ -330,8 +330,7 @@ static enum status fill_frame(struct source *source, const struct batch *batch, 
 /* Step 3 to 5. The chunk's memory has been taken; it is given back here unless published. */
 static enum status log_and_wait(struct source *source, struct batch *batch, struct str write_id,
                                 struct mutation *mutation, const struct write_side *side,
-                                struct chunk *chunk, struct write_result *result,
-                                struct error *err)
+                                struct chunk *chunk, struct write_result *result, struct error *err)
 {
     struct wal *wal = source->store->wal;
     uint64_t bytes = chunk ? chunk->bytes : 0;

@@ -11,10 +11,10 @@
 enum { QUARANTINE_RETENTION_DAYS = 30, AT, WRITE_ID, RECORD, LINE, FIELD, REASON, RAW, RAW_BYTES };
 
 static const struct field columns[] = {
-    {.name = STR("at"), .type = TYPE_TIMESTAMP},     {.name = STR("write_id"), .type = TYPE_STRING},
-    {.name = STR("record"), .type = TYPE_INT64},     {.name = STR("line"), .type = TYPE_INT64},
-    {.name = STR("field"), .type = TYPE_STRING},     {.name = STR("reason"), .type = TYPE_STRING},
-    {.name = STR("raw"), .type = TYPE_STRING},       {.name = STR("raw_bytes"), .type = TYPE_INT64},
+    {.name = STR("at"), .type = TYPE_TIMESTAMP}, {.name = STR("write_id"), .type = TYPE_STRING},
+    {.name = STR("record"), .type = TYPE_INT64}, {.name = STR("line"), .type = TYPE_INT64},
+    {.name = STR("field"), .type = TYPE_STRING}, {.name = STR("reason"), .type = TYPE_STRING},
+    {.name = STR("raw"), .type = TYPE_STRING},   {.name = STR("raw_bytes"), .type = TYPE_INT64},
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
@@ -43,8 +43,9 @@ enum status quarantine_id(struct str source_id, char out[SOURCE_ID_MAX + 1], str
 {
     if (source_id.len + sizeof QUARANTINE_SUFFIX - 1 > SOURCE_ID_MAX ||
         str_ends(source_id, STR(QUARANTINE_SUFFIX)))
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "on_error: a source with this id has no quarantine: choose reject or skip");
+        return error_set(
+            err, STATUS_INVALID_ARGUMENT,
+            "on_error: a source with this id has no quarantine: choose reject or skip");
     snprintf(out, SOURCE_ID_MAX + 1, "%.*s" QUARANTINE_SUFFIX, STR_ARG(source_id));
     return STATUS_OK;
 }
@@ -92,8 +93,9 @@ static enum status append_text(struct quarantine *q, int which, struct str text,
             text = str_make(text.data + 1, text.len - 1);
         }
     }
-    enum status status = buf_failed(&clean) ? STATUS_NO_MEMORY
-                                            : column_append_bytes(column_of(q, which), buf_str(&clean));
+    enum status status = buf_failed(&clean)
+                             ? STATUS_NO_MEMORY
+                             : column_append_bytes(column_of(q, which), buf_str(&clean));
     buf_release(&clean);
     return status;
 }

@@ -15,8 +15,8 @@
 #include "services/tenant/tenant_int.h"
 
 enum {
-    QUARANTINE_ERRORS_MAX = 10,      /* told in the answer */
-    QUARANTINE_RAW_MAX = 64 << 10,   /* of a record's text; the rest is cut off */
+    QUARANTINE_ERRORS_MAX = 10,    /* told in the answer */
+    QUARANTINE_RAW_MAX = 64 << 10, /* of a record's text; the rest is cut off */
 };
 
 struct quarantine_error {

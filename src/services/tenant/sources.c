@@ -292,7 +292,8 @@ static void write_settings(struct json_writer *w, const struct source_settings *
     json_keyz(w, "retention");
     json_begin_object(w);
     json_kv_int(w, "days", settings->retention_days);
-    json_kv_str(w, "column", settings->retention_column.len ? settings->retention_column : STR_NONE);
+    json_kv_str(w, "column",
+                settings->retention_column.len ? settings->retention_column : STR_NONE);
     write_time(w, "last_run", stats->retention_us);
     json_kv_int(w, "rows_removed", (int64_t)stats->retention_rows);
     json_kv_int(w, "files_removed", (int64_t)stats->retention_files);
