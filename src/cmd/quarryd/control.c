@@ -110,6 +110,7 @@ static enum status start_interpreter(struct control *control, const struct servi
     const struct settings *settings = control->options->settings;
     const struct interpreter_options options = {
         .dsl = options_dsl(settings),
+        .dialect = settings_text(settings, SETTING_SQLGLOT_DIALECT),
         .plans_max = (uint32_t)settings_int(settings, SETTING_QUERY_PLAN_CACHE_SIZE),
         .timeout_us = settings_int(settings, SETTING_PARSING_TIMEOUT_SECONDS) * 1000000,
         .optimize_joins = settings_bool(settings, SETTING_QUERY_OPTIMIZE_JOINS),

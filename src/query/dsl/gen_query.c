@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "query/dsl/dsl_int.h"
+#include "query/lang/lang.h"
 #include "query/sql/wire.h"
 
 /* --- sources --- */
@@ -456,7 +457,7 @@ uint64_t dsl_fingerprint(struct arena *arena, const struct dsl_query *query)
     struct dsl_sql sql;
     if (dsl_generate(arena, query, &how, &sql, NULL) != STATUS_OK)
         return 0;
-    return str_hash(sql.text);
+    return lang_fingerprint(arena, sql.text, LANG_DUCKDB, NULL);
 }
 
 void dsl_write_parameters(const struct dsl_sql *sql, struct json_writer *w)
