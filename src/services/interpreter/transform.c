@@ -12,6 +12,7 @@
 #include "query/dsl/to_plan.h"
 #include "query/lang/lang.h"
 #include "services/interpreter/interpreter_int.h"
+#include "services/interpreter/sql.h"
 
 enum { ANSWER_MAX = 32 << 20, KEY_MAX = 8 << 20 };
 
@@ -85,11 +86,10 @@ static enum status plan_of_statement(struct transform *t, struct str text, struc
     struct arena *arena = t->request->arena;
     struct lang_problem problem;
     struct lang_query query;
-    enum lang_dialect dialect = LANG_MYSQL;
     struct buf tree;
     struct json_writer w;
-    (void)lang_dialect_find(str_of(t->interpreter->options.dialect), &dialect);
-    enum status status = lang_parse(arena, text, dialect, NULL, &query, &problem);
+    enum status status =
+        lang_parse(arena, text, t->interpreter->options.dialect, NULL, &query, &problem);
     if (status != STATUS_OK) {
         error_set(err, status, "%s", problem.message);
         err->offset = (int64_t)problem.offset;
@@ -117,6 +117,10 @@ static enum status make_plan(struct transform *t, yyjson_val *given, struct erro
         return plan_of_sql(&t->plan, given, err);
     if (text.data && (begins_with(text, "select") || begins_with(text, "with")))
         return plan_of_statement(t, text, err);
+    if (yyjson_is_str(json_get(given, "sql")) && json_get(given, "dialect")) {
+        TRY(interpreter_sql_tree(t->request, given, &t->made, err));
+        return plan_of_sql(&t->plan, yyjson_doc_get_root(t->made), err);
+    }
     if (yyjson_is_str(given))
         TRY(dsl_parse_text(arena, json_str_of(given), &t->options, &t->query, &t->made, err));
     else
