@@ -342,6 +342,8 @@ static enum status edit_members(void *context, struct record *record, struct are
     {
         enum record_field field;
         struct str name = json_str_of(key);
+        if (str_is(name, "revision"))
+            continue;
         if (!record_field_find(DOMAIN_ASSET, name, &field) ||
             record_field_info[field].access != ACCESS_FREE) {
             error_set(err, STATUS_INVALID_ARGUMENT, "'%.*s' cannot be changed this way",

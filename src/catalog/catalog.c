@@ -38,6 +38,19 @@ struct backend *catalog_backend(struct catalog *catalog)
     return catalog->backend;
 }
 
+/* Milliseconds and 12 bits of their fraction, always larger than the one before: ids of one process
+ * sort as they were made (RFC 9562 6.2, method 3). */
+static uint64_t next_tick(struct catalog *catalog)
+{
+    uint64_t now_us = (uint64_t)sys_now_us(catalog->sys);
+    uint64_t tick = now_us / 1000 << 12 | now_us % 1000 * 4096 / 1000;
+    pthread_mutex_lock(&catalog->lock);
+    catalog->last_tick = tick > catalog->last_tick ? tick : catalog->last_tick + 1;
+    tick = catalog->last_tick;
+    pthread_mutex_unlock(&catalog->lock);
+    return tick;
+}
+
 struct sys *catalog_sys(struct catalog *catalog)
 {
     return catalog->sys;
@@ -48,8 +61,11 @@ static enum status new_id(struct catalog *catalog, struct arena *arena, struct s
 {
     unsigned char random[10];
     char text[UUID_TEXT_LEN + 1];
+    uint64_t tick = next_tick(catalog);
     sys_random(catalog->sys, random, sizeof random);
-    uuid_format(uuid_v7((uint64_t)(sys_now_us(catalog->sys) / 1000), random), text);
+    random[0] = (unsigned char)(tick >> 8 & 0x0f);
+    random[1] = (unsigned char)tick;
+    uuid_format(uuid_v7(tick >> 12, random), text);
     *ret = arena_str(arena, str_make(text, UUID_TEXT_LEN));
     return ret->data ? STATUS_OK : error_no_memory(err);
 }

@@ -89,7 +89,8 @@ enum status asset_edit(struct catalog *catalog, const struct caller *caller, str
                        const struct asset_edit *edit, struct arena *arena, struct record *ret,
                        struct error *err);
 
-/* Members of the object that are FREE fields; null clears; others are refused by name. */
+/* Members of the object that are FREE fields; null clears; others are refused by name, but for
+ * "revision", which is the caller's way to say `expected`. */
 enum status asset_update(struct catalog *catalog, const struct caller *caller, struct str id,
                          int64_t expected, yyjson_val *members, struct arena *arena,
                          struct record *ret, struct error *err);

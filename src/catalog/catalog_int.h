@@ -20,6 +20,7 @@ struct touched {
 struct catalog {
     struct sys *sys;
     struct backend *backend;
+    uint64_t last_tick; /* of ids */
     /* accesses that wait to be written (touch.c) */
     pthread_mutex_t lock;
     pthread_cond_t wake;

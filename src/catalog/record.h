@@ -117,7 +117,8 @@ uint64_t record_hash(const struct record *record);
  * objects well-formed: STATUS_INVALID_ARGUMENT with the field named. What back ends may rely on. */
 enum status record_check(const struct record *record, struct error *err);
 
-/* Whole record: every field of the domain, "domain" first; secrets included when `secrets`. */
+/* Whole record: every field of the domain, "domain" first. `secrets` for storage, never for people:
+ * else secret and key are left out. */
 void record_write(struct json_writer *w, const struct record *record, bool secrets);
 /* The members of record_write without begin and end of the object. */
 void record_write_members(struct json_writer *w, const struct record *record, bool secrets);

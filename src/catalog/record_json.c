@@ -60,7 +60,7 @@ void record_write_members(struct json_writer *w, const struct record *record, bo
         enum record_field field = (enum record_field)i;
         if (!record_has_field(record->domain, field))
             continue;
-        if (record_field_info[i].access == ACCESS_SECRET && !secrets)
+        if (!secrets && (record_field_info[i].access == ACCESS_SECRET || field == RECORD_key))
             continue;
         write_field(w, record, field);
     }

@@ -17,6 +17,13 @@ struct value {
     };
 };
 
+/* A closed interval within one type; either end may be open. */
+struct value_range {
+    bool has_lo, has_hi;
+    bool hi_is_prefix; /* texts: up to the last that begins with `hi` */
+    struct value lo, hi;
+};
+
 struct value value_of_column(const struct column *column, uint32_t row);
 
 /* Total order within one type; nulls first; bytes in byte order; both of the same type, or both of

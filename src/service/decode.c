@@ -220,15 +220,10 @@ static void default_body(struct request *request)
             request->values[i] = decode_default(&fields[i]);
 }
 
-/* No body at all is fine where no field of it is needed. */
-static bool may_be_empty(const struct request *request)
+static bool is_left_out(const struct request *request)
 {
-    const struct op_field *fields = request->operation->fields;
-    for (int i = 0; fields[i].name; i++)
-        if (fields[i].where == IN_BODY && fields[i].required)
-            return false;
-    return http_request_body(request->http).len == 0 &&
-           !http_request_header(request->http, "content-type").data;
+    return request->operation->flags & OPERATION_OPTIONAL_BODY &&
+           http_request_body(request->http).len == 0;
 }
 
 enum status decode_request(struct request *request)
@@ -247,7 +242,7 @@ enum status decode_request(struct request *request)
     TRY(fill_absent(request));
     default_body(request);
     if (request->body_kind != BODY_JSON || operation->flags & OPERATION_RAW_BODY ||
-        may_be_empty(request))
+        is_left_out(request))
         return STATUS_OK;
     return request_decode_json(request, http_request_body(request->http), NULL);
 }

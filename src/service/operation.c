@@ -11,16 +11,17 @@ static const struct service_info services[SERVICE_COUNT] = {
 };
 
 /* --- the list --- */
-#define NO_BODY      BODY_NONE
-#define JSON         BODY_JSON
-#define NDJSON       BODY_NDJSON
-#define CSV          BODY_CSV
-#define PARQUET      BODY_PARQUET
-#define RAW_BODY     OPERATION_RAW_BODY
-#define STREAM_BODY  (OPERATION_STREAM_BODY | OPERATION_RAW_BODY)
-#define ENCODED_BODY OPERATION_ENCODED_BODY
-#define SSE          OPERATION_SSE
-#define REQUIRED     true
+#define NO_BODY       BODY_NONE
+#define JSON          BODY_JSON
+#define NDJSON        BODY_NDJSON
+#define CSV           BODY_CSV
+#define PARQUET       BODY_PARQUET
+#define RAW_BODY      OPERATION_RAW_BODY
+#define STREAM_BODY   (OPERATION_STREAM_BODY | OPERATION_RAW_BODY)
+#define ENCODED_BODY  OPERATION_ENCODED_BODY
+#define SSE           OPERATION_SSE
+#define OPTIONAL_BODY OPERATION_OPTIONAL_BODY
+#define REQUIRED      true
 #define NOTHING
 
 #define REQ(in, field_name, kind, text)                                                            \

@@ -82,6 +82,7 @@ enum operation_flags {
     OPERATION_STREAM_BODY = 2,
     OPERATION_ENCODED_BODY = 4,
     OPERATION_SSE = 8,
+    OPERATION_OPTIONAL_BODY = 16,
 };
 
 enum {

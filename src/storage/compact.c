@@ -108,13 +108,16 @@ static enum status write_commit(struct source *source, struct snapshot *new, boo
 /* Indexes dropped while their sidecars were being made; flush_lock is held. */
 static void drop_sidecars(struct source *source, const struct source_config *used)
 {
-    const struct source_config *now = source_config(source);
-    for (uint32_t i = 0; used != now && i < used->index_columns_len; i++) {
+    int32_t then[SOURCE_INDEXES_MAX], now[SOURCE_INDEXES_MAX];
+    const struct schema *schema = source->snapshot->schema;
+    uint32_t then_len = source_index_ids(used, schema, then);
+    uint32_t now_len = source_index_ids(source_config(source), schema, now);
+    for (uint32_t i = 0; used != source_config(source) && i < then_len; i++) {
         bool kept = false;
-        for (uint32_t k = 0; k < now->index_columns_len && !kept; k++)
-            kept = str_eq(used->index_columns[i], now->index_columns[k]);
+        for (uint32_t k = 0; k < now_len && !kept; k++)
+            kept = then[i] == now[k];
         if (!kept)
-            source_remove_sidecars(source, used->index_columns[i]);
+            source_remove_sidecars(source, then[i]);
     }
 }
 

@@ -82,13 +82,10 @@ void history_pin(const struct history *history)
 /* Sidecars that were made later are in no description: those in force are looked for. */
 static void unlink_segment(struct source *source, struct segment *segment)
 {
-    const struct source_config *config = source_config(source);
-    const struct schema *schema = source->snapshot->schema;
-    for (uint32_t i = 0; i < config->index_columns_len; i++) {
-        int32_t at = schema_find(schema, config->index_columns[i]);
-        if (at >= 0)
-            (void)segment_index_look(segment, schema->fields[at].id);
-    }
+    int32_t indexes[SOURCE_INDEXES_MAX];
+    uint32_t len = source_index_ids(source_config(source), source->snapshot->schema, indexes);
+    for (uint32_t i = 0; i < len; i++)
+        (void)segment_index_look(segment, indexes[i]);
     segment_unlink(segment);
 }
 

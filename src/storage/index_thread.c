@@ -19,18 +19,19 @@ static bool stops(struct store *store)
     return stopping;
 }
 
-static bool is_in_force(const struct source *source, struct str column)
+static bool is_in_force(const struct source *source, const struct schema *schema, int32_t index_id)
 {
-    const struct source_config *config = source_config(source);
-    for (uint32_t i = 0; i < config->index_columns_len; i++) {
-        if (str_eq(config->index_columns[i], column))
+    int32_t indexes[SOURCE_INDEXES_MAX];
+    uint32_t len = source_index_ids(source_config(source), schema, indexes);
+    for (uint32_t i = 0; i < len; i++) {
+        if (indexes[i] == index_id)
             return true;
     }
     return false;
 }
 
-static void build(struct source *source, struct segment *segment, int32_t field_id,
-                  struct str column)
+static void build(struct source *source, struct segment *segment, int32_t index_id,
+                  const struct schema *schema)
 {
     struct store *store = source->store;
     char path[SYS_PATH_MAX];
@@ -39,66 +40,48 @@ static void build(struct source *source, struct segment *segment, int32_t field_
     if (memory > most) /* counted up to a share: one large file must not flush all memory */
         memory = most;
     store_memory_add(store, memory);
-    enum status status = segment_index_build(store->sys, segment, field_id, NULL);
+    enum status status = segment_index_build(store->sys, segment, index_id, NULL);
     store_memory_give(store, memory);
     bool later = status == STATUS_STORAGE_FULL || status == STATUS_NO_MEMORY;
-    segment_index_set(segment, field_id,
+    segment_index_set(segment, index_id,
                       status == STATUS_OK ? SEGMENT_INDEX_READY
                       : later             ? SEGMENT_INDEX_MISSING
                                           : SEGMENT_INDEX_FAILED);
     /* Dropped while it was made: its file must not stay. */
-    if (status == STATUS_OK && !is_in_force(source, column) &&
-        segment_index_path(segment, field_id, path, NULL) == STATUS_OK) {
-        segment_index_set(segment, field_id, SEGMENT_INDEX_NONE);
+    if (status == STATUS_OK && !is_in_force(source, schema, index_id) &&
+        segment_index_path(segment, index_id, path, NULL) == STATUS_OK) {
+        segment_index_set(segment, index_id, SEGMENT_INDEX_NONE);
         (void)sys_unlink(store->sys, path, NULL); /* the next start removes it else */
     }
 }
 
-static void visit_column(struct source *source, const struct snapshot *snapshot, struct str column)
+static void visit_index(struct source *source, const struct snapshot *snapshot, int32_t index_id)
 {
-    int32_t at = schema_find(snapshot->schema, column);
-    if (at < 0)
-        return;
-    int32_t field_id = snapshot->schema->fields[at].id;
     for (uint32_t i = 0; i < snapshot->segments_len; i++) {
         /* Dropped and added again before a restart: the snapshot lists files that are gone. */
         if (!source->indexes_rechecked && source_config(source)->declared_index_columns)
-            segment_index_recheck(snapshot->segments[i], field_id);
-        if (segment_index_look(snapshot->segments[i], field_id) != SEGMENT_INDEX_MISSING)
+            segment_index_recheck(snapshot->segments[i], index_id);
+        if (segment_index_look(snapshot->segments[i], index_id) != SEGMENT_INDEX_MISSING)
             continue;
-        if (stops(source->store) || !is_in_force(source, column))
+        if (stops(source->store) || !is_in_force(source, snapshot->schema, index_id))
             return;
-        build(source, snapshot->segments[i], field_id, column);
+        build(source, snapshot->segments[i], index_id, snapshot->schema);
     }
-}
-
-static void refresh_finders(struct source *source, struct snapshot *snapshot)
-{
-    const struct source_config *config = source_config(source);
-    int32_t fields[SOURCE_COLUMNS_LISTED_MAX];
-    uint32_t len = 0;
-    for (uint32_t i = 0; i < config->index_columns_len; i++) {
-        int32_t at = schema_find(snapshot->schema, config->index_columns[i]);
-        if (at >= 0)
-            fields[len++] = snapshot->schema->fields[at].id;
-    }
-    finder_list_refresh(&source->finders, snapshot, fields, len);
 }
 
 static void visit_source(struct source *source)
 {
-    const struct source_config *config = source_config(source);
-    if (!config->index_columns_len)
-        return;
+    int32_t indexes[SOURCE_INDEXES_MAX];
     pthread_mutex_lock(&source->lock);
     bool removed = source->removed;
     struct snapshot *snapshot = snapshot_ref(source->snapshot);
     pthread_mutex_unlock(&source->lock);
-    for (uint32_t i = 0; i < config->index_columns_len && !removed; i++)
-        visit_column(source, snapshot, config->index_columns[i]);
+    uint32_t len = source_index_ids(source_config(source), snapshot->schema, indexes);
+    for (uint32_t i = 0; i < len && !removed; i++)
+        visit_index(source, snapshot, indexes[i]);
     source->indexes_rechecked = true;
     if (!removed)
-        refresh_finders(source, snapshot);
+        finder_list_refresh(&source->finders, snapshot, indexes, len);
     snapshot_unref(snapshot);
     if (atomic_load(&source->history.doomed_len)) /* files that only we held */
         compactor_wake(source);

@@ -6,6 +6,7 @@
  *   3. replay the log: frames of a known incarnation behind its snapshot's LSN are published, their
  *      write ids remembered; all others are passed over
  *   4. a fresh log segment (wal_open); segments that nobody needs are removed */
+#include "storage/index/index_id.h"
 #include "storage/store_int.h"
 
 #include <stdlib.h>
@@ -117,8 +118,8 @@ static enum status load_sources(struct store *store, struct error *err)
 struct wanted {
     uint64_t *hashes;
     size_t len, cap;
-    int32_t fields[SOURCE_COLUMNS_LISTED_MAX]; /* of the indexes in force */
-    uint32_t fields_len;
+    int32_t indexes[SOURCE_INDEXES_MAX]; /* in force */
+    uint32_t indexes_len;
 };
 
 static uint64_t path_hash(const char *path)
@@ -147,13 +148,13 @@ static enum status want(struct wanted *wanted, const char *path, struct error *e
 }
 
 static enum status want_sidecar(struct wanted *wanted, const struct segment_meta *meta,
-                                int32_t field_id, struct error *err)
+                                int32_t index_id, struct error *err)
 {
     char path[SYS_PATH_MAX];
-    int32_t at = segment_meta_column(meta, field_id);
-    if (at >= 0)
-        field_id = meta->columns[at].field_id;
-    TRY(sys_path(path, err, "index/%08llu.%d.hash", (unsigned long long)meta->id, field_id));
+    int32_t at = segment_meta_column(meta, index_field(index_id));
+    int32_t field_id = at >= 0 ? meta->columns[at].field_id : index_field(index_id);
+    TRY(sys_path(path, err, "index/%08llu.%d.%s", (unsigned long long)meta->id, field_id,
+                 index_suffix(index_id)));
     return want(wanted, path, err);
 }
 
@@ -164,8 +165,8 @@ static enum status want_segment(struct wanted *wanted, const struct segment_meta
     TRY(want(wanted, meta->path.data, err));
     for (uint32_t i = 0; i < meta->indexes_len; i++)
         TRY(want_sidecar(wanted, meta, meta->indexes[i].field_id, err));
-    for (uint32_t i = 0; i < wanted->fields_len; i++)
-        TRY(want_sidecar(wanted, meta, wanted->fields[i], err));
+    for (uint32_t i = 0; i < wanted->indexes_len; i++)
+        TRY(want_sidecar(wanted, meta, wanted->indexes[i], err));
     return STATUS_OK;
 }
 
@@ -222,12 +223,8 @@ static enum status want_all(struct wanted *wanted, const struct source *source, 
 {
     char path[SYS_PATH_MAX];
     const struct snapshot *snapshot = source->snapshot;
-    const struct source_config *config = source_config(source);
-    for (uint32_t i = 0; i < config->index_columns_len; i++) {
-        int32_t at = schema_find(snapshot->schema, config->index_columns[i]);
-        if (at >= 0)
-            wanted->fields[wanted->fields_len++] = snapshot->schema->fields[at].id;
-    }
+    wanted->indexes_len =
+        source_index_ids(source_config(source), snapshot->schema, wanted->indexes);
     TRY(table_visit_names(source->table, want_metadata, wanted, err));
     TRY(want_states(wanted, source, err));
     for (uint32_t i = 0; i < snapshot->id_files_len; i++) {

@@ -134,6 +134,13 @@ enum status source_config_copy(struct arena *arena, const struct source_config *
         if (!to->schema)
             return error_no_memory(err);
     }
+    if (from->sorted_fields_len) {
+        int32_t *fields = arena_array(arena, from->sorted_fields_len, sizeof *fields);
+        if (!fields)
+            return error_no_memory(err);
+        memcpy(fields, from->sorted_fields, from->sorted_fields_len * sizeof *fields);
+        to->sorted_fields = fields;
+    }
     if (to->max_file_size_mb == 0)
         to->max_file_size_mb = MAX_FILE_SIZE_MB;
     if (!to->source_id.data || !to->name.data || !to->connection_string.data ||
@@ -193,6 +200,15 @@ static void write_list(struct json_writer *w, const char *key, const struct str 
     json_end_array(w);
 }
 
+static void write_numbers(struct json_writer *w, const char *key, const int32_t *list, uint32_t len)
+{
+    json_keyz(w, key);
+    json_begin_array(w);
+    for (uint32_t i = 0; i < len; i++)
+        json_int(w, list[i]);
+    json_end_array(w);
+}
+
 static void write_fields(struct json_writer *w, const struct source_config *config)
 {
     json_keyz(w, "fields");
@@ -238,6 +254,8 @@ enum status source_config_write(struct sys *sys, const char *path,
         json_keyz(w, "schema");
         schema_def_write(w, config->schema);
     }
+    if (config->sorted_fields_len)
+        write_numbers(w, "sorted_fields", config->sorted_fields, config->sorted_fields_len);
     json_kv_strz(w, "codec", parquet_codec_name(config->codec));
     json_kv_int(w, "max_file_size_mb", config->max_file_size_mb);
     json_kv_bool(w, "wal_enabled", config->wal_enabled);
@@ -287,6 +305,27 @@ static bool read_fields(yyjson_val *json, struct arena *arena, struct source_con
     return true;
 }
 
+/* Absent in 0.2. */
+static bool read_sorted_fields(yyjson_val *json, struct arena *arena, struct source_config *config)
+{
+    size_t index, max;
+    yyjson_val *item;
+    int32_t *fields = arena_array(arena, yyjson_arr_size(json) + 1, sizeof *fields);
+    if (!fields || (json && !yyjson_is_arr(json)) ||
+        yyjson_arr_size(json) > SOURCE_COLUMNS_LISTED_MAX)
+        return false;
+    yyjson_arr_foreach(json, index, max, item)
+    {
+        int64_t id = yyjson_get_sint(item);
+        if (id < 1 || id >= FIELD_ID_STEP)
+            return false;
+        fields[index] = (int32_t)id;
+    }
+    config->sorted_fields = fields;
+    config->sorted_fields_len = (uint32_t)yyjson_arr_size(json);
+    return true;
+}
+
 static bool read_declared_partition(yyjson_val *json, struct arena *arena,
                                     struct source_config *config)
 {
@@ -325,7 +364,8 @@ static bool read_config(yyjson_val *root, struct arena *arena, struct source_con
            read_declared_partition(json_get(root, "declared_partition_columns"), arena, config) &&
            (!json_get(root, "declared_index_columns") ||
             read_list(json_get(root, "declared_index_columns"), arena,
-                      &config->declared_index_columns, &config->declared_index_columns_len));
+                      &config->declared_index_columns, &config->declared_index_columns_len)) &&
+           read_sorted_fields(json_get(root, "sorted_fields"), arena, config);
 }
 
 enum status source_config_read(struct sys *sys, const char *path, struct arena *arena,

@@ -4,6 +4,7 @@
 #define QUARRY_STORAGE_SOURCE_FILES_H
 
 #include "base/uuid.h"
+#include "storage/index/index_id.h"
 #include "storage/store.h"
 #include "storage/table/table.h"
 
@@ -13,6 +14,11 @@ enum status source_config_check(const struct source_config *config, struct error
 /* Deep copy. */
 enum status source_config_copy(struct arena *arena, const struct source_config *from,
                                struct source_config *to, struct error *err);
+/* The ids (index_id.h) of all indexes in force whose columns the schema has; returns their number.
+ */
+enum { SOURCE_INDEXES_MAX = 2 * SOURCE_COLUMNS_LISTED_MAX };
+uint32_t source_index_ids(const struct source_config *config, const struct schema *schema,
+                          int32_t ret[SOURCE_INDEXES_MAX]);
 bool source_config_equal(const struct source_config *a, const struct source_config *b);
 /* The file source.json. */
 enum status source_config_write(struct sys *sys, const char *path,

@@ -86,6 +86,9 @@ struct source_config {
      */
     const struct str *declared_index_columns;
     uint32_t declared_index_columns_len;
+    const int32_t *sorted_fields; /* first field ids (field_id_base) of columns with a
+                                   * sorted index */
+    uint32_t sorted_fields_len;
     const struct str *declared_partition_columns; /* when one was renamed since; else NULL */
     const struct schema_def *schema;              /* as source_alter has made it; else NULL */
     enum parquet_codec codec;
@@ -267,6 +270,13 @@ bool segment_column_type(const struct segment *segment, int32_t field_id, enum t
 enum status segment_lookup(struct segment *segment, int32_t field_id, const struct value *value,
                            bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
                            struct error *err);
+/* Does the source have a sorted index on this field of the view? */
+bool view_has_sorted(const struct view *view, uint32_t field);
+/* The same for a range, from the sorted sidecar: at most `limit` rows, else `*ret_used` is false.
+ * The range has the segment's own type. */
+enum status segment_range(struct segment *segment, int32_t field_id,
+                          const struct value_range *range, uint64_t limit, bool *ret_used,
+                          uint64_t **ret_rows, uint32_t *ret_len, struct error *err);
 /* Point look-ups over all segments at once: clears the bit of each segment of the view (bit i % 64
  * of word i / 64) that certainly has none of the values; each has a type that the column has or had
  * (INT64 and DOUBLE, DATE and TIMESTAMP). Cheap; false when nothing is known yet. */
@@ -400,20 +410,28 @@ enum status source_compact(struct source *source, const struct compact_policy *p
 
 /* --- indexes --- */
 
-/* State of the hash index of one column. Rows in memory are indexed at their first look-up. */
+/* Hash: equality. Sorted: ranges, prefixes, ordered reads. Rows in memory are hash indexed at their
+ * first look-up and have no sorted index. */
+enum index_kind { INDEX_KIND_HASH = 1, INDEX_KIND_SORTED = 2 }; /* bits */
+
+/* State of one index. */
 struct index_info {
     struct str column; /* in the arena given */
-    uint64_t files;    /* that have this column */
-    uint64_t ready;    /* of these: with a sidecar that is used */
+    enum index_kind kind;
+    uint64_t files;  /* that have this column */
+    uint64_t ready;  /* of these: with a sidecar that is used */
     uint64_t failed; /* of these: the sidecar could not be made (damaged file); they are scanned */
 };
-/* Adds hash indexes (those that are there already are fine): durable when it returns, built in the
- * background, file by file, each used as soon as it is there. STATUS_INVALID_ARGUMENT for a column
- * that the source does not have. */
+/* Adds indexes of the kinds (bits) given (those that are there already are fine): durable when it
+ * returns, built in the background, file by file, each used as soon as it is there.
+ * STATUS_INVALID_ARGUMENT for a column that the source does not have, and for a sorted index of a
+ * JSON column. */
 enum status source_add_indexes(struct source *source, const struct str *columns, uint32_t len,
-                               struct error *err);
-/* STATUS_NOT_FOUND when the column has none. Its files are removed. */
-enum status source_drop_index(struct source *source, struct str column, struct error *err);
+                               uint32_t kinds, struct error *err);
+/* Drops those of the kinds given; STATUS_NOT_FOUND when the column has none of them. Their files
+ * are removed. */
+enum status source_drop_index(struct source *source, struct str column, uint32_t kinds,
+                              struct error *err);
 enum status source_list_indexes(struct source *source, struct arena *arena,
                                 struct index_info **ret_indexes, uint32_t *ret_len,
                                 struct error *err);

@@ -313,8 +313,8 @@ void compactor_wake(struct source *source);
 
 /* --- source_index.c --- */
 
-/* Removes the sidecars of that column; flush_lock is held. */
-void source_remove_sidecars(struct source *source, struct str column);
+/* Removes the sidecars of that index; flush_lock is held. */
+void source_remove_sidecars(struct source *source, int32_t index_id);
 
 /* --- flush.c, flush_thread.c --- */
 

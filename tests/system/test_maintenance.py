@@ -21,11 +21,11 @@ def findings(path, status):
     return lines[:-1], lines[-1]["summary"]
 
 
-def wait_index(client, source, column):
+def wait_index(client, source, column, kind="hash"):
     until = time.monotonic() + 20
     while time.monotonic() < until:
         for index in client.get(f"/sources/{source}/indexes").ok().json["indexes"]:
-            if index["column"] == column and index["state"] == "ready":
+            if (index["column"], index["kind"], index["state"]) == (column, kind, "ready"):
                 return index
         time.sleep(0.02)
     raise AssertionError("the index was not built")
@@ -53,6 +53,32 @@ def test_indexes_added_and_dropped(client, name):
     client.delete(f"{path}/b").refused(404, "not_found")
     assert len(client.search(name, filters={"b": {"eq": "w3"}})) == 200
     client.get("/sources/nobody/indexes").refused(404, "unknown_source")
+
+
+def test_sorted_index(client, name):
+    client.add_source(name, {"a": "int64", "b": "string"}, index_columns=["a"])
+    for part in range(4):
+        client.write(name, [{"a": i, "b": f"w{i * 7 % 1000:04}"}
+                            for i in range(part * 1000, part * 1000 + 1000)])
+        client.flush(name)
+    filters = {"b": {"gte": "w0100", "lt": "w0110"}}
+    before = client.search(name, filters=filters)
+    path = f"/sources/{name}/indexes"
+    answer = client.post(path, {"columns": ["b"], "kind": "both"}).ok().json
+    assert [(i["column"], i["kind"]) for i in answer["indexes"]] == [
+        ("a", "hash"), ("b", "hash"), ("b", "sorted")]
+    wait_index(client, name, "b", "sorted")
+    client.write(name, [{"a": 5000, "b": "w0105"}])
+    client.flush(name)  # new files have the index at once
+    reply = client.post("/data/search", {"source_ids": [name], "filters": filters}).ok().json[0]
+    assert len(reply["records"]) == len(before) + 1 == 41
+    assert reply["statistics"]["index_used"] and reply["statistics"]["rows_scanned"] <= 45
+    prefix = client.search(name, filters={"b": {"like": "w010%"}})
+    assert sorted(r["a"] for r in prefix) == sorted(r["a"] for r in reply["records"])
+    client.delete(f"{path}/b?kind=sorted").ok()
+    assert [(i["column"], i["kind"]) for i in client.get(path).ok().json["indexes"]] == [
+        ("a", "hash"), ("b", "hash")]
+    client.delete(f"{path}/b?kind=sorted").refused(404, "not_found")
 
 
 def filled(server, rows=300):

@@ -209,8 +209,8 @@ def test_unknown_route_and_wrong_method(quarryd, service):
 
 @pytest.mark.parametrize("service,method,path", [
     ("operation", "POST", "/query/execute"), ("optimizer", "POST", "/optimize/query"),
-    ("optimizer", "GET", "/stats/execution"), ("catalog", "GET", "/metadata/sources"),
-    ("catalog", "POST", "/metadata/compact"), ("monitoring", "GET", "/logs/tenant-node"),
+    ("optimizer", "GET", "/stats/execution"), ("catalog", "POST", "/metadata/partitions"),
+    ("catalog", "POST", "/graphs/x/query"), ("monitoring", "GET", "/logs/tenant-node"),
     ("monitoring", "GET", "/alerts"), ("interpreter", "POST", "/parse/sql"),
     ("interpreter", "POST", "/sql/parse"), ("interpreter", "POST", "/transform/query"),
     ("tenant", "POST", "/data/store"),

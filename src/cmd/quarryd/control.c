@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "catalog/sqlite/sqlite_backend.h"
+#include "catalog/open.h"
 #include "quarry_version.h"
 #include "services/catalog/catalog.h"
 #include "services/gateway/gateway.h"
@@ -24,6 +24,8 @@ struct control {
     struct gateway *gateway;
     struct operation_service *operation;
     struct monitoring *monitoring;
+    struct interpreter *interpreter;
+    struct catalog_service *catalog_service;
     uint16_t ports[SERVICE_COUNT];
 };
 
@@ -79,6 +81,19 @@ static enum status start_operation(struct control *control, const struct service
     return STATUS_OK;
 }
 
+static enum status start_catalog(struct control *control, const struct service_options *base,
+                                 struct service **ret, struct error *err)
+{
+    const struct settings *settings = control->options->settings;
+    const struct catalog_service_options options = {
+        .catalog = control->catalog,
+        .tenant_id = settings_text(settings, SETTING_TENANT_ID),
+        .parquet_base_path = settings_text(settings, SETTING_PARQUET_BASE_PATH)};
+    TRY(catalog_service_start(base, &options, &control->catalog_service, err));
+    *ret = catalog_service_service(control->catalog_service);
+    return STATUS_OK;
+}
+
 static enum status start_monitoring(struct control *control, const struct service_options *base,
                                     struct service **ret, struct error *err)
 {
@@ -89,19 +104,37 @@ static enum status start_monitoring(struct control *control, const struct servic
     return STATUS_OK;
 }
 
-/* DATA_PATH/catalog/catalog.db; several processes of one machine may share it. */
+static enum status start_interpreter(struct control *control, const struct service_options *base,
+                                     struct service **ret, struct error *err)
+{
+    const struct settings *settings = control->options->settings;
+    const struct interpreter_options options = {
+        .dsl = options_dsl(settings),
+        .plans_max = (uint32_t)settings_int(settings, SETTING_QUERY_PLAN_CACHE_SIZE),
+        .timeout_us = settings_int(settings, SETTING_PARSING_TIMEOUT_SECONDS) * 1000000,
+        .optimize_joins = settings_bool(settings, SETTING_QUERY_OPTIMIZE_JOINS),
+        .push_down_filters = settings_bool(settings, SETTING_QUERY_PUSH_DOWN_FILTERS),
+        .column_pruning = settings_bool(settings, SETTING_QUERY_COLUMN_PRUNING),
+    };
+    TRY(interpreter_start(base, &options, &control->interpreter, err));
+    *ret = interpreter_service(control->interpreter);
+    return STATUS_OK;
+}
+
+/* CATALOG_URL, or DATA_PATH/catalog/catalog.db, which several processes of one machine may share.
+ */
 static enum status open_catalog(struct control *control, struct error *err)
 {
+    const struct settings *settings = control->options->settings;
     const unsigned users = 1u << SERVICE_GATEWAY | 1u << SERVICE_CATALOG;
-    char folder[SYS_PATH_MAX], path[SYS_PATH_MAX];
+    const char *url = settings_text(settings, SETTING_CATALOG_URL);
+    char own[SYS_PATH_MAX];
     struct backend *backend = NULL;
     if (!(control->options->services & users))
         return STATUS_OK;
-    TRY(sys_path(folder, err, "%s/catalog",
-                 settings_text(control->options->settings, SETTING_DATA_PATH)));
-    TRY(sys_path(path, err, "%s/catalog.db", folder));
-    TRY(sys_mkdirs(control->sys, folder, err));
-    TRY(sqlite_backend_open(&(struct sqlite_backend_options){.path = path}, &backend, err));
+    TRY(sys_path(own, err, "sqlite:%s/catalog/catalog.db",
+                 settings_text(settings, SETTING_DATA_PATH)));
+    TRY(catalog_backend_open(control->sys, url[0] ? url : own, &backend, err));
     const struct catalog_options options = {.sys = control->sys, .backend = backend};
     enum status status = catalog_open(&options, &control->catalog, err);
     if (status != STATUS_OK)
@@ -163,13 +196,13 @@ static enum status start_one(struct control *control, enum service_kind kind, st
         status = optimizer_start(&base, &service, err);
         break;
     case SERVICE_CATALOG:
-        status = catalog_start(&base, &service, err);
+        status = start_catalog(control, &base, &service, err);
         break;
     case SERVICE_MONITORING:
         status = start_monitoring(control, &base, &service, err);
         break;
     case SERVICE_INTERPRETER:
-        status = interpreter_start(&base, &service, err);
+        status = start_interpreter(control, &base, &service, err);
         break;
     case SERVICE_TENANT:
     case SERVICE_COUNT:
@@ -226,11 +259,13 @@ static void publish_one(struct control *control, enum service_kind kind, const c
     struct error err = ERROR_INIT;
     if (control->monitoring)
         monitoring_set_target(control->monitoring, kind, address, port);
-    if (!control->gateway || kind == SERVICE_GATEWAY)
-        return;
     bool v6 = strchr(address, ':') != NULL;
     snprintf(url, sizeof url, "http://%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "",
              (unsigned)port);
+    if (control->catalog_service && kind == SERVICE_TENANT)
+        catalog_service_set_node(control->catalog_service, url);
+    if (!control->gateway || kind == SERVICE_GATEWAY)
+        return;
     if (gateway_add_target(control->gateway, kind, url, &err) != STATUS_OK)
         log_error(control->log, "a service cannot be reached through the gateway", &err);
 }
@@ -266,8 +301,12 @@ void control_stop(struct control *control, uint32_t grace_ms)
             gateway_stop(control->gateway, left_ms);
         else if (i == SERVICE_OPERATION)
             operation_stop(control->operation, left_ms);
+        else if (i == SERVICE_INTERPRETER)
+            interpreter_stop(control->interpreter, left_ms);
         else if (i == SERVICE_MONITORING)
             monitoring_stop(control->monitoring, left_ms);
+        else if (i == SERVICE_CATALOG)
+            catalog_service_stop(control->catalog_service, left_ms);
         else
             service_stop(control->services[i], left_ms);
     }

@@ -142,6 +142,7 @@ struct dsl_expr {
     enum dsl_expr_kind kind;
     const struct dsl_at *at;
     enum dsl_type type;
+    yyjson_val *json; /* as it was written; NULL: made by us */
     struct str param; /* of {"param": name}; data NULL: none */
     bool boolean;
     int64_t integer;

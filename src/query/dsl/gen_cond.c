@@ -308,7 +308,9 @@ void dsl_gen_cond(struct dsl_gen *g, const struct dsl_cond *cond)
 
 void dsl_gen_cond_outer(struct dsl_gen *g, const struct dsl_cond *cond)
 {
-    if ((cond->kind == COND_AND || cond->kind == COND_OR) && cond->items_len > 1)
+    while ((cond->kind == COND_AND || cond->kind == COND_OR) && cond->items_len == 1)
+        cond = cond->items[0];
+    if (cond->kind == COND_AND || cond->kind == COND_OR)
         dsl_gen_list(g, cond, true);
     else
         dsl_gen_cond(g, cond);

@@ -450,6 +450,15 @@ enum status dsl_generate(struct arena *arena, const struct dsl_query *query,
     return list_tables(&g, ret, err);
 }
 
+uint64_t dsl_fingerprint(struct arena *arena, const struct dsl_query *query)
+{
+    struct dsl_generate_options how = {0};
+    struct dsl_sql sql;
+    if (dsl_generate(arena, query, &how, &sql, NULL) != STATUS_OK)
+        return 0;
+    return str_hash(sql.text);
+}
+
 void dsl_write_parameters(const struct dsl_sql *sql, struct json_writer *w)
 {
     json_begin_array(w);

@@ -141,7 +141,7 @@ bool dsl_expr_read(struct dsl_query *q, const struct dsl_at *at, yyjson_val *val
 {
     struct str name;
     bool open;
-    *ret = (struct dsl_expr){.at = at};
+    *ret = (struct dsl_expr){.at = at, .json = value};
     value = dsl_read_param(q, at, value, &name, &open);
     if (!value)
         return false;
@@ -185,7 +185,7 @@ bool dsl_exprs_read(struct dsl_query *q, const struct dsl_at *at, yyjson_val *va
     if (!*ret)
         return false;
     if (open)
-        (*ret)[0] = (struct dsl_expr){.at = at, .kind = EXPR_OPEN, .param = name};
+        (*ret)[0] = (struct dsl_expr){.at = at, .kind = EXPR_OPEN, .param = name, .json = value};
     yyjson_arr_foreach(value, i, max, item)
     {
         ok = dsl_expr_read(q, dsl_at_index(q, at, i), item, 1, &(*ret)[i]) && ok;

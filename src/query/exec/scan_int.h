@@ -17,6 +17,7 @@
 enum {
     SCAN_SLICE_ROWS = 8192,
     SCAN_LOOKUP_SHARE = 4,  /* an index that gives more than 1/4 of the rows is not used */
+    SCAN_RANGE_SHARE = 16,  /* of a sorted index: more than 1/16 */
     SCAN_GATHER_SHARE = 16, /* fewer than 1/16 of a slice: read single rows */
     SCAN_UNIT_ROWS = 2048,  /* the size of our pages: bounds prune by it */
     SCAN_UNITS_MAX = 512,   /* of a row group; larger groups are not pruned by page */

@@ -110,6 +110,16 @@ static enum status look_up_points(struct scan *scan, struct segment *segment, ui
     return STATUS_OK;
 }
 
+/* All rows of a range, from the sorted index. */
+static enum status look_up_range(struct scan *scan, struct segment *segment, uint32_t field,
+                                 const struct value_range *range, uint64_t limit, struct found *ret,
+                                 struct error *err)
+{
+    *ret = (struct found){0};
+    return segment_range(segment, scan->view->schema->fields[field].id, range, limit, &ret->usable,
+                         &ret->rows, &ret->len, err);
+}
+
 /* The values of a point predicate in every type that a segment may have the column in; -1 when it
  * is none. */
 static int32_t points_of_all_types(struct scan *scan, uint32_t predicate, enum type type)
@@ -173,6 +183,12 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
             continue;
         int32_t n = bound_filter_points(scan->filter, p, type, scan->points);
         struct found found = {0};
+        struct value_range range;
+        if (n < 0 && segment && view_has_sorted(scan->view, (uint32_t)field) &&
+            bound_filter_range(scan->filter, p, type, &range))
+            status = look_up_range(scan, segment, (uint32_t)field, &range,
+                                   best.usable ? best.len : scan->unit_rows / SCAN_RANGE_SHARE,
+                                   &found, err);
         if (n >= 0)
             status = look_up_points(scan, segment, (uint32_t)field, chunk, (uint32_t)n,
                                     best.usable ? best.len : limit, &found, err);

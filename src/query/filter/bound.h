@@ -53,4 +53,10 @@ enum { BOUND_POINTS_MAX = 1000 };
 int32_t bound_filter_points(const struct bound_filter *bound, uint32_t index, enum type physical,
                             struct value *ret_values);
 
+/* The interval outside of which the predicate lets nothing through, as values of a column of type
+ * `physical`; false when there is none (both ends open). Rows inside still have to be evaluated.
+ * Byte values are borrowed. */
+bool bound_filter_range(const struct bound_filter *bound, uint32_t index, enum type physical,
+                        struct value_range *ret);
+
 #endif

@@ -209,3 +209,72 @@ int32_t bound_filter_points(const struct bound_filter *bound, uint32_t index, en
     }
     return -1;
 }
+
+static void raise_lo(struct value_range *range, struct value lo)
+{
+    if (!range->has_lo || value_compare(&lo, &range->lo) > 0)
+        range->lo = lo;
+    range->has_lo = true;
+}
+
+/* Of a prefix and a text the smaller one counts; either is a bound. */
+static void lower_hi(struct value_range *range, struct value hi, bool is_prefix)
+{
+    if (range->has_hi && value_compare(&hi, &range->hi) >= 0)
+        return;
+    range->hi = hi;
+    range->hi_is_prefix = is_prefix;
+    range->has_hi = true;
+}
+
+static void narrow_numbers(const struct test *test, enum type type, struct value_range *range)
+{
+    const struct number_range *r = &test->range;
+    if (type == TYPE_DOUBLE) {
+        raise_lo(range, (struct value){.type = type, .real = r->real_lo});
+        lower_hi(range, (struct value){.type = type, .real = r->real_hi}, false);
+        return;
+    }
+    int64_t lo = type == TYPE_DATE ? r->day_lo : r->int_lo;
+    int64_t hi = type == TYPE_DATE ? r->day_hi : r->int_hi;
+    raise_lo(range, value_of_bits(type, (uint64_t)lo));
+    lower_hi(range, value_of_bits(type, (uint64_t)hi), false);
+}
+
+static void narrow_texts(const struct test *test, struct value_range *range)
+{
+    struct value value = {.type = TYPE_STRING, .bytes = test->lo};
+    if (test->kind == TEST_LIKE) {
+        value.bytes = test->like.text;
+        if (test->like.shape == LIKE_SUFFIX || test->like.shape == LIKE_CONTAINS ||
+            value.bytes.len == 0)
+            return;
+        raise_lo(range, value);
+        lower_hi(range, value, true);
+        return;
+    }
+    if (test->has_lo)
+        raise_lo(range, value);
+    value.bytes = test->hi;
+    if (test->has_hi)
+        lower_hi(range, value, false);
+}
+
+bool bound_filter_range(const struct bound_filter *bound, uint32_t index, enum type physical,
+                        struct value_range *ret)
+{
+    const struct predicate *predicate = &bound->predicates[index];
+    *ret = (struct value_range){0};
+    if (predicate->type == TYPE_JSON || physical == TYPE_BOOL || predicate->column < 0)
+        return false;
+    for (uint32_t t = 0; t < predicate->tests_len; t++) {
+        const struct test *test = &predicate->tests[t];
+        if (test->negate)
+            continue;
+        if (test->kind == TEST_RANGE)
+            narrow_numbers(test, physical, ret);
+        else if (test->kind == TEST_TEXT_RANGE || test->kind == TEST_LIKE)
+            narrow_texts(test, ret);
+    }
+    return ret->has_lo || ret->has_hi;
+}

@@ -1,9 +1,123 @@
 #include "services/catalog/catalog.h"
 
-enum status catalog_start(const struct service_options *base, struct service **ret_service,
-                          struct error *err)
+#include <stdlib.h>
+
+#include "services/catalog/catalog_int.h"
+
+static const struct service_handler handlers[] = {
+    {"assets_create", assets_create},
+    {"assets_list", assets_list},
+    {"assets_get", assets_get},
+    {"assets_update", assets_update},
+    {"assets_delete", assets_delete},
+    {"assets_undelete", assets_undelete},
+    {"assets_lifecycle", assets_lifecycle},
+    {"assets_owner", assets_owner},
+    {"assets_statistics", assets_statistics},
+    {"assets_history", assets_history},
+    {"assets_lineage", assets_lineage},
+    {"relations_list", relations_list},
+    {"relations_add", relations_add},
+    {"relations_remove", relations_remove},
+    {"grants_list", grants_list},
+    {"grants_add", grants_add},
+    {"grants_remove", grants_remove},
+    {"grants_check", grants_check},
+    {"graphs_list", graphs_list},
+    {"graphs_create", graphs_create},
+    {"graphs_get", graphs_get},
+    {"graphs_update", graphs_update},
+    {"graphs_delete", graphs_delete},
+    {"graphs_stats", graphs_stats},
+    {"graphs_history", graphs_history},
+    {"registry_stats", registry_stats},
+    {"locations_list", locations_list},
+    {"locations_create", locations_create},
+    {"locations_get", locations_get},
+    {"locations_update", locations_update},
+    {"locations_delete", locations_delete},
+    {"principals_list", principals_list},
+    {"principals_create", principals_create},
+    {"principals_get", principals_get},
+    {"principals_update", principals_update},
+    {"principals_delete", principals_delete},
+    {"config_list", config_list},
+    {"config_get", config_get},
+    {"config_set", config_set},
+    {"config_delete", config_delete},
+    {"audit_list", audit_list},
+    {"metadata_sources", metadata_sources},
+    {"metadata_stats", metadata_stats},
+    {"metadata_compact", metadata_compact},
+};
+
+static bool health(void *context, struct json_writer *details, const char **ret_status)
+{
+    struct catalog_service *service = context;
+    struct backend *backend = catalog_backend(service->catalog);
+    bool healthy = backend_health(backend, NULL) == STATUS_OK;
+    json_kv_strz(details, "backend", backend->ops->name);
+    json_time(details, "timestamp", sys_now_us(service->sys));
+    if (!healthy)
+        *ret_status = "the catalog's back end does not answer";
+    return healthy;
+}
+
+static enum status start_service(struct catalog_service *service,
+                                 const struct service_options *base, struct error *err)
 {
     struct service_options options = *base;
     options.kind = SERVICE_CATALOG;
-    return service_start(&options, ret_service, err);
+    options.context = service;
+    options.health = health;
+    options.handlers = handlers;
+    options.handlers_len = sizeof handlers / sizeof handlers[0];
+    return service_start(&options, &service->service, err);
+}
+
+enum status catalog_service_start(const struct service_options *base,
+                                  const struct catalog_service_options *options,
+                                  struct catalog_service **ret, struct error *err)
+{
+    struct catalog_service *service = calloc(1, sizeof *service);
+    if (!service)
+        return error_no_memory(err);
+    service->options = *options;
+    service->catalog = options->catalog;
+    service->sys = base->sys;
+    pthread_mutex_init(&service->lock, NULL);
+    enum status status = catalog_ensure_defaults(service->catalog, str_of(options->tenant_id),
+                                                 str_of(options->parquet_base_path), err);
+    if (status == STATUS_OK)
+        status = start_service(service, base, err);
+    if (status != STATUS_OK) {
+        catalog_service_stop(service, 0);
+        return status;
+    }
+    *ret = service;
+    return STATUS_OK;
+}
+
+void catalog_service_set_node(struct catalog_service *service, const char *url)
+{
+    size_t len = strlen(url);
+    if (len >= NODE_URL_MAX)
+        return;
+    pthread_mutex_lock(&service->lock);
+    memcpy(service->node_url, url, len + 1);
+    pthread_mutex_unlock(&service->lock);
+}
+
+struct service *catalog_service_service(struct catalog_service *service)
+{
+    return service->service;
+}
+
+void catalog_service_stop(struct catalog_service *service, uint32_t grace_ms)
+{
+    if (!service)
+        return;
+    service_stop(service->service, grace_ms);
+    pthread_mutex_destroy(&service->lock);
+    free(service);
 }

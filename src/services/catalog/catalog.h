@@ -1,14 +1,29 @@
-/* catalog.h: assets, files and compaction (port 8083).
+/* catalog.h: the catalog service (port 8083): assets, the graph registry, storage locations,
+ * principals, configuration, audit, and the tenant node's sources as assets.
  *
- * Offers the operations of every service; the metadata_* operations arrive with release 0.3
- * and answer 501 until then. */
+ * The catalog is borrowed: it must outlive the service. */
 #ifndef QUARRY_SERVICES_CATALOG_H
 #define QUARRY_SERVICES_CATALOG_H
 
+#include "catalog/catalog.h"
 #include "service/service.h"
 
-/* `base` has everything but kind and handlers. */
-enum status catalog_start(const struct service_options *base, struct service **ret_service,
-                          struct error *err);
+struct catalog_service;
+
+struct catalog_service_options {
+    struct catalog *catalog;
+    const char *tenant_id;         /* tenant of callers whose token names none */
+    const char *parquet_base_path; /* of the default storage location */
+};
+
+/* `base` has everything but kind, handlers and context. Texts are borrowed until stop. */
+enum status catalog_service_start(const struct service_options *base,
+                                  const struct catalog_service_options *options,
+                                  struct catalog_service **ret, struct error *err);
+/* Where the tenant node listens, as "http://HOST:PORT"; copied. Any time. */
+void catalog_service_set_node(struct catalog_service *catalog, const char *url);
+struct service *catalog_service_service(struct catalog_service *catalog);
+/* NULL is fine. */
+void catalog_service_stop(struct catalog_service *catalog, uint32_t grace_ms);
 
 #endif

@@ -34,10 +34,11 @@ const size_t gateway_handlers_len = sizeof gateway_handlers / sizeof *gateway_ha
 static bool health(void *context, struct json_writer *details, const char **ret_status)
 {
     struct gateway *gateway = context;
-    char now[TIMESTAMP_TEXT_MAX];
+    char now[TIMESTAMP_TEXT_MAX + 1];
     (void)ret_status;
-    json_kv_str(details, "timestamp",
-                str_make(now, timestamp_format(sys_now_us(gateway->sys), now)));
+    size_t len = timestamp_format(sys_now_us(gateway->sys), now);
+    now[len++] = 'Z';
+    json_kv_str(details, "timestamp", str_make(now, len));
     json_keyz(details, "upstreams");
     upstreams_write(gateway->upstreams, details);
     return true;

@@ -12,7 +12,7 @@ static void write_index(struct json_writer *w, const struct index_info *info)
     bool ready = info->ready + info->failed == info->files;
     json_begin_object(w);
     json_kv_str(w, "column", info->column);
-    json_kv_strz(w, "kind", "hash");
+    json_kv_strz(w, "kind", info->kind == INDEX_KIND_SORTED ? "sorted" : "hash");
     json_kv_strz(w, "state", ready ? "ready" : "building");
     json_kv_double(w, "progress",
                    info->files ? (double)(info->ready + info->failed) / (double)info->files : 1);
@@ -45,6 +45,16 @@ static enum status answer_indexes(struct request *request, struct source *source
     return status;
 }
 
+/* `otherwise`: when none is named. */
+static uint32_t kinds_of(struct request *request, uint32_t otherwise)
+{
+    struct str kind = request_str(request, "kind");
+    return str_is(kind, "hash")     ? INDEX_KIND_HASH
+           : str_is(kind, "sorted") ? INDEX_KIND_SORTED
+           : str_is(kind, "both")   ? INDEX_KIND_HASH | INDEX_KIND_SORTED
+                                    : otherwise;
+}
+
 static enum status add(struct request *request, struct source *source)
 {
     yyjson_val *list = request_json(request, "columns"), *item;
@@ -54,7 +64,7 @@ static enum status add(struct request *request, struct source *source)
         return error_set(&request->error, STATUS_INVALID_ARGUMENT, "columns has 1 to %d names",
                          SOURCE_COLUMNS_LISTED_MAX);
     yyjson_arr_foreach(list, i, max, item) names[i] = json_str_of(item);
-    TRY(source_add_indexes(source, names, (uint32_t)count, &request->error));
+    TRY(source_add_indexes(source, names, (uint32_t)count, kinds_of(request, 0), &request->error));
     return answer_indexes(request, source);
 }
 
@@ -81,7 +91,8 @@ enum status handle_index_drop(struct request *request)
     struct source *source;
     TRY(source_of(request, &source, &request->error));
     enum status status =
-        source_drop_index(source, request_path_param(request, "column"), &request->error);
+        source_drop_index(source, request_path_param(request, "column"),
+                          kinds_of(request, INDEX_KIND_HASH | INDEX_KIND_SORTED), &request->error);
     source_unref(source);
     return status == STATUS_OK ? answer_success(request) : status;
 }

@@ -206,15 +206,14 @@ static enum status add_sidecars(struct backup *b, const struct source_pin *p,
 {
     char from[SYS_PATH_MAX], path[SYS_PATH_MAX];
     struct sys_stat stat;
-    for (uint32_t i = 0; i < p->config->index_columns_len; i++) {
-        int32_t at = schema_find(p->snapshot->schema, p->config->index_columns[i]);
-        if (at < 0)
-            continue;
-        int32_t field_id = p->snapshot->schema->fields[at].id;
+    int32_t indexes[SOURCE_INDEXES_MAX];
+    uint32_t len = source_index_ids(p->config, p->snapshot->schema, indexes);
+    for (uint32_t i = 0; i < len; i++) {
         struct error local = ERROR_INIT;
-        TRY(segment_index_path(segment, field_id, from, err));
+        TRY(segment_index_path(segment, indexes[i], from, err));
         TRY(sys_path(path, err, "sources/%s/index/%s", id_of(p), strrchr(from, '/') + 1));
-        if (segment_column(segment, field_id) < 0 || sys_stat(b->sys, from, &stat, NULL))
+        if (segment_column(segment, index_field(indexes[i])) < 0 ||
+            sys_stat(b->sys, from, &stat, NULL))
             continue;
         enum status status = add_file(b, from, path, &local);
         if (status == STATUS_OK || status == STATUS_NOT_FOUND)

@@ -9,6 +9,8 @@
 
 #include "storage/check/check_int.h"
 #include "storage/index/hash_index.h"
+#include "storage/index/sorted_index.h"
+#include "storage/source_files.h"
 
 struct segment_check {
     struct checking *c;
@@ -142,11 +144,39 @@ static const char *wrong_entries(const struct hash_index *index, const struct co
     return wrong;
 }
 
-static bool in_force(const struct segment_check *s, int32_t field_id)
+/* Every row that is not null once, in order of value. */
+static const char *wrong_order(const struct sorted_index *index, const struct column *column)
 {
-    for (uint32_t i = 0; i < s->config->index_columns_len; i++) {
-        int32_t at = schema_find(s->schema, s->config->index_columns[i]);
-        if (at >= 0 && s->schema->fields[at].id == field_id)
+    struct sorted_page page;
+    struct value last = {.is_null = true};
+    uint32_t last_row = 0;
+    if (index->entries_len != column->rows - column->nulls)
+        return "not the number of entries that the segment needs";
+    for (uint32_t p = 0; p < index->pages_len; p++) {
+        if (sorted_index_page(index, p, &page, NULL) != STATUS_OK)
+            return "a page fails its checksum";
+        for (uint32_t i = 0; i < page.len; i++) {
+            uint32_t row = page.rows[i];
+            if (column_is_null(column, row))
+                return "an entry of a row that is null";
+            struct value value = value_of_column(column, row);
+            int order = last.is_null ? -1 : value_compare(&last, &value);
+            if (order > 0 || (order == 0 && last_row >= row))
+                return "entries that are not in order";
+            last = value;
+            last_row = row;
+        }
+    }
+    return NULL;
+}
+
+static bool in_force(const struct segment_check *s, int32_t index_id)
+{
+    int32_t indexes[SOURCE_INDEXES_MAX];
+    uint32_t len = source_index_ids(s->config, s->schema, indexes);
+    for (uint32_t i = 0; i < len; i++) {
+        if (index_is_sorted(indexes[i]) == index_is_sorted(index_id) &&
+            field_id_base(index_field(indexes[i])) == field_id_base(index_field(index_id)))
             return true;
     }
     return false;
@@ -175,30 +205,52 @@ static bool was_listed(const struct segment_check *s, int32_t field_id)
     return false;
 }
 
-static enum status check_index(struct segment_check *s, int32_t field_id,
+/* Opens the sidecar, compares it with the column. *ret_wrong NULL: it is right. */
+static enum status check_sidecar(struct segment_check *s, const char *path, int32_t index_id,
+                                 const struct column *column, const char **ret_wrong,
+                                 struct error *err)
+{
+    struct sys *sys = s->c->sys;
+    int32_t field_id = index_field(index_id);
+    uint64_t entries;
+    if (index_is_sorted(index_id)) {
+        struct sorted_index index;
+        TRY(sorted_index_open(sys, path, field_id, s->meta->rows, column->type, &index, err));
+        *ret_wrong = wrong_order(&index, column);
+        entries = index.entries_len;
+        sorted_index_close(sys, &index);
+    } else {
+        struct hash_index index;
+        TRY(hash_index_open(sys, path, field_id, s->meta->rows, &index, err));
+        *ret_wrong = wrong_entries(&index, column);
+        entries = index.entries_len;
+        hash_index_close(sys, &index);
+    }
+    s->c->summary->indexes++;
+    s->c->summary->index_entries += entries;
+    return STATUS_OK;
+}
+
+static enum status check_index(struct segment_check *s, int32_t index_id,
                                const struct column *column, struct error *err)
 {
     char path[SYS_PATH_MAX];
-    struct hash_index index;
+    const char *wrong = NULL;
     struct error local = ERROR_INIT;
-    if (!in_force(s, field_id))
+    if (!in_force(s, index_id))
         return STATUS_OK;
-    TRY(segment_index_path(s->segment, field_id, path, err));
-    enum status status = hash_index_open(s->c->sys, path, field_id, s->meta->rows, &index, &local);
+    TRY(segment_index_path(s->segment, index_id, path, err));
+    enum status status = check_sidecar(s, path, index_id, column, &wrong, &local);
     if (status == STATUS_NOT_FOUND) {
         /* Where indexes were dropped and added, the snapshot's list does not count. */
-        bool listed = !s->config->declared_index_columns && was_listed(s, field_id);
-        return report_index(s, field_id, path,
+        bool listed = !s->config->declared_index_columns && was_listed(s, index_id);
+        return report_index(s, index_id, path,
                             listed ? "the sidecar is missing" : "the sidecar is not made yet",
                             !listed, err);
     }
     if (status != STATUS_OK)
-        return report_index(s, field_id, path, local.message, false, err);
-    const char *wrong = wrong_entries(&index, column);
-    s->c->summary->indexes++;
-    s->c->summary->index_entries += index.entries_len;
-    hash_index_close(s->c->sys, &index);
-    return wrong ? report_index(s, field_id, path, wrong, false, err) : STATUS_OK;
+        return report_index(s, index_id, path, local.message, false, err);
+    return wrong ? report_index(s, index_id, path, wrong, false, err) : STATUS_OK;
 }
 
 /* --- all --- */
@@ -216,6 +268,8 @@ static enum status check_column(struct segment_check *s, struct parquet_reader *
     } else {
         const char *wrong = wrong_values(meta, &column);
         status = wrong ? report(s, -1, wrong, err) : check_index(s, meta->field_id, &column, err);
+        if (status == STATUS_OK && !wrong)
+            status = check_index(s, index_id_sorted(meta->field_id), &column, err);
     }
     column_release(&column);
     return status;

@@ -1,13 +1,16 @@
-/* index_build.c: a hash sidecar from its segment, when it was lost, damaged or is wanted later.
+/* index_build.c: a sidecar from its segment, when it was lost, damaged or is wanted later.
  *
  *   1. read the column, all row groups
- *   2. write index/<id>.<field id>.hash.tmp and sync it
+ *   2. write index/<id>.<field id>.<kind>.tmp and sync it
  *   3. rename it into place, sync the directory
  * A crash before 3 leaves a *.tmp that the next start removes. Readers that have the old file
  * mapped go on with it: an index of an immutable segment is never out of date. */
 #include <stdlib.h>
 
 #include "storage/index/hash_index.h"
+#include "storage/index/index_id.h"
+#include "storage/index/sorted_index.h"
+#include "storage/table/partition.h"
 #include "storage/table/snapshot.h"
 
 enum { INDEX_BUILD_BYTES_A_ROW = 24 }; /* pairs, entries and directory */
@@ -36,23 +39,54 @@ static enum status read_all(struct segment *segment, uint32_t which, struct colu
     return STATUS_OK;
 }
 
-static enum status write_index(struct sys *sys, const char *path, int32_t field_id,
+/* The rows of a sidecar in its order: of a hash index all, of a sorted one those that are not null,
+ * by value. */
+static enum status order_rows(const struct column *column, bool sorted, uint32_t **ret,
+                              uint32_t *ret_len, struct error *err)
+{
+    uint32_t *order = malloc((column->rows + (size_t)1) * sizeof *order), len = 0;
+    if (!order)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < column->rows; i++)
+        if (!sorted || !column_is_null(column, i))
+            order[len++] = i;
+    enum status status = sorted ? order_by_column(column, order, len, err) : STATUS_OK;
+    if (status != STATUS_OK) {
+        free(order);
+        return status;
+    }
+    *ret = order;
+    *ret_len = len;
+    return STATUS_OK;
+}
+
+static enum status write_temp(struct sys *sys, const char *temp, int32_t index_id,
+                              const struct column *column, struct sys_file **ret_file,
+                              struct error *err)
+{
+    int32_t field_id = index_field(index_id);
+    bool sorted = index_is_sorted(index_id);
+    uint32_t *order = NULL, len = 0;
+    uint64_t entries, bytes;
+    *ret_file = NULL;
+    TRY(order_rows(column, sorted, &order, &len, err));
+    enum status status =
+        sorted ? sorted_index_write(sys, temp, field_id, column, order, len, ret_file, &bytes, err)
+               : hash_index_write(sys, temp, field_id, column, order, len, ret_file, &entries,
+                                  &bytes, err);
+    free(order);
+    return status;
+}
+
+static enum status write_index(struct sys *sys, const char *path, int32_t index_id,
                                const struct column *column, struct error *err)
 {
     char temp[SYS_PATH_MAX], parent[SYS_PATH_MAX];
     struct sys_file *file = NULL;
-    uint64_t entries, bytes;
     TRY(sys_path(temp, err, "%s.tmp", path));
     TRY(sys_path(parent, err, "%s", path));
     *strrchr(parent, '/') = 0;
-    uint32_t *order = malloc((column->rows + (size_t)1) * sizeof *order);
-    if (!order)
-        return error_no_memory(err);
-    for (uint32_t i = 0; i < column->rows; i++)
-        order[i] = i;
-    enum status status = hash_index_write(sys, temp, field_id, column, order, column->rows, &file,
-                                          &entries, &bytes, err);
-    free(order);
+    enum status status = write_temp(sys, temp, index_id, column, &file, err);
     if (status == STATUS_OK) {
         status = sys_sync(sys, file, err);
         sys_close(sys, file);
@@ -66,20 +100,20 @@ static enum status write_index(struct sys *sys, const char *path, int32_t field_
     return sys_sync_dir(sys, parent, err);
 }
 
-enum status segment_index_build(struct sys *sys, struct segment *segment, int32_t field_id,
+enum status segment_index_build(struct sys *sys, struct segment *segment, int32_t index_id,
                                 struct error *err)
 {
     char path[SYS_PATH_MAX];
     struct column column;
-    int32_t which = segment_column(segment, field_id);
+    int32_t which = segment_column(segment, index_field(index_id));
     if (which < 0)
         return error_set(err, STATUS_NOT_FOUND, "the segment does not have the column");
-    TRY(segment_index_path(segment, field_id, path, err));
+    int32_t own = segment_meta(segment)->columns[which].field_id;
+    TRY(segment_index_path(segment, index_id, path, err));
     column_init(&column, segment_meta(segment)->columns[which].type);
     enum status status = read_all(segment, (uint32_t)which, &column, err);
     if (status == STATUS_OK)
-        status =
-            write_index(sys, path, segment_meta(segment)->columns[which].field_id, &column, err);
+        status = write_index(sys, path, index_id_of(index_id, own), &column, err);
     column_release(&column);
     return status;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #include "storage/index/hash_index.h"
+#include "storage/index/index_id.h"
+#include "storage/index/sorted_index.h"
 #include "storage/table/snapshot.h"
 
 enum { SEGMENT_READERS_KEPT = 8 };
@@ -23,10 +25,15 @@ enum index_state {
 
 struct open_index {
     struct open_index *next;
-    int32_t field_id;
+    int32_t index_id;
     enum index_state state;
     bool dropped; /* the file was removed; the mapping stays good */
-    struct hash_index index;
+    bool damaged; /* a page of the mapping is bad: it is to be made again */
+    bool retired; /* it was: readers may still have this mapping */
+    union {
+        struct hash_index hash;
+        struct sorted_index sorted;
+    };
 };
 
 struct segment {
@@ -73,12 +80,12 @@ static enum status copy_columns(struct segment *segment, const struct segment_me
 }
 
 /* segment->lock is held, or nobody else has the segment yet. */
-static struct open_index *add_index(struct segment *segment, int32_t field_id)
+static struct open_index *add_index(struct segment *segment, int32_t index_id)
 {
     struct open_index *index = calloc(1, sizeof *index);
     if (!index)
         return NULL;
-    index->field_id = field_id;
+    index->index_id = index_id;
     index->next = segment->indexes;
     segment->indexes = index;
     return index;
@@ -152,8 +159,10 @@ void segment_unref(struct segment *segment)
     struct open_index *next;
     for (struct open_index *index = segment->indexes; index; index = next) {
         next = index->next;
-        if (index->state == INDEX_OPEN)
-            hash_index_close(segment->sys, &index->index);
+        if (index->state == INDEX_OPEN && index_is_sorted(index->index_id))
+            sorted_index_close(segment->sys, &index->sorted);
+        else if (index->state == INDEX_OPEN)
+            hash_index_close(segment->sys, &index->hash);
         free(index);
     }
     pthread_mutex_destroy(&segment->lock);
@@ -170,7 +179,7 @@ void segment_unlink(const struct segment *segment)
 {
     char path[SYS_PATH_MAX];
     for (const struct open_index *index = segment->indexes; index; index = index->next) {
-        if (segment_index_path(segment, index->field_id, path, NULL) == STATUS_OK)
+        if (segment_index_path(segment, index->index_id, path, NULL) == STATUS_OK)
             (void)sys_unlink(segment->sys, path, NULL);
     }
     (void)sys_unlink(segment->sys, segment->full_path, NULL);
@@ -222,11 +231,11 @@ int32_t segment_column(const struct segment *segment, int32_t field_id)
     return segment_meta_column(&segment->meta, field_id);
 }
 
-/* The id that the segment's own files have for the field: that of the column it has. */
-static int32_t own_id(const struct segment *segment, int32_t field_id)
+/* The index's id with the field id that the segment's own files have: that of the column it has. */
+static int32_t own_index_id(const struct segment *segment, int32_t index_id)
 {
-    int32_t at = segment_column(segment, field_id);
-    return at < 0 ? field_id : segment->meta.columns[at].field_id;
+    int32_t at = segment_column(segment, index_field(index_id));
+    return at < 0 ? index_id : index_id_of(index_id, segment->meta.columns[at].field_id);
 }
 
 bool segment_column_type(const struct segment *segment, int32_t field_id, enum type *ret)
@@ -317,46 +326,81 @@ void segment_reader_release(struct segment *segment, struct parquet_reader *read
 
 /* --- indexes --- */
 
-enum status segment_index_path(const struct segment *segment, int32_t field_id,
+enum status segment_index_path(const struct segment *segment, int32_t index_id,
                                char out[SYS_PATH_MAX], struct error *err)
 {
-    return sys_path(out, err, "%s/index/%08llu.%d.hash", segment->source_dir,
-                    (unsigned long long)segment->meta.id, own_id(segment, field_id));
+    return sys_path(out, err, "%s/index/%08llu.%d.%s", segment->source_dir,
+                    (unsigned long long)segment->meta.id,
+                    index_field(own_index_id(segment, index_id)), index_suffix(index_id));
 }
 
 /* segment->lock is held. */
-static struct open_index *find_index(struct segment *segment, int32_t field_id)
+static struct open_index *find_index(struct segment *segment, int32_t index_id)
 {
     struct open_index *index = segment->indexes;
-    field_id = own_id(segment, field_id);
-    while (index && index->field_id != field_id)
+    index_id = own_index_id(segment, index_id);
+    while (index && (index->index_id != index_id || index->retired))
         index = index->next;
     return index;
 }
 
-/* segment->lock is held. NULL when it cannot be used. */
-static const struct hash_index *open_index(struct segment *segment, struct open_index *index)
+static enum status map_index(struct segment *segment, struct open_index *index)
+{
+    char path[SYS_PATH_MAX];
+    int32_t field_id = index_field(index->index_id);
+    int32_t column = segment_column(segment, field_id);
+    TRY(segment_index_path(segment, index->index_id, path, NULL));
+    if (!index_is_sorted(index->index_id))
+        return hash_index_open(segment->sys, path, field_id, segment->meta.rows, &index->hash,
+                               NULL);
+    return column < 0 ? STATUS_NOT_FOUND
+                      : sorted_index_open(segment->sys, path, field_id, segment->meta.rows,
+                                          segment->meta.columns[column].type, &index->sorted, NULL);
+}
+
+/* segment->lock is held. False when it cannot be used. */
+static bool open_index(struct segment *segment, struct open_index *index)
 {
     if (index->state == INDEX_UNKNOWN || index->state == INDEX_FOUND) {
-        char path[SYS_PATH_MAX];
-        enum status status = segment_index_path(segment, index->field_id, path, NULL);
-        if (status == STATUS_OK)
-            status = hash_index_open(segment->sys, path, index->field_id, segment->meta.rows,
-                                     &index->index, NULL);
+        enum status status = map_index(segment, index);
         index->state = status == STATUS_OK        ? INDEX_OPEN
                        : status == STATUS_CORRUPT ? INDEX_DAMAGED
                                                   : INDEX_ABSENT;
     }
-    return index->state == INDEX_OPEN ? &index->index : NULL;
+    return index->state == INDEX_OPEN;
+}
+
+static const struct open_index *opened(struct segment *segment, int32_t index_id)
+{
+    pthread_mutex_lock(&segment->lock);
+    struct open_index *index = find_index(segment, index_id);
+    if (!index && index_is_sorted(index_id)) /* no description lists these */
+        index = add_index(segment, own_index_id(segment, index_id));
+    if (index && (index->damaged || !open_index(segment, index)))
+        index = NULL;
+    pthread_mutex_unlock(&segment->lock);
+    return index;
+}
+
+void segment_index_damaged(struct segment *segment, int32_t index_id)
+{
+    pthread_mutex_lock(&segment->lock);
+    struct open_index *index = find_index(segment, index_id);
+    if (index)
+        index->damaged = true;
+    pthread_mutex_unlock(&segment->lock);
+}
+
+const struct sorted_index *segment_sorted_index(struct segment *segment, int32_t field_id)
+{
+    const struct open_index *index = opened(segment, index_id_sorted(field_id));
+    return index ? &index->sorted : NULL;
 }
 
 const struct hash_index *segment_hash_index(struct segment *segment, int32_t field_id)
 {
-    pthread_mutex_lock(&segment->lock);
-    struct open_index *known = find_index(segment, field_id);
-    const struct hash_index *index = known ? open_index(segment, known) : NULL;
-    pthread_mutex_unlock(&segment->lock);
-    return index;
+    const struct open_index *index = opened(segment, field_id);
+    return index ? &index->hash : NULL;
 }
 
 /* segment->lock is held. */
@@ -365,43 +409,49 @@ static enum segment_index_state look(struct segment *segment, struct open_index 
     char path[SYS_PATH_MAX];
     struct sys_stat stat;
     if (index->state == INDEX_UNKNOWN) {
-        bool there = segment_index_path(segment, index->field_id, path, NULL) == STATUS_OK &&
+        bool there = segment_index_path(segment, index->index_id, path, NULL) == STATUS_OK &&
                      sys_stat(segment->sys, path, &stat, NULL) == STATUS_OK;
         index->state = there ? INDEX_FOUND : INDEX_ABSENT;
     }
     if (index->state == INDEX_FAILED)
         return SEGMENT_INDEX_FAILED;
-    return index->dropped || index->state == INDEX_ABSENT || index->state == INDEX_DAMAGED
+    return index->dropped || index->damaged || index->state == INDEX_ABSENT ||
+                   index->state == INDEX_DAMAGED
                ? SEGMENT_INDEX_MISSING
                : SEGMENT_INDEX_READY;
 }
 
-enum segment_index_state segment_index_look(struct segment *segment, int32_t field_id)
+enum segment_index_state segment_index_look(struct segment *segment, int32_t index_id)
 {
-    if (segment_column(segment, field_id) < 0)
+    if (segment_column(segment, index_field(index_id)) < 0)
         return SEGMENT_INDEX_NONE;
     pthread_mutex_lock(&segment->lock);
-    struct open_index *index = find_index(segment, field_id);
+    struct open_index *index = find_index(segment, index_id);
     if (!index)
-        index = add_index(segment, own_id(segment, field_id));
+        index = add_index(segment, own_index_id(segment, index_id));
     enum segment_index_state state = index ? look(segment, index) : SEGMENT_INDEX_MISSING;
     pthread_mutex_unlock(&segment->lock);
     return state;
 }
 
-void segment_index_recheck(struct segment *segment, int32_t field_id)
+void segment_index_recheck(struct segment *segment, int32_t index_id)
 {
     pthread_mutex_lock(&segment->lock);
-    struct open_index *index = find_index(segment, field_id);
+    struct open_index *index = find_index(segment, index_id);
     if (index && index->state == INDEX_FOUND)
         index->state = INDEX_UNKNOWN;
     pthread_mutex_unlock(&segment->lock);
 }
 
-void segment_index_set(struct segment *segment, int32_t field_id, enum segment_index_state state)
+void segment_index_set(struct segment *segment, int32_t index_id, enum segment_index_state state)
 {
     pthread_mutex_lock(&segment->lock);
-    struct open_index *index = find_index(segment, field_id);
+    struct open_index *index = find_index(segment, index_id);
+    if (index && index->damaged && state == SEGMENT_INDEX_READY) {
+        struct open_index *fresh = add_index(segment, index->index_id);
+        index->retired = fresh != NULL;
+        index = fresh;
+    }
     if (index) {
         index->dropped = state == SEGMENT_INDEX_NONE;
         if (index->state != INDEX_OPEN)
@@ -410,57 +460,6 @@ void segment_index_set(struct segment *segment, int32_t field_id, enum segment_i
                                                            : INDEX_ABSENT;
     }
     pthread_mutex_unlock(&segment->lock);
-}
-
-/* The value in the column's own type; false when no value of that type equals it. */
-static bool narrow(struct value *value, enum type type)
-{
-    if (value->type == type)
-        return true;
-    if (value->type == TYPE_DOUBLE && type == TYPE_INT64) {
-        double real = value->real;
-        if (!(real >= -9007199254740992.0 && real <= 9007199254740992.0) ||
-            (double)(int64_t)real != real)
-            return false;
-        *value = (struct value){.type = TYPE_INT64, .int64 = (int64_t)real};
-        return true;
-    }
-    if (value->type == TYPE_TIMESTAMP && type == TYPE_DATE) {
-        const int64_t day = INT64_C(86400000000);
-        if (value->int64 % day != 0)
-            return false;
-        *value = (struct value){.type = TYPE_DATE, .int64 = value->int64 / day};
-        return true;
-    }
-    return false;
-}
-
-enum status segment_lookup(struct segment *segment, int32_t field_id, const struct value *value,
-                           bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
-                           struct error *err)
-{
-    *ret_used = false;
-    *ret_rows = NULL;
-    *ret_len = 0;
-    int32_t column = segment_column(segment, field_id);
-    if (column < 0 || value->is_null)
-        return STATUS_OK;
-    struct value wanted = *value;
-    bool comparable = wanted.type == segment->meta.columns[column].type ||
-                      type_can_widen(segment->meta.columns[column].type, wanted.type);
-    if (!comparable)
-        return STATUS_OK;
-    const struct hash_index *index = segment_hash_index(segment, field_id);
-    if (!index)
-        return STATUS_OK;
-    if (narrow(&wanted, segment->meta.columns[column].type)) {
-        enum status status = hash_index_lookup(index, value_hash(&wanted), ret_rows, ret_len, err);
-        if (status == STATUS_CORRUPT)
-            return STATUS_OK; /* slower, never wrong: the caller scans */
-        TRY(status);
-    }
-    *ret_used = true;
-    return STATUS_OK;
 }
 
 void segment_pin(struct segment *segment)

@@ -12,6 +12,8 @@
 
 #include "base/utf8.h"
 #include "storage/index/hash_index.h"
+#include "storage/index/index_id.h"
+#include "storage/source_files.h"
 #include "storage/table/partition.h"
 #include "storage/table/segment_write_int.h"
 
@@ -173,8 +175,8 @@ static enum status write_file(struct piece *piece, struct error *err)
 enum status segment_batch_index_path(const struct segment_batch *batch, uint64_t id,
                                      int32_t field_id, char out[SYS_PATH_MAX], struct error *err)
 {
-    return sys_path(out, err, "%s/index/%08llu.%d.hash", batch->dir, (unsigned long long)id,
-                    field_id);
+    return sys_path(out, err, "%s/index/%08llu.%d.%s", batch->dir, (unsigned long long)id,
+                    index_field(field_id), index_suffix(field_id));
 }
 
 static enum status write_indexes(struct piece *piece, struct error *err)
@@ -227,6 +229,20 @@ void segment_remove_files(struct segment_batch *batch, const struct segment_meta
     }
 }
 
+/* From the file, which was just written. One that cannot be made now is made later by the index
+ * thread. */
+static void build_sorted(struct segment_batch *batch, struct segment *segment)
+{
+    int32_t indexes[SOURCE_INDEXES_MAX];
+    uint32_t len = source_index_ids(batch->config, batch->schema, indexes);
+    for (uint32_t i = 0; i < len; i++) {
+        if (index_is_sorted(indexes[i]) &&
+            segment_index_look(segment, indexes[i]) == SEGMENT_INDEX_MISSING &&
+            segment_index_build(batch->sys, segment, indexes[i], NULL) == STATUS_OK)
+            segment_index_set(segment, indexes[i], SEGMENT_INDEX_READY);
+    }
+}
+
 enum status segment_push(struct segment_batch *batch, const struct segment_meta *meta,
                          struct error *err)
 {
@@ -242,6 +258,7 @@ enum status segment_push(struct segment_batch *batch, const struct segment_meta 
     if (!segment)
         return STATUS_NO_MEMORY;
     batch->segments[batch->len++] = segment;
+    build_sorted(batch, segment);
     return STATUS_OK;
 }
 
@@ -370,8 +387,10 @@ enum status segment_batch_sync(struct segment_batch *batch, struct error *err)
 
 void segment_batch_discard(struct segment_batch *batch)
 {
-    for (uint32_t i = 0; i < batch->len; i++)
+    for (uint32_t i = 0; i < batch->len; i++) {
+        segment_unlink(batch->segments[i]); /* with the sidecars that are in no description */
         segment_remove_files(batch, segment_meta(batch->segments[i]));
+    }
 }
 
 void segment_batch_release(struct segment_batch *batch)

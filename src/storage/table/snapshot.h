@@ -163,7 +163,7 @@ bool segment_is_last(const struct segment *segment);
  * goes at the next start. */
 void segment_unlink(const struct segment *segment);
 
-/* --- the hash sidecar of one column of a segment --- */
+/* --- the sidecars of a segment, by the ids of indexes (index_id.h) --- */
 
 enum segment_index_state {
     SEGMENT_INDEX_NONE,    /* the segment does not have the column (or: the file was dropped) */
@@ -172,19 +172,22 @@ enum segment_index_state {
     SEGMENT_INDEX_FAILED,  /* cannot be made: the segment itself is damaged */
 };
 /* Looks for the file when that was not done before; from then on look-ups use it. */
-enum segment_index_state segment_index_look(struct segment *segment, int32_t field_id);
+enum segment_index_state segment_index_look(struct segment *segment, int32_t index_id);
 /* What the snapshot says of the file is not to be believed: look for it again. */
-void segment_index_recheck(struct segment *segment, int32_t field_id);
+void segment_index_recheck(struct segment *segment, int32_t index_id);
 /* After the file was made (READY), removed (NONE), or could not be made (FAILED, MISSING). */
-void segment_index_set(struct segment *segment, int32_t field_id, enum segment_index_state state);
+void segment_index_set(struct segment *segment, int32_t index_id, enum segment_index_state state);
+/* A page of a mapped sidecar fails its checksum: not used any more, to be made again. */
+void segment_index_damaged(struct segment *segment, int32_t index_id);
 /* The mapped sidecar, checked; it stays as long as the segment. NULL when there is none that can be
  * used. */
 const struct hash_index *segment_hash_index(struct segment *segment, int32_t field_id);
-enum status segment_index_path(const struct segment *segment, int32_t field_id,
+const struct sorted_index *segment_sorted_index(struct segment *segment, int32_t field_id);
+enum status segment_index_path(const struct segment *segment, int32_t index_id,
                                char out[SYS_PATH_MAX], struct error *err);
 /* index_build.c: reads the column and writes its sidecar, whole by rename, synced. Takes memory for
  * the column and 24 bytes a row, see segment_index_memory. */
-enum status segment_index_build(struct sys *sys, struct segment *segment, int32_t field_id,
+enum status segment_index_build(struct sys *sys, struct segment *segment, int32_t index_id,
                                 struct error *err);
 uint64_t segment_index_memory(const struct segment *segment);
 

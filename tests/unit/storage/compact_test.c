@@ -727,13 +727,13 @@ static void test_later_indexes(void **state)
         fixture_write(source, 100 * i, 100);
         flush(source);
     }
-    assert_ok(source_add_indexes(source, &value_column, 1, &test_err));
+    assert_ok(source_add_indexes(source, &value_column, 1, INDEX_KIND_HASH, &test_err));
     wait_for(dir, 4 * 3); /* built for each file */
     assert_int_equal(compact(source).output_files, 1);
     flush(source);
     wait_for(dir, 3);
     assert_int_equal(files_in(dir, "s", "index"), 3);
-    assert_ok(source_drop_index(source, value_column, &test_err));
+    assert_ok(source_drop_index(source, value_column, INDEX_KIND_HASH, &test_err));
     assert_int_equal(files_in(dir, "s", "index"), 2);
     fixture_check(source, 400);
     source_unref(source);

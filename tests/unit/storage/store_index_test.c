@@ -74,8 +74,8 @@ static void test_added_and_dropped(void **state)
     assert_ok(source_flush(source, &test_err));
     assert_int_equal(find(source, "value", &half, &unused), 0);
     assert_int_equal(unused, 3);
-    assert_ok(source_add_indexes(source, names, 1, &test_err));
-    assert_ok(source_add_indexes(source, names, 1, &test_err)); /* again is fine */
+    assert_ok(source_add_indexes(source, names, 1, INDEX_KIND_HASH, &test_err));
+    assert_ok(source_add_indexes(source, names, 1, INDEX_KIND_HASH, &test_err)); /* again is fine */
     wait_ready(source, "value", 3);
     assert_int_equal(find(source, "value", &half, &unused), 1);
     assert_int_equal(unused, 0);
@@ -95,16 +95,18 @@ static void test_added_and_dropped(void **state)
     wait_ready(source, "value", 6);
     assert_int_equal(find(source, "value", &half, &unused), 1);
     assert_int_equal(unused, 0);
-    assert_ok(source_drop_index(source, names[0], &test_err));
+    assert_ok(source_drop_index(source, names[0], INDEX_KIND_HASH, &test_err));
     assert_int_equal(source_config(source)->index_columns_len, 2);
     assert_int_equal(sys_stat(sys_posix(), path, &stat, NULL), STATUS_NOT_FOUND);
-    assert_int_equal(source_drop_index(source, names[0], &test_err), STATUS_NOT_FOUND);
-    assert_ok(source_add_indexes(source, names, 2, &test_err));
+    assert_int_equal(source_drop_index(source, names[0], INDEX_KIND_HASH, &test_err),
+                     STATUS_NOT_FOUND);
+    assert_ok(source_add_indexes(source, names, 2, INDEX_KIND_HASH, &test_err));
     wait_ready(source, "value", 6);
     wait_ready(source, "kind", 6);
     assert_ok(sys_stat(sys_posix(), path, &stat, &test_err));
     const struct str unknown = STR("nobody");
-    assert_int_equal(source_add_indexes(source, &unknown, 1, &test_err), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(source_add_indexes(source, &unknown, 1, INDEX_KIND_HASH, &test_err),
+                     STATUS_INVALID_ARGUMENT);
     fixture_check(source, 600);
     source_unref(source);
     store_close(store, true);
@@ -150,6 +152,93 @@ static void test_lost_and_damaged(void **state)
     fixture_remove(dir);
 }
 
+/* Rows of all segments with an id in [lo, hi], by the sorted index. */
+static uint64_t find_range(struct source *source, int64_t lo, int64_t hi, uint32_t *ret_unused)
+{
+    struct view view;
+    struct value_range range = {.has_lo = true,
+                                .has_hi = true,
+                                .lo = {.type = TYPE_INT64, .int64 = lo},
+                                .hi = {.type = TYPE_INT64, .int64 = hi}};
+    uint64_t found = 0;
+    *ret_unused = 0;
+    assert_ok(view_open(source, &view, &test_err));
+    for (uint32_t i = 0; i < view.segments_len; i++) {
+        bool used;
+        uint64_t *rows;
+        uint32_t len;
+        assert_ok(
+            segment_range(view.segments[i], 1, &range, 100000, &used, &rows, &len, &test_err));
+        *ret_unused += !used;
+        found += len;
+        free(rows);
+    }
+    view_close(&view);
+    return found;
+}
+
+static void wait_sorted(struct source *source)
+{
+    uint32_t unused = 1;
+    for (int i = 0; i < 1000; i++) {
+        (void)find_range(source, 0, 1, &unused);
+        if (!unused)
+            return;
+        sys_sleep_us(sys_posix(), 10000);
+    }
+    fail_msg("the sorted index was not built");
+}
+
+/* Built in the background, at flush and at compaction; listed; lost and damaged files are made
+ * again; dropped. */
+static void test_sorted(void **state)
+{
+    (void)state;
+    char dir[256], path[512];
+    uint32_t unused;
+    struct sys_stat stat;
+    struct str id = STR("id");
+    fixture_dir(dir);
+    struct store *store = fixture_open(sys_posix(), dir);
+    struct source *source = fixture_source(store, "s");
+    fixture_write(source, 0, 300);
+    assert_ok(source_flush(source, &test_err));
+    (void)find_range(source, 10, 19, &unused);
+    assert_int_equal(unused, 3);
+    assert_ok(source_add_indexes(source, &id, 1, INDEX_KIND_HASH | INDEX_KIND_SORTED, &test_err));
+    wait_sorted(source);
+    assert_int_equal(find_range(source, 10, 19, &unused), 10);
+    fixture_write(source, 300, 300);
+    assert_ok(source_flush(source, &test_err)); /* new files have it at once */
+    assert_int_equal(find_range(source, 290, 309, &unused), 20);
+    assert_int_equal(unused, 0);
+    struct compact_policy all = {.small_file_threshold = 2};
+    assert_ok(source_compact(source, &all, NULL, &test_err));
+    assert_int_equal(find_range(source, 290, 309, &unused), 20);
+    assert_int_equal(unused, 0);
+    source_unref(source);
+    store_close(store, true);
+
+    snprintf(path, sizeof path, "%s/sources/s/index/00000007.1.sorted", dir);
+    damage(path); /* the directory */
+    store = fixture_open(sys_posix(), dir);
+    source = fixture_source(store, "s");
+    assert_true(find_range(source, 290, 309, &unused) < 20);
+    assert_int_equal(unused, 1);
+    wait_sorted(source);
+    assert_int_equal(find_range(source, 290, 309, &unused), 20);
+    assert_int_equal(source_config(source)->sorted_fields_len, 1);
+    assert_ok(source_drop_index(source, id, INDEX_KIND_SORTED, &test_err));
+    assert_int_equal(sys_stat(sys_posix(), path, &stat, NULL), STATUS_NOT_FOUND);
+    assert_int_equal(source_drop_index(source, id, INDEX_KIND_SORTED, &test_err),
+                     STATUS_NOT_FOUND);
+    assert_int_equal(source_config(source)->index_columns_len, 2); /* the hash index stays */
+    fixture_check(source, 600);
+    source_unref(source);
+    store_close(store, true);
+    fixture_remove(dir);
+}
+
 static void test_chunk_budget(void **state)
 {
     (void)state;
@@ -179,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_added_and_dropped),
         cmocka_unit_test(test_lost_and_damaged),
+        cmocka_unit_test(test_sorted),
         cmocka_unit_test(test_chunk_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

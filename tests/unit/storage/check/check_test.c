@@ -308,7 +308,7 @@ static void fill_history(char dir[256])
     }
     assert_ok(source_tag(source, 2, STR("before"), &test_err));
     assert_ok(source_compact(source, &policy, NULL, &test_err));
-    assert_ok(source_add_indexes(source, &(struct str){"value", 5}, 1, &test_err));
+    assert_ok(source_add_indexes(source, &(struct str){"value", 5}, 1, INDEX_KIND_HASH, &test_err));
     arena_init(&arena, 0);
     for (int i = 0;; i++) {
         assert_ok(source_list_indexes(source, &arena, &indexes, &len, &test_err));

@@ -1,0 +1,12 @@
+/* open.h: a back end by its URL: "sqlite:FILE" or "file:FOLDER". */
+#ifndef QUARRY_CATALOG_OPEN_H
+#define QUARRY_CATALOG_OPEN_H
+
+#include "catalog/backend.h"
+#include "sys/sys.h"
+
+/* Makes missing folders. STATUS_INVALID_ARGUMENT when no back end has that name. */
+enum status catalog_backend_open(struct sys *sys, const char *url, struct backend **ret,
+                                 struct error *err);
+
+#endif

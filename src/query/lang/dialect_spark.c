@@ -1,0 +1,10 @@
+/* dialect_spark.c: Spark SQL, Hive's heir. */
+#include "query/lang/dialect.h"
+
+const struct dialect dialect_spark = {
+    .name = "spark",
+    .parent = &dialect_hive,
+    .flags = D_DOUBLE_QUOTE_STRING | D_BACKTICK | D_BACKSLASH | D_DIGIT_NAME | D_BIT_LEVELS |
+             D_INDEX_FROM_0 | D_CONCAT_NULL | D_RAW_STRING,
+    .nulls = NULLS_SMALL,
+};

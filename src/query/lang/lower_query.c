@@ -1,0 +1,430 @@
+/* lower_query.c: queries and tables: orders of nulls, UNNEST, LATERAL VIEW, APPLY, ARRAY JOIN,
+ * LIMIT BY, TOP. */
+#include <stdio.h>
+
+#include "query/lang/functions.h"
+#include "query/lang/lower_int.h"
+
+/* ---- ORDER BY ---- */
+
+/* Where nulls go when nothing is said: DuckDB puts them last both ways. */
+static uint32_t default_nulls(const struct lower *l, bool descending)
+{
+    switch (l->dialect->nulls) {
+    case NULLS_SMALL:
+        return descending ? NODE_NULLS_LAST : NODE_NULLS_FIRST;
+    case NULLS_LARGE:
+        return descending ? NODE_NULLS_FIRST : NODE_NULLS_LAST;
+    default:
+        return NODE_NULLS_LAST;
+    }
+}
+
+struct node *lower_order(struct lower *l, const struct node *list)
+{
+    if (!list)
+        return NULL;
+    struct node *copy = lower_shallow(l, list);
+    for (size_t i = 0; i < list->count && l->status == STATUS_OK; i++) {
+        struct node *order = lower_copy(l, list->kids[i]);
+        if (!(order->flags & (NODE_NULLS_FIRST | NODE_NULLS_LAST)) && l->status == STATUS_OK)
+            order->flags |= default_nulls(l, order->flags & NODE_DESC);
+        copy->kids[i] = order;
+    }
+    return copy;
+}
+
+/* ---- table functions ---- */
+
+static struct node *alias_node(struct lower *l, const char *name, struct str *columns, size_t count,
+                               const struct node *at)
+{
+    struct node *alias = lower_node(l, N_ALIAS, name, 2, at);
+    struct node *list = lower_node(l, N_LIST, "", count, at);
+    for (size_t i = 0; i < count && l->status == STATUS_OK; i++) {
+        list->kids[i] = lower_text(l, N_IDENT, columns[i], at);
+        if (l->status == STATUS_OK)
+            list->kids[i]->flags |= NODE_QUOTED;
+    }
+    if (l->status == STATUS_OK && count)
+        alias->kids[1] = list;
+    return alias;
+}
+
+static const char *fresh_alias(struct lower *l)
+{
+    const char *name = arena_printf(l->arena, "_t%d", l->aliases++);
+    return name ? name : "_t";
+}
+
+static bool is_struct_list(const struct node *value)
+{
+    if (node_is(value, N_CAST) && node_is(value->kids[1], N_TYPE) &&
+        str_is(value->kids[1]->text, "[]"))
+        return value->kids[1]->count && str_is(value->kids[1]->kids[0]->text, "STRUCT");
+    return node_is(value, N_ARRAY) && value->count && node_is(value->kids[0], N_STRUCT);
+}
+
+/* UNNEST(list of structs) gives columns: (SELECT UNNEST(x, max_depth => 2)). */
+static struct node *unnest_structs(struct lower *l, struct node *value, struct node *alias)
+{
+    struct node *item = lower_template(l, "unnest($1, max_depth := 2)", &value, 1, NULL);
+    struct node *select = lower_node(l, N_SELECT, "", SELECT_SLOTS, value);
+    struct node *table = lower_node(l, N_TABLE_QUERY, "", 3, value);
+    if (l->status == STATUS_OK) {
+        select->kids[SELECT_ITEMS] = lower_list_of(l, N_LIST, &item, 1, value);
+        table->kids[0] = select;
+        table->kids[1] = alias;
+    }
+    return table;
+}
+
+/* BigQuery: UNNEST(x) AS a WITH OFFSET AS o: a and o are columns, o counts from 0. */
+static struct node *unnest_columns(struct lower *l, struct node *table)
+{
+    struct node *alias = table->kids[1], *position = table->kids[4];
+    struct str columns[2];
+    size_t count = 0;
+    if (!alias && !position)
+        return table;
+    columns[count++] = alias ? alias->text : STR("_u");
+    if (position)
+        columns[count++] = position->text;
+    if (alias && alias->kids[1])
+        return table;
+    table->kids[4] = NULL;
+    if (position)
+        table->flags |= NODE_ORDINALITY;
+    table->kids[1] = alias_node(l, fresh_alias(l), columns, count, table);
+    return table;
+}
+
+static bool names_are_columns(const struct lower *l)
+{
+    return LOWER_IS(l, BIGQUERY);
+}
+
+static void check_table_function(struct lower *l, const struct node *call)
+{
+    if (!function_is_table(call->text) && l->status == STATUS_OK)
+        lower_unsupported(l, call, call->text, "no translation of the table function");
+}
+
+static struct node *lower_table_call(struct lower *l, const struct node *node)
+{
+    struct node *table = lower_shallow(l, node);
+    if (l->status != STATUS_OK)
+        return table;
+    struct node *call = lower_call(l, node->kids[0]);
+    table->kids[0] = call;
+    table->kids[1] = lower(l, node->kids[1]);
+    table->kids[2] = lower(l, node->kids[2]);
+    if (l->status != STATUS_OK || !node_is(call, N_CALL)) {
+        if (node_is(call, N_SUBQUERY)) { /* a hook made a query of it */
+            struct node *query = lower_node(l, N_TABLE_QUERY, "", 3, node);
+            if (l->status == STATUS_OK) {
+                query->kids[0] = call->kids[0];
+                query->kids[1] = table->kids[1];
+            }
+            return query;
+        }
+        if (l->status == STATUS_OK)
+            lower_unsupported(l, node, kid(node, 0)->text, "no translation of the table function");
+        return table;
+    }
+    if (l->id == LANG_DUCKDB)
+        return table;
+    if (str_eq_nocase(call->text, STR("unnest"))) {
+        struct node *value = kid(kid(call, CALL_ARGS), 0);
+        if (names_are_columns(l) && is_struct_list(value))
+            return unnest_structs(l, value, table->kids[1]);
+        if (names_are_columns(l))
+            return unnest_columns(l, table);
+        return table;
+    }
+    check_table_function(l, call);
+    return table;
+}
+
+/* ---- joins ---- */
+
+static struct node *join_node(struct lower *l, const char *kind, struct node *left,
+                              struct node *right, const struct node *at)
+{
+    struct node *join = lower_node(l, N_JOIN, kind, 4, at);
+    if (l->status == STATUS_OK) {
+        join->kids[0] = left;
+        join->kids[1] = right;
+    }
+    return join;
+}
+
+/* A table (SELECT items) AS alias, usable in a lateral join. */
+static struct node *select_table(struct lower *l, struct node *items, struct node *alias)
+{
+    struct node *select = lower_node(l, N_SELECT, "", SELECT_SLOTS, items);
+    struct node *table = lower_node(l, N_TABLE_QUERY, "", 3, items);
+    if (l->status == STATUS_OK) {
+        select->kids[SELECT_ITEMS] = items;
+        table->kids[0] = select;
+        table->kids[1] = alias;
+        table->flags |= NODE_LATERAL;
+    }
+    return table;
+}
+
+static struct node *true_node(struct lower *l, const struct node *at)
+{
+    return lower_node(l, N_BOOL, "TRUE", 0, at);
+}
+
+/* LATERAL VIEW [OUTER] explode(x) t AS a: a lateral join with UNNEST. */
+static struct node *lateral_view(struct lower *l, const struct node *node)
+{
+    struct node *left = lower(l, node->kids[0]);
+    const struct node *view = node->kids[1];
+    const struct node *source = view->kids[0];
+    bool outer = str_starts(node->text, STR("OUTER")) ||
+                 str_eq_nocase(source->text, STR("explode_outer")) ||
+                 str_eq_nocase(source->text, STR("posexplode_outer"));
+    bool position = str_starts(lower_upper(l, source->text), STR("POSEXPLODE"));
+    bool inlined = str_starts(lower_upper(l, source->text), STR("INLINE"));
+    bool known = position || inlined || str_eq_nocase(source->text, STR("explode")) ||
+                 str_eq_nocase(source->text, STR("explode_outer"));
+    struct node *value = lower(l, kid(kid(source, CALL_ARGS), 0));
+    if (l->status != STATUS_OK)
+        return left;
+    if (!known || !value) {
+        lower_unsupported(l, source, source->text, "no translation of the table function");
+        return left;
+    }
+    const struct node *alias = view->kids[1];
+    const struct node *names = alias ? alias->kids[1] : NULL;
+    struct str columns[8];
+    size_t count = 0;
+    for (size_t i = 0; i < list_count(names) && count < 8; i++)
+        columns[count++] = names->kids[i]->text;
+    struct node *call = NULL;
+    struct node *args[] = {value};
+    struct node *items[2];
+    size_t item_count = 1;
+    bool map = value->type == TY_MAP || (!position && !inlined && count == 2);
+    if (inlined) {
+        call = lower_template(l, "unnest($1, max_depth := 2)", args, 1, NULL);
+    } else if (map) {
+        items[0] = lower_template(l, "unnest(map_keys($1))", args, 1, NULL);
+        items[1] = lower_template(l, "unnest(map_values($1))", args, 1, NULL);
+        item_count = 2;
+    } else if (position) {
+        items[0] = lower_template(l, "generate_subscripts($1, 1) - 1", args, 1, NULL);
+        items[1] = lower_template(l, "unnest($1)", args, 1, NULL);
+        item_count = 2;
+        if (count == 0) {
+            columns[count++] = STR("pos");
+            columns[count++] = STR("col");
+        }
+    } else {
+        call = lower_template(l, "unnest($1)", args, 1, NULL);
+        if (count == 0)
+            columns[count++] = STR("col");
+    }
+    if (call)
+        items[0] = call;
+    const char *name = alias && alias->text.len
+                           ? arena_printf(l->arena, "%.*s", STR_ARG(alias->text))
+                           : fresh_alias(l);
+    struct node *table = select_table(l, lower_list_of(l, N_LIST, items, item_count, node),
+                                      alias_node(l, name ? name : "_t", columns, count, node));
+    struct node *join = join_node(l, outer ? "LEFT" : "CROSS", left, table, node);
+    if (outer && l->status == STATUS_OK)
+        join->kids[2] = true_node(l, node);
+    return join;
+}
+
+/* [LEFT] ARRAY JOIN a AS x, b AS y */
+static struct node *array_join(struct lower *l, const struct node *node)
+{
+    struct node *left = lower(l, node->kids[0]);
+    bool outer = str_starts(node->text, STR("LEFT"));
+    const struct node *list = node->kids[1];
+    struct node *items = lower_node(l, N_LIST, "", list->count, node);
+    for (size_t i = 0; i < list->count && l->status == STATUS_OK; i++) {
+        const struct node *item = list->kids[i];
+        const struct node *value = item->kind == N_ALIAS ? item->kids[0] : item;
+        struct str name = item->kind == N_ALIAS ? item->text
+                          : item->kind == N_REF ? item->kids[item->count - 1]->text
+                                                : STR("arr");
+        struct node *lowered = lower(l, value);
+        if (l->status != STATUS_OK)
+            return left;
+        struct node *alias = lower_node(l, N_ALIAS, "", 2, node);
+        struct node *call = lower_template(l, "unnest($1)", &lowered, 1, NULL);
+        if (l->status != STATUS_OK)
+            return left;
+        alias->text = name;
+        alias->kids[0] = call;
+        items->kids[i] = alias;
+        if (item->kind != N_ALIAS) /* the array's own name now means its elements */
+            lower_unsupported(l, item, name, "no translation of ARRAY JOIN without an alias for");
+    }
+    struct node *alias = lower_node(l, N_ALIAS, fresh_alias(l), 2, node);
+    struct node *table = select_table(l, items, alias);
+    struct node *join = join_node(l, outer ? "LEFT" : "CROSS", left, table, node);
+    if (outer && l->status == STATUS_OK)
+        join->kids[2] = true_node(l, node);
+    return join;
+}
+
+static struct node *apply(struct lower *l, const struct node *node)
+{
+    struct node *left = lower(l, node->kids[0]), *right = lower(l, node->kids[1]);
+    if (l->status != STATUS_OK)
+        return left;
+    bool outer = str_starts(node->text, STR("OUTER"));
+    if (right->kind == N_TABLE_QUERY || right->kind == N_TABLE_CALL)
+        right->flags |= NODE_LATERAL;
+    struct node *join = join_node(l, outer ? "LEFT" : "CROSS", left, right, node);
+    if (outer && l->status == STATUS_OK)
+        join->kids[2] = true_node(l, node);
+    return join;
+}
+
+static struct node *lower_join(struct lower *l, const struct node *node)
+{
+    if (str_ends(node->text, STR("LATERAL VIEW")))
+        return lateral_view(l, node);
+    if (str_ends(node->text, STR("ARRAY")))
+        return array_join(l, node);
+    if (str_ends(node->text, STR("APPLY")))
+        return apply(l, node);
+    struct node *join = lower_copy(l, node);
+    if (l->status != STATUS_OK)
+        return join;
+    if ((node->flags & NODE_DISTINCT) && l->id == LANG_CLICKHOUSE && !str_is(node->text, "SEMI") &&
+        !str_is(node->text, "ANTI"))
+        lower_unsupported(l, node, STR("ANY JOIN"), "no translation of");
+    if (str_starts(node->text, STR("RIGHT ")) &&
+        l->status == STATUS_OK) { /* RIGHT SEMI: sides change */
+        struct node *left = join->kids[0];
+        join->kids[0] = join->kids[1];
+        join->kids[1] = left;
+        join->text = str_make(node->text.data + 6, node->text.len - 6);
+    }
+    bool bare = !join->kids[2] && !join->kids[3] && !(join->flags & NODE_NATURAL);
+    if (bare && str_is(join->text, "INNER"))
+        join->text = STR("CROSS");
+    else if (bare && (str_is(join->text, "LEFT") || str_is(join->text, "RIGHT") ||
+                      str_is(join->text, "FULL")))
+        join->kids[2] = true_node(l, node);
+    if (str_is(join->text, "CROSS") && join->kids[2])
+        join->text = STR("INNER");
+    return join;
+}
+
+struct node *lower_table(struct lower *l, const struct node *node)
+{
+    switch (node->kind) {
+    case N_TABLE_CALL:
+        return lower_table_call(l, node);
+    case N_JOIN:
+        return lower_join(l, node);
+    default:
+        return lower_copy(l, node);
+    }
+}
+
+/* ---- queries ---- */
+
+/* LIMIT n BY columns: QUALIFY row_number() OVER (PARTITION BY columns ORDER BY ...) <= n */
+static void limit_by(struct lower *l, struct node *select, const struct node *by)
+{
+    struct node *number = lower_node(l, N_CALL, "row_number", CALL_SLOTS, by);
+    struct node *window = lower_node(l, N_WINDOW, "", WINDOW_SLOTS, by);
+    struct node *count = lower(l, by->kids[0]->kids[0]);
+    struct node *partition = lower(l, by->kids[1]);
+    if (by->kids[0]->count > 1)
+        lower_unsupported(l, by, STR("LIMIT m, n BY"), "no translation of");
+    if (l->status != STATUS_OK)
+        return;
+    window->kids[WINDOW_PARTITION] = partition;
+    window->kids[WINDOW_ORDER] = select->kids[SLOT_ORDER];
+    number->kids[CALL_ARGS] = lower_node(l, N_LIST, "", 0, by);
+    number->kids[CALL_OVER] = window;
+    select->kids[SELECT_QUALIFY] = lower_binary(l, "<=", number, count);
+}
+
+/* WITH TIES: rank() <= n over the order */
+static void with_ties(struct lower *l, struct node *select)
+{
+    struct node *rank = lower_node(l, N_CALL, "rank", CALL_SLOTS, select);
+    struct node *window = lower_node(l, N_WINDOW, "", WINDOW_SLOTS, select);
+    if (!select->kids[SLOT_ORDER] || select->kids[SLOT_OFFSET] || select->kind != N_SELECT ||
+        select->kids[SELECT_QUALIFY] || (select->flags & NODE_PERCENT))
+        lower_unsupported(l, select, STR("WITH TIES"), "no translation of this");
+    if (l->status != STATUS_OK)
+        return;
+    window->kids[WINDOW_ORDER] = select->kids[SLOT_ORDER];
+    rank->kids[CALL_ARGS] = lower_node(l, N_LIST, "", 0, select);
+    rank->kids[CALL_OVER] = window;
+    select->kids[SELECT_QUALIFY] = lower_binary(l, "<=", rank, select->kids[SLOT_LIMIT]);
+    select->kids[SLOT_LIMIT] = NULL;
+    select->flags &= ~(uint32_t)NODE_TIES;
+}
+
+/* SELECT AS STRUCT a, b: one column, a struct */
+static void select_as_struct(struct lower *l, struct node *select)
+{
+    struct node *items = select->kids[SELECT_ITEMS];
+    struct node *record = lower_node(l, N_STRUCT, "", items->count, items);
+    for (size_t i = 0; i < items->count && l->status == STATUS_OK; i++) {
+        struct node *item = items->kids[i];
+        struct str name = item->kind == N_ALIAS ? item->text
+                          : item->kind == N_REF ? item->kids[item->count - 1]->text
+                                                : STR("");
+        if (name.len == 0)
+            lower_unsupported(l, item, STR("SELECT AS STRUCT"), "a column without a name in");
+        struct node *pair = lower_node(l, N_PAIR, "", 2, item);
+        if (l->status != STATUS_OK)
+            return;
+        pair->kids[0] = lower_text(l, N_STRING, name, item);
+        pair->kids[1] = item->kind == N_ALIAS ? item->kids[0] : item;
+        record->kids[i] = pair;
+    }
+    select->kids[SELECT_ITEMS] = lower_list_of(l, N_LIST, &record, 1, items);
+    select->flags &= ~(uint32_t)NODE_BY_NAME;
+}
+
+/* ClickHouse: WITH 10 AS n: a value becomes a query of one row; its uses, sub-queries. */
+static void check_with(struct lower *l, const struct node *with)
+{
+    for (size_t i = 0; i < list_count(with); i++) {
+        const struct node *cte = with->kids[i];
+        if (cte->kids[1] && !node_is_query(cte->kids[1]))
+            lower_unsupported(l, cte, cte->text, "no translation of WITH <value> AS");
+    }
+}
+
+struct node *lower_query(struct lower *l, const struct node *node)
+{
+    struct node *copy = lower_shallow(l, node);
+    if (l->status != STATUS_OK)
+        return copy;
+    check_with(l, node->kids[SLOT_WITH]);
+    for (size_t i = 0; i < node->count && l->status == STATUS_OK; i++) {
+        if (i == SLOT_ORDER)
+            copy->kids[i] = lower_order(l, node->kids[i]);
+        else if (!(node->kind == N_SELECT && i == SELECT_LIMIT_BY))
+            copy->kids[i] = lower(l, node->kids[i]);
+    }
+    if (l->status != STATUS_OK)
+        return copy;
+    if (node->kind == N_SELECT && node->kids[SELECT_LIMIT_BY]) {
+        limit_by(l, copy, node->kids[SELECT_LIMIT_BY]);
+        copy->kids[SELECT_LIMIT_BY] = NULL;
+    }
+    if (node->kind == N_SELECT && (node->flags & NODE_BY_NAME))
+        select_as_struct(l, copy);
+    if (node->flags & NODE_TIES)
+        with_ties(l, copy);
+    return copy;
+}

@@ -1,0 +1,110 @@
+/* catalog_int.h: what the handlers of the catalog service share. */
+#ifndef QUARRY_SERVICES_CATALOG_INT_H
+#define QUARRY_SERVICES_CATALOG_INT_H
+
+#include <pthread.h>
+
+#include "services/catalog/catalog.h"
+
+enum { NODE_URL_MAX = 300, ANSWER_MAX = 256 << 20 };
+
+struct catalog_service {
+    struct catalog_service_options options;
+    struct sys *sys;
+    struct catalog *catalog;
+    struct service *service;
+    pthread_mutex_t lock;
+    char node_url[NODE_URL_MAX]; /* with the lock; "": not known yet */
+};
+
+static inline struct catalog_service *service_of(struct request *request)
+{
+    return request->context;
+}
+
+static inline struct catalog *catalog_of(struct request *request)
+{
+    return service_of(request)->catalog;
+}
+
+/* --- caller.c --- */
+/* The one place where a request becomes a caller. */
+struct caller caller_of(struct request *request);
+
+/* --- reply.c --- */
+/* A list with its parts cut at commas, in the request's arena; an empty text gives none. */
+enum status list_of(struct request *request, struct str text, const struct str **ret,
+                    uint32_t *ret_len);
+/* A body of the request as record text: member of the body, or data NULL. */
+struct str object_of(struct request *request, const char *field, enum status *status);
+void json_record(struct json_writer *w, const struct record *record);
+/* The record as the answer, with its revision as ETag. */
+enum status respond_record(struct request *request, int http_status, const struct record *record);
+/* {NAME:[...],"next_cursor":..,"total":..} */
+typedef void (*record_writer)(struct json_writer *w, const struct record *record);
+enum status respond_page(struct request *request, const char *name, const struct record_page *page,
+                         record_writer write);
+/* {"success":true} */
+enum status respond_done(struct request *request);
+/* Answers with what `w` wrote into `buf` (taken). */
+void writer_begin(struct buf *buf, struct json_writer *w);
+enum status writer_respond(struct request *request, int http_status, struct buf *buf);
+/* Takes the fields of the body over whose names are the record's own. */
+enum status record_from_body(struct request *request, struct record *record);
+void json_time(struct json_writer *w, const char *key, int64_t us);
+void json_text(struct json_writer *w, const char *key, struct str text); /* empty: null */
+void json_list(struct json_writer *w, const char *key, const struct str_list *list);
+void json_object(struct json_writer *w, const char *key, struct str json);
+
+/* --- handlers, by file --- */
+enum status assets_create(struct request *request);
+enum status assets_list(struct request *request);
+enum status assets_get(struct request *request);
+enum status assets_update(struct request *request);
+enum status assets_delete(struct request *request);
+enum status assets_undelete(struct request *request);
+enum status assets_lifecycle(struct request *request);
+enum status assets_owner(struct request *request);
+enum status assets_statistics(struct request *request);
+enum status assets_history(struct request *request);
+enum status assets_lineage(struct request *request);
+/* access.c */
+enum status relations_list(struct request *request);
+enum status relations_add(struct request *request);
+enum status relations_remove(struct request *request);
+enum status grants_list(struct request *request);
+enum status grants_add(struct request *request);
+enum status grants_remove(struct request *request);
+enum status grants_check(struct request *request);
+/* graphs.c */
+enum status graphs_list(struct request *request);
+enum status graphs_create(struct request *request);
+enum status graphs_get(struct request *request);
+enum status graphs_update(struct request *request);
+enum status graphs_delete(struct request *request);
+enum status graphs_stats(struct request *request);
+enum status graphs_history(struct request *request);
+enum status registry_stats(struct request *request);
+/* locations.c */
+enum status locations_list(struct request *request);
+enum status locations_create(struct request *request);
+enum status locations_get(struct request *request);
+enum status locations_update(struct request *request);
+enum status locations_delete(struct request *request);
+/* admin.c */
+enum status principals_list(struct request *request);
+enum status principals_create(struct request *request);
+enum status principals_get(struct request *request);
+enum status principals_update(struct request *request);
+enum status principals_delete(struct request *request);
+enum status config_list(struct request *request);
+enum status config_get(struct request *request);
+enum status config_set(struct request *request);
+enum status config_delete(struct request *request);
+enum status audit_list(struct request *request);
+/* sources.c */
+enum status metadata_sources(struct request *request);
+enum status metadata_stats(struct request *request);
+enum status metadata_compact(struct request *request);
+
+#endif
