@@ -13,6 +13,7 @@
 enum {
     LINGER_US = 100000, /* changes that come together are committed together */
     RETRY_US = 2000000,
+    COMPARE_EVERY_US = 600000000,
     SCAN_PAGE = 1000,
     COMMIT_EVERY = 10000, /* documents, while comparing */
     ID_MAX = 40,
@@ -203,9 +204,11 @@ static enum status compare_all(struct text_feed *feed, struct error *err)
 /* Waits for work; false when there is none and the feed is to stop. */
 static bool wait_for_work(struct text_feed *feed)
 {
+    int64_t until_us = sys_mono_us(feed->sys) + COMPARE_EVERY_US;
     while (!feed->queue_len && !feed->resync && !feed->stopping)
-        pthread_cond_wait(&feed->wake, &feed->lock);
-    int64_t until_us = sys_mono_us(feed->sys) + LINGER_US;
+        if (!thread_cond_wait_until(&feed->wake, &feed->lock, until_us))
+            feed->resync = true;
+    until_us = sys_mono_us(feed->sys) + LINGER_US;
     while (!feed->stopping && !feed->resync && !feed->waiting &&
            feed->queue_len < TEXT_FEED_QUEUE_MAX / 2 &&
            thread_cond_wait_until(&feed->wake, &feed->lock, until_us)) {
@@ -304,7 +307,7 @@ enum status text_feed_open(struct sys *sys, struct backend *backend, const char 
     return STATUS_OK;
 }
 
-void text_feed_close(struct text_feed *feed)
+void text_feed_stop(struct text_feed *feed)
 {
     if (!feed)
         return;
@@ -313,6 +316,13 @@ void text_feed_close(struct text_feed *feed)
     pthread_cond_broadcast(&feed->wake);
     pthread_mutex_unlock(&feed->lock);
     thread_join(&feed->thread);
+}
+
+void text_feed_close(struct text_feed *feed)
+{
+    if (!feed)
+        return;
+    text_feed_stop(feed);
     text_index_close(feed->index);
     pthread_cond_destroy(&feed->wake);
     pthread_cond_destroy(&feed->done);

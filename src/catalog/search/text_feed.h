@@ -20,6 +20,9 @@ enum { TEXT_FEED_QUEUE_MAX = 8192 }; /* changes that wait; beyond, everything is
  * and must outlive the feed. */
 enum status text_feed_open(struct sys *sys, struct backend *backend, const char *folder,
                            struct text_feed **ret, struct error *err);
+/* Ends the thread; changes may still be told, and are found at the next open. Before the backend is
+ * closed, which may commit once more. NULL is fine. */
+void text_feed_stop(struct text_feed *feed);
 void text_feed_close(struct text_feed *feed); /* NULL is fine */
 
 /* Any thread, never blocks for long; len 0: anything may have changed. */

@@ -45,7 +45,6 @@ enum text_facet {
     FACET_CATEGORY,
     FACET_COUNT
 };
-const char *text_facet_name(enum text_facet facet);
 
 struct text_query {
     struct str tenant; /* never empty */
@@ -90,6 +89,8 @@ struct text_answer {
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+const char *text_facet_name(enum text_facet facet);
 
 /* A folder that is not there is made; STATUS_CORRUPT when it holds something else or is damaged:
  * delete it and begin anew. */

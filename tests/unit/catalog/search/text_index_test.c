@@ -230,6 +230,7 @@ static void feed_follows(void **state)
     assert_int_equal(count(f, feed, "first"), 1);
     MUST(asset_delete(catalog, &admin, one.id, 0, &f->arena, &got, &f->err));
     assert_int_equal(count(f, feed, "first"), 0);
+    text_feed_stop(feed);
     catalog_close(catalog);
     text_feed_close(feed);
     /* Changes while nobody listened. */
@@ -240,6 +241,7 @@ static void feed_follows(void **state)
     catalog = open_catalog(f, &feed);
     assert_int_equal(count(f, feed, "third"), 1);
     assert_int_equal(count(f, feed, "second"), 0);
+    text_feed_stop(feed);
     catalog_close(catalog);
     text_feed_close(feed);
 }
@@ -252,12 +254,14 @@ static void damaged_index_is_made_anew(void **state)
     struct catalog *catalog = open_catalog(f, &feed);
     (void)create(f, catalog, "first");
     assert_int_equal(count(f, feed, "first"), 1);
+    text_feed_stop(feed);
     catalog_close(catalog);
     text_feed_close(feed);
     assert_int_equal(sys_path(path, NULL, "%s/iamglass", f->index_folder), STATUS_OK);
     MUST(sys_replace_file(sys_posix(), path, (struct slice){"rubbish", 7}, &f->err));
     catalog = open_catalog(f, &feed);
     assert_int_equal(count(f, feed, "first"), 1);
+    text_feed_stop(feed);
     catalog_close(catalog);
     text_feed_close(feed);
 }
