@@ -97,7 +97,7 @@ static enum status name_manifest(struct committer *c, struct str bytes,
     char *path = arena_printf(c->arena, "%.*s/metadata/%s-m%u.avro", STR_ARG(c->edit->m.location),
                               uuid, c->fresh_len);
     manifest->path = str_of(path);
-    return path ? iceberg_add_file(c->edit, manifest->path, bytes, c->err) : no_memory(c);
+    return path ? iceberg_edit_file(c->edit, manifest->path, bytes, c->err) : no_memory(c);
 }
 
 static enum status room_for_fresh(struct committer *c)
@@ -179,7 +179,7 @@ static enum status sort_removed(struct committer *c)
 /* Whether this manifest may hold one: it is named, or a removed file names none. */
 static bool may_hold_removed(const struct committer *c, const struct iceberg_manifest *manifest)
 {
-    for (uint32_t i = 0; i < c->commit->removed_len; i++) {
+    for (uint32_t i = 0; manifest->path.data && i < c->commit->removed_len; i++) {
         const struct iceberg_removed *removed = &c->commit->removed[i];
         if (removed->is_delete == manifest->is_deletes &&
             (!removed->manifest.data || str_eq(removed->manifest, manifest->path)))
@@ -441,7 +441,7 @@ static enum status name_list(struct committer *c, struct str bytes)
     char *path = arena_printf(c->arena, "%.*s/metadata/snap-%lld-1-%s.avro",
                               STR_ARG(c->edit->m.location), (long long)c->snapshot.id, uuid);
     c->snapshot.manifest_list = str_of(path);
-    return path ? iceberg_add_file(c->edit, c->snapshot.manifest_list, bytes, c->err)
+    return path ? iceberg_edit_file(c->edit, c->snapshot.manifest_list, bytes, c->err)
                 : no_memory(c);
 }
 

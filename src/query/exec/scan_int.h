@@ -61,6 +61,7 @@ struct scan {
     struct segment *segment;
     struct parquet_reader *reader;
     struct batch *chunk;
+    const struct deletion *deleted; /* rows of the unit; loaded; NULL: none */
     bool by_rows;
     uint64_t *rows; /* by_rows: ascending */
     uint32_t rows_len, rows_next;
@@ -96,6 +97,14 @@ void scan_release(struct scan *scan);
 /* The next slice with at least one selected row; *ret_more false at the end. STATUS_TIMEOUT and
  * STATUS_CANCELLED are found out here. */
 enum status scan_next(struct scan *scan, bool *ret_more, struct error *err);
+
+/* Row of the unit that is at place `i` of the slice. */
+static inline uint64_t scan_row(const struct scan *scan, uint32_t i)
+{
+    if (scan->by_rows)
+        return scan->row_ids[i];
+    return (scan->segment ? scan->group_base : 0) + scan->first + i;
+}
 
 /* Appends the selected rows [from, from + n) of a field to a column of the field's type. `again`:
  * the caller will come back for more of this slice. */
