@@ -93,7 +93,7 @@ extern "C" {
 const char *text_facet_name(enum text_facet facet);
 
 /* A folder that is not there is made; STATUS_CORRUPT when it holds something else or is damaged:
- * delete it and begin anew. */
+ * delete it and begin anew. STATUS_UNAVAILABLE: another process has it. */
 enum status text_index_open(const char *folder, struct text_index **ret, struct error *err);
 void text_index_close(struct text_index *index); /* commits; NULL is fine */
 

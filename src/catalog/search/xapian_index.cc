@@ -70,6 +70,10 @@ enum status text_index_open(const char *folder, struct text_index **ret, struct 
         index->writer = Xapian::WritableDatabase(index->folder, Xapian::DB_CREATE_OR_OPEN);
         *ret = index;
         return STATUS_OK;
+    } catch (const Xapian::DatabaseLockError &) {
+        delete index;
+        return error_set(err, STATUS_UNAVAILABLE, "search index %s is in use by another process",
+                         folder);
     } catch (const Xapian::DatabaseOpeningError &e) {
         delete index;
         return error_set(err, STATUS_CORRUPT, "search index %s: %s", folder, e.get_msg().c_str());

@@ -157,6 +157,15 @@ static void marks_words(void **state)
                        "Reads columns from files &amp; &lt;<b>streams</b>&gt;."));
 }
 
+static void one_process_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    struct text_index *second = NULL;
+    fill(f);
+    assert_int_equal(text_index_open(f->index_folder, &second, &f->err), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(f->err.message, "in use by another process"));
+}
+
 static void replaces_and_removes(void **state)
 {
     struct fixture *f = *state;
@@ -273,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(corrects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(filters_and_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(marks_words, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_process_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(replaces_and_removes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(feed_follows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_index_is_made_anew, set_up, tear_down),
