@@ -97,6 +97,14 @@ static bool next_slice(struct scan *scan)
     return scan->count > 0;
 }
 
+uint64_t scan_row(const struct scan *scan, uint32_t selected)
+{
+    uint32_t at = scan->all ? selected : scan->selection[selected];
+    if (scan->by_rows)
+        return scan->row_ids[at];
+    return (scan->segment ? scan->group_base : 0) + scan->first + at;
+}
+
 /* Decides a predicate for every entry of a dictionary, once. */
 static enum status judge(struct scan *scan, uint32_t predicate, const struct column *dictionary,
                          struct error *err)
