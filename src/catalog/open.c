@@ -1,5 +1,8 @@
 #include "catalog/open.h"
 
+#include "catalog/file/file_backend.h"
+#include "catalog/folder.h"
+#include "catalog/postgres/postgres_backend.h"
 #include "catalog/sqlite/sqlite_backend.h"
 
 static enum status open_sqlite(struct sys *sys, const char *path, struct backend **ret,
@@ -9,7 +12,7 @@ static enum status open_sqlite(struct sys *sys, const char *path, struct backend
     const char *slash = strrchr(path, '/');
     if (slash && slash != path) {
         TRY(sys_path(folder, err, "%.*s", (int)(slash - path), path));
-        TRY(sys_mkdirs(sys, folder, err));
+        TRY(folder_make(sys, folder, err));
     }
     struct sqlite_backend_options options = {.path = path};
     return sqlite_backend_open(&options, ret, err);
@@ -20,11 +23,18 @@ enum status catalog_backend_open(struct sys *sys, const char *url, struct backen
 {
     struct str rest = str_of(url), scheme = STR_NONE;
     if (!str_split(&rest, ':', &scheme) || !rest.len)
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "'%s' names no catalog: write sqlite:FILE or file:FOLDER", url);
+        return error_set(
+            err, STATUS_INVALID_ARGUMENT,
+            "'%s' names no catalog: write sqlite:FILE, file:FOLDER or postgresql://...", url);
     if (str_is(scheme, "sqlite"))
         return open_sqlite(sys, rest.data, ret, err);
-    return error_set(err, STATUS_INVALID_ARGUMENT,
-                     "there is no catalog back end '%.*s': write sqlite:FILE or file:FOLDER",
-                     STR_ARG(scheme));
+    if (str_is(scheme, "file"))
+        return file_backend_open(sys, rest.data, ret, err);
+    if (str_is(scheme, "postgresql") || str_is(scheme, "postgres"))
+        return postgres_backend_open(&(struct postgres_backend_options){.url = url, .listen = true},
+                                     ret, err);
+    return error_set(
+        err, STATUS_INVALID_ARGUMENT,
+        "there is no catalog back end '%.*s': write sqlite:FILE, file:FOLDER or postgresql://...",
+        STR_ARG(scheme));
 }

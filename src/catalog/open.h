@@ -1,4 +1,4 @@
-/* open.h: a back end by its URL: "sqlite:FILE" or "file:FOLDER". */
+/* open.h: a back end by its URL: "sqlite:FILE", "file:FOLDER", "postgresql://USER@HOST:PORT/DB". */
 #ifndef QUARRY_CATALOG_OPEN_H
 #define QUARRY_CATALOG_OPEN_H
 

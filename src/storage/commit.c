@@ -131,6 +131,8 @@ enum status commit_begin(struct commit *commit, struct source *source, struct sn
                          enum snapshot_operation operation, struct error *err)
 {
     struct snapshot *old = source->snapshot;
+    if (source->first_mutation_lsn && new->lsn < source->first_mutation_lsn)
+        return error_set(err, STATUS_INTERNAL, "a commit leaves deletes behind: flush them first");
     *commit = (struct commit){.source = source,
                               .new = new,
                               .tags = source->history.tags,

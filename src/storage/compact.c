@@ -3,8 +3,12 @@
  *   1. plan on the current snapshot, which is referenced; no lock
  *   2. merge into new files; no lock but for taking numbers
  *   3. sync files and directories
- *   4. under flush_lock: all inputs still current? then one commit that replaces them by the
- *      outputs, beside whatever flushes have added meanwhile; else the outputs are removed
+ *   4. under flush_lock: unflushed deletes are flushed first, as the log names rows of files that
+ *      are about to go. What was deleted of the inputs meanwhile is deleted of the outputs
+ *      (compact_origin); of an input that is not current any more that is every row, wherever they
+ *      may be now. One commit replaces the inputs by the outputs, beside whatever flushes have
+ * added meanwhile. When most rows are of inputs that are gone, the outputs are removed
+ *
  * The rows do not change, so neither does the LSN, and a view is right before and after. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,22 +60,110 @@ static int by_id(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* What is deleted of an input now but was not when it was read; NULL: nothing. */
+static struct deletion *newly_deleted(const struct snapshot *current,
+                                      const struct compact_plan *plan, uint32_t input)
+{
+    uint64_t id = segment_meta(plan->inputs[input])->id;
+    struct deletion *now = snapshot_find_deletion(current, id);
+    return now == snapshot_find_deletion(plan->snapshot, id) ? NULL : now;
+}
+
+static bool is_current(const struct snapshot *current, const struct compact_plan *plan,
+                       uint32_t input)
+{
+    return snapshot_find(current, segment_meta(plan->inputs[input])->id) != NULL;
+}
+
+/* Rows of the output at `*run`, from row `*skip` of that run on, that are deleted by now; moves
+ * both behind the output. */
+static enum status map_output(const struct snapshot *current, const struct compact_plan *plan,
+                              const struct compact_origin *origin, uint64_t rows, uint64_t *run,
+                              uint32_t *skip, struct deletion_builder *builder, struct error *err)
+{
+    for (uint64_t at = 0; at < rows;) {
+        const struct compact_run_of_rows *from = &origin->runs[*run];
+        uint64_t first = from->first + *skip, left = from->count - *skip;
+        uint64_t end = first + (left < rows - at ? left : rows - at);
+        struct deletion *deleted = newly_deleted(current, plan, from->input);
+        bool all = !is_current(current, plan, from->input);
+        for (uint64_t row = all ? first : deletion_next(deleted, first); row < end;
+             row = all ? row + 1 : deletion_next(deleted, row + 1))
+            TRY(deletion_builder_add(builder, at + row - first, err));
+        at += end - first;
+        *skip += (uint32_t)(end - first);
+        if (*skip == from->count) {
+            ++*run;
+            *skip = 0;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Delete files of the outputs, for what was deleted of the inputs since they were read; with
+ * `deletions` (parallel to the outputs, NULL: none). */
+static enum status map_deletions(const struct source *source, const struct compact_plan *plan,
+                                 const struct compact_origin *origin, struct segment_batch *out,
+                                 struct deletion **deletions, struct error *err)
+{
+    const struct snapshot *current = source->snapshot;
+    uint64_t run = 0;
+    uint32_t skip = 0;
+    bool any = false;
+    for (uint32_t i = 0; i < plan->inputs_len; i++) {
+        struct deletion *deleted = newly_deleted(current, plan, i);
+        any = any || deleted || !is_current(current, plan, i);
+        TRY(deletion_load(deleted, err));
+    }
+    for (uint32_t i = 0; i < out->len && any; i++) {
+        struct deletion_builder builder;
+        struct deletion *mapped = NULL;
+        uint64_t rows = segment_meta(out->segments[i])->rows;
+        deletion_builder_init(&builder, rows);
+        enum status status = map_output(current, plan, origin, rows, &run, &skip, &builder, err);
+        if (status == STATUS_OK)
+            status = deletion_builder_finish(&builder, &mapped, err);
+        if (status == STATUS_OK && mapped)
+            status = segment_batch_add_deletion(out, table_location(source->table),
+                                                out->segments[i], mapped, err);
+        if (status == STATUS_OK && mapped)
+            deletions[i] = out->deletions[out->deletions_len - 1];
+        deletion_builder_release(&builder);
+        deletion_unref(mapped);
+        TRY(status);
+    }
+    return any ? segment_batch_sync(out, err) : STATUS_OK;
+}
+
+static enum status set_deletions(struct snapshot *new, const struct segment_batch *out,
+                                 struct deletion *const *deletions, struct error *err)
+{
+    for (uint32_t i = 0; i < new->segments_len; i++) {
+        for (uint32_t k = 0; k < out->len; k++) {
+            if (deletions[k] && new->segments[i] == out->segments[k])
+                TRY(snapshot_set_deletion(new, i, deletions[k], err));
+        }
+    }
+    return STATUS_OK;
+}
+
 /* The current segments without the inputs, with the outputs, by id. */
 static enum status replaced(const struct snapshot *current, const struct compact_plan *plan,
                             const struct segment_batch *out, struct segment ***ret,
                             uint32_t *ret_len, struct error *err)
 {
-    uint32_t len = 0, found = 0;
+    uint32_t len = 0;
+    uint64_t found = 0; /* rows of inputs that are still current */
     struct segment **all = malloc((current->segments_len + out->len + 1u) * sizeof(*all));
     if (!all)
         return error_no_memory(err);
     for (uint32_t i = 0; i < current->segments_len; i++) {
         if (is_input(plan, current->segments[i]))
-            found++;
+            found += segment_meta(current->segments[i])->rows;
         else
             all[len++] = current->segments[i];
     }
-    if (found != plan->inputs_len) {
+    if (found < plan->rows / 2) {
         free(all);
         return error_set(err, STATUS_CONFLICT, "files were replaced while they were being joined");
     }
@@ -121,24 +213,45 @@ static void drop_sidecars(struct source *source, const struct source_config *use
     }
 }
 
-/* flush_lock is held. */
-static enum status commit_locked(struct source *source, const struct compact_plan *plan,
-                                 const struct segment_batch *out, bool *ret_maybe,
-                                 struct error *err)
+/* The state with the outputs in place of the inputs. */
+static enum status make_snapshot(struct source *source, const struct compact_plan *plan,
+                                 const struct compact_origin *origin, struct segment_batch *out,
+                                 struct snapshot **ret, struct error *err)
 {
     struct segment **all = NULL;
     uint32_t len = 0;
+    struct deletion **deletions = calloc(out->len + 1u, sizeof(*deletions));
+    if (!deletions)
+        return error_no_memory(err);
+    enum status status = replaced(source->snapshot, plan, out, &all, &len, err);
+    if (status == STATUS_OK)
+        status = map_deletions(source, plan, origin, out, deletions, err);
+    if (status == STATUS_OK) {
+        *ret = snapshot_new(source->snapshot->schema, all, len, err);
+        status = *ret ? snapshot_keep_deletions(*ret, source->snapshot, err) : STATUS_NO_MEMORY;
+    }
+    if (status == STATUS_OK)
+        status = set_deletions(*ret, out, deletions, err);
+    free(all);
+    free(deletions);
+    return status;
+}
+
+/* flush_lock is held. */
+static enum status commit_locked(struct source *source, const struct compact_plan *plan,
+                                 const struct compact_origin *origin, struct segment_batch *out,
+                                 bool *ret_maybe, struct error *err)
+{
+    struct snapshot *new = NULL;
     if (source->removed)
         return error_set(err, STATUS_CANCELLED, "the source has been removed");
+    if (source->first_mutation_lsn)
+        TRY(source_flush_locked(source, err));
     if (source->history.unsure) /* the disk may be ahead of us: the next flush settles it */
         return error_set(err, STATUS_UNAVAILABLE, "the last commit has not succeeded yet");
-    TRY(replaced(source->snapshot, plan, out, &all, &len, err));
-    struct snapshot *new = snapshot_new(source->snapshot->schema, all, len, err);
-    free(all);
-    if (!new)
-        return STATUS_NO_MEMORY;
-    new->data_sequence = plan->snapshot->sequence; /* rows as of then */
-    enum status status = snapshot_keep_deletions(new, source->snapshot, err);
+    enum status status = make_snapshot(source, plan, origin, out, &new, err);
+    if (status == STATUS_OK)
+        new->data_sequence = plan->snapshot->sequence; /* rows as of then */
     if (status == STATUS_OK &&
         new->rows != source->snapshot->rows) /* never: but then nothing may be lost */
         status = error_set(err, STATUS_INTERNAL, "a merge of %llu rows gave another number",
@@ -152,12 +265,13 @@ static enum status commit_locked(struct source *source, const struct compact_pla
 }
 
 static enum status commit_or_undo(struct source *source, const struct compact_plan *plan,
-                                  struct segment_batch *out, enum status status, struct error *err)
+                                  const struct compact_origin *origin, struct segment_batch *out,
+                                  enum status status, struct error *err)
 {
     bool maybe = false;
     pthread_mutex_lock(&source->flush_lock); /* also for removing: directories are made under it */
     if (status == STATUS_OK)
-        status = commit_locked(source, plan, out, &maybe, err);
+        status = commit_locked(source, plan, origin, out, &maybe, err);
     if (status != STATUS_OK && !maybe && !source->removed)
         segment_batch_discard(out);
     pthread_mutex_unlock(&source->flush_lock);
@@ -197,11 +311,13 @@ static enum status merge_once(struct compact_run *run, const struct compact_plan
                                 .config = source_config(source),
                                 .schema = plan->snapshot->schema,
                                 .next_id = &source->next_segment_id};
+    struct compact_origin origin = {0};
     note(run, plan, NULL);
-    enum status status = compact_merge(source, plan, &run->policy, pace, &out, err);
+    enum status status = compact_merge(source, plan, &run->policy, pace, &out, &origin, err);
     if (status == STATUS_OK)
         status = segment_batch_sync(&out, err);
-    status = commit_or_undo(source, plan, &out, status, err);
+    status = commit_or_undo(source, plan, &origin, &out, status, err);
+    free(origin.runs);
     if (status == STATUS_OK)
         note(run, plan, &out);
     segment_batch_release(&out);
@@ -218,6 +334,15 @@ static void collect(struct source *source)
     pthread_mutex_unlock(&source->flush_lock);
 }
 
+/* So that plans know of them. */
+static enum status flush_deletes(struct source *source, struct error *err)
+{
+    pthread_mutex_lock(&source->lock);
+    bool any = source->first_mutation_lsn != 0;
+    pthread_mutex_unlock(&source->lock);
+    return any ? source_flush(source, err) : STATUS_OK;
+}
+
 enum status compact_run(struct compact_run *run, struct error *err)
 {
     struct source *source = run->source;
@@ -227,6 +352,8 @@ enum status compact_run(struct compact_run *run, struct error *err)
                                 .closing = &source->store->closing,
                                 .bytes_per_s = run->policy.io_bytes_per_s,
                                 .started_us = sys_mono_us(sys)};
+    if (run->force)
+        TRY(flush_deletes(source, err));
     for (;;) {
         struct compact_plan plan;
         pthread_mutex_lock(&source->lock);

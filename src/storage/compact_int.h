@@ -28,6 +28,8 @@ enum {
 /* Of the score: what an overlap of all files, and age, add to the number of files. */
 #define COMPACT_SCORE_OVERLAP 1.0
 #define COMPACT_SCORE_AGE     0.5
+/* A file of any size is written anew, alone if need be, when more of its rows are deleted. */
+#define COMPACT_DELETED_SHARE 0.25
 #define COMPACT_SCORE_STALE   1e9 /* of files from before a column widened */
 
 /* The members that are 0 filled in. */
@@ -36,10 +38,10 @@ struct compact_policy compact_policy_fill(const struct compact_policy *policy,
 
 /* One merge: inputs of one partition, oldest first. */
 struct compact_plan {
-    struct snapshot *snapshot; /* referenced */
+    struct snapshot *snapshot; /* referenced; its deletes are those that the merge leaves out */
     struct segment **inputs;   /* borrowed from it */
     uint32_t inputs_len;
-    uint64_t bytes, rows;
+    uint64_t bytes, rows; /* rows: without the deleted ones */
     double score;
 };
 /* The best merge of a snapshot; inputs_len 0: nothing to do. `force`: all small files of a
@@ -64,12 +66,23 @@ struct compact_pace {
 /* STATUS_CANCELLED. */
 enum status compact_pace_spend(struct compact_pace *pace, uint64_t bytes, struct error *err);
 
+/* Where the merged rows have come from: runs in the order of the outputs' rows. */
+struct compact_run_of_rows {
+    uint32_t input, count;
+    uint64_t first; /* row of the input */
+};
+struct compact_origin {
+    struct compact_run_of_rows *runs;
+    uint64_t len, cap;
+};
+
 /* Writes the plan's rows as new segments into `out` (its schema is the snapshot's): sorted by the
  * first index column, nulls first, equal ones by age and place. next_id of `out` is guarded by
  * the source's flush_lock, which is taken for opening a file. */
 enum status compact_merge(struct source *source, const struct compact_plan *plan,
                           const struct compact_policy *policy, struct compact_pace *pace,
-                          struct segment_batch *out, struct error *err);
+                          struct segment_batch *out, struct compact_origin *origin,
+                          struct error *err);
 
 /* All merges that the policy asks for. `info` is filled under `lock` (may be NULL). */
 struct compact_run {

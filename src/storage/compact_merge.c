@@ -7,6 +7,9 @@
  *   3. a heap of the inputs by their next row's key (nulls first; equal: the older input) gives the
  *      input to take from, and the next best one how far: whole runs are copied, not single rows
  *   4. the rows go to an output stream, which is closed at the target size
+ * Deleted rows are left out of the blocks. Where each row has come from is noted as runs, for rows
+ * that are deleted while the merge is under way (compact.c).
+ *
  * Without an index column the inputs follow each other. An input that is not sorted (its source was
  * indexed otherwise once) loses nothing: only the output is not sorted then. */
 #include <stdlib.h>
@@ -18,11 +21,14 @@ enum { FIRST_BLOCK_ROWS = 512, BLOCK_ROWS_MIN = 16, BLOCK_ROWS_MAX = 65536 };
 
 struct input {
     struct segment *segment;
+    const struct deletion *deleted; /* loaded; NULL: none */
     struct parquet_reader *reader;
     uint32_t group;
     uint64_t at_row;     /* in the group, of the next block */
+    uint64_t next_row;   /* the same in the segment */
     struct batch *block; /* its columns are the merge's fields */
     uint32_t at;         /* in the block */
+    uint64_t origin;     /* row of the segment that is at `at`, or a deleted one before it */
     uint64_t rows_read;
     uint64_t row_bytes; /* of the last block, in memory */
 };
@@ -41,8 +47,10 @@ struct merge {
     uint32_t inputs_len;
     uint32_t *heap; /* inputs that have rows; the first is the next */
     uint32_t heap_len;
-    struct batch *rows; /* on their way to the stream */
+    struct batch *rows;  /* on their way to the stream */
+    struct batch *whole; /* a block with its deleted rows; NULL: no input has any */
     struct segment_stream *stream;
+    struct compact_origin *origin;
     uint64_t spent; /* bytes of the stream that the pace knows of */
     uint32_t group_rows;
 };
@@ -127,37 +135,91 @@ static enum status read_field(const struct merge *merge, struct input *input, ui
     return append_initial(merge, index, rows, into, err);
 }
 
-/* The next rows of an input into its block, which stays empty at the end. */
-static enum status load_block(struct merge *merge, struct input *input, struct error *err)
+static enum status read_block(struct merge *merge, struct input *input, uint32_t rows,
+                              struct batch *into, struct error *err)
 {
-    clear_block(input->block);
-    input->at = 0;
+    for (uint32_t f = 0; f < merge->fields_len; f++) {
+        enum status status =
+            read_field(merge, input, f, rows, &into->columns[f].column, err);
+        if (status != STATUS_OK)
+            return error_wrap(err, "%s cannot be read", segment_info(input->segment).path);
+    }
+    into->rows = rows;
+    parquet_group_done(input->reader, input->group); /* what all inputs would keep is too much */
+    parquet_reader_trim(input->reader);
+    return STATUS_OK;
+}
+
+/* The rows of `whole` that are not deleted. */
+static enum status take_live(struct merge *merge, struct input *input, struct error *err)
+{
+    const struct batch *whole = merge->whole;
+    for (uint32_t at = 0; at < whole->rows;) {
+        uint64_t next = deletion_next(input->deleted, input->next_row + at) - input->next_row;
+        uint32_t end = next < whole->rows ? (uint32_t)next : whole->rows;
+        for (uint32_t f = 0; f < merge->fields_len && end > at; f++) {
+            if (column_append_range(&input->block->columns[f].column, &whole->columns[f].column, at,
+                                    end - at) != STATUS_OK)
+                return error_no_memory(err);
+        }
+        input->block->rows += end - at;
+        at = end + 1;
+    }
+    return STATUS_OK;
+}
+
+static bool has_deleted(const struct input *input, uint32_t rows)
+{
+    return deletion_next(input->deleted, input->next_row) < input->next_row + rows;
+}
+
+static enum status load_rows(struct merge *merge, struct input *input, uint32_t rows,
+                             struct error *err)
+{
+    if (!has_deleted(input, rows))
+        return read_block(merge, input, rows, input->block, err);
+    clear_block(merge->whole);
+    TRY(read_block(merge, input, rows, merge->whole, err));
+    return take_live(merge, input, err);
+}
+
+/* The next rows of an input into its block; `*ret_end`: there are none. */
+static enum status load_some(struct merge *merge, struct input *input, bool *ret_end,
+                             struct error *err)
+{
     while (input->group < parquet_reader_row_groups(input->reader) &&
            input->at_row == parquet_row_group_rows(input->reader, input->group)) {
         input->group++;
         input->at_row = 0;
     }
-    if (input->group == parquet_reader_row_groups(input->reader))
+    *ret_end = input->group == parquet_reader_row_groups(input->reader);
+    if (*ret_end)
         return STATUS_OK;
     uint64_t left = parquet_row_group_rows(input->reader, input->group) - input->at_row;
     uint32_t rows = block_rows(merge, input);
     rows = left < rows ? (uint32_t)left : rows;
-    for (uint32_t f = 0; f < merge->fields_len; f++) {
-        enum status status =
-            read_field(merge, input, f, rows, &input->block->columns[f].column, err);
-        if (status != STATUS_OK)
-            return error_wrap(err, "%s cannot be read", segment_info(input->segment).path);
-    }
-    parquet_group_done(input->reader, input->group); /* what all inputs would keep is too much */
-    parquet_reader_trim(input->reader);
-    input->block->rows = rows;
+    input->origin = input->next_row;
+    TRY(load_rows(merge, input, rows, err));
     input->at_row += rows;
-    input->row_bytes = batch_memory(input->block) / rows + 1;
+    input->next_row += rows;
+    if (input->block->rows)
+        input->row_bytes = batch_memory(input->block) / input->block->rows + 1;
     const struct segment_meta *meta = segment_meta(input->segment);
     uint64_t before = meta->bytes * input->rows_read / meta->rows;
     input->rows_read += rows;
     return compact_pace_spend(merge->pace, meta->bytes * input->rows_read / meta->rows - before,
                               err);
+}
+
+/* The next rows of an input that are not deleted into its block, which stays empty at the end. */
+static enum status load_block(struct merge *merge, struct input *input, struct error *err)
+{
+    bool end = false;
+    clear_block(input->block);
+    input->at = 0;
+    while (!end && input->block->rows == 0)
+        TRY(load_some(merge, input, &end, err));
+    return STATUS_OK;
 }
 
 /* --- 3 --- */
@@ -276,9 +338,50 @@ static enum status write_out(struct merge *merge, struct error *err)
     return STATUS_OK;
 }
 
+static enum status add_run(struct compact_origin *origin, struct compact_run_of_rows run,
+                           struct error *err)
+{
+    struct compact_run_of_rows *last = origin->len ? &origin->runs[origin->len - 1] : NULL;
+    if (last && last->input == run.input && last->first + last->count == run.first &&
+        last->count <= UINT32_MAX - run.count) {
+        last->count += run.count;
+        return STATUS_OK;
+    }
+    if (origin->len == origin->cap) {
+        uint64_t cap = origin->cap ? origin->cap * 2 : 1024;
+        struct compact_run_of_rows *grown = realloc(origin->runs, cap * sizeof *grown);
+        if (!grown)
+            return error_no_memory(err);
+        origin->runs = grown;
+        origin->cap = cap;
+    }
+    origin->runs[origin->len++] = run;
+    return STATUS_OK;
+}
+
+/* Notes where the next `count` rows of an input's block have come from. */
+static enum status note_origin(struct merge *merge, struct input *input, uint32_t count,
+                               struct error *err)
+{
+    while (count) {
+        uint64_t next = deletion_next(input->deleted, input->origin);
+        if (next == input->origin) {
+            input->origin++;
+            continue;
+        }
+        uint32_t part = next - input->origin < count ? (uint32_t)(next - input->origin) : count;
+        struct compact_run_of_rows run = {(uint32_t)(input - merge->inputs), part, input->origin};
+        TRY(add_run(merge->origin, run, err));
+        input->origin += part;
+        count -= part;
+    }
+    return STATUS_OK;
+}
+
 static enum status take_run(struct merge *merge, struct input *input, uint32_t count,
                             struct error *err)
 {
+    TRY(note_origin(merge, input, count, err));
     struct batch *rows = merge->rows;
     for (uint32_t f = 0; f < merge->fields_len; f++) {
         if (column_append_range(&rows->columns[f].column, &input->block->columns[f].column,
@@ -330,6 +433,12 @@ static enum status open_inputs(struct merge *merge, const struct compact_plan *p
     for (uint32_t i = 0; i < plan->inputs_len; i++) {
         struct input *input = &merge->inputs[i];
         input->segment = plan->inputs[i];
+        struct deletion *deleted =
+            snapshot_find_deletion(plan->snapshot, segment_meta(input->segment)->id);
+        TRY(deletion_load(deleted, err));
+        input->deleted = deleted;
+        if (deleted && !merge->whole)
+            TRY(new_block(merge, &merge->whole, err));
         TRY(segment_reader(input->segment, &input->reader, err));
         TRY(new_block(merge, &input->block, err));
         TRY(load_block(merge, input, err));
@@ -350,6 +459,7 @@ static void release(struct merge *merge)
         batch_unref(merge->inputs[i].block);
     }
     batch_unref(merge->rows);
+    batch_unref(merge->whole);
     free(merge->inputs);
     free(merge->heap);
     free(merge->initials);
@@ -358,9 +468,11 @@ static void release(struct merge *merge)
 
 enum status compact_merge(struct source *source, const struct compact_plan *plan,
                           const struct compact_policy *policy, struct compact_pace *pace,
-                          struct segment_batch *out, struct error *err)
+                          struct segment_batch *out, struct compact_origin *origin,
+                          struct error *err)
 {
     struct merge merge = {.source = source,
+                          .origin = origin,
                           .policy = policy,
                           .pace = pace,
                           .out = out,

@@ -7,6 +7,9 @@
  * LSM trees, not once for every ten new files. With `force`, when a partition has too many small
  * files, or when the source has been quiet for age_threshold_us, all small files are one class.
  *
+ * A file of any size of which more than COMPACT_DELETED_SHARE of the rows are deleted (with
+ * `force`: any) is a class of its own when no other takes it.
+ *
  * Files from before a column widened are rewritten first, whatever their size: until then other
  * engines see nulls in them (docs/decisions/0016).
  *
@@ -132,8 +135,21 @@ struct planning {
     bool force;
     bool is_quiet;
     int32_t key_id; /* of the first index column; 0: none */
+    const struct snapshot *snapshot;
     struct compact_plan *best;
 };
+
+/* Share of the rows of some files that is deleted. */
+static double deleted_share(const struct planning *p, struct segment *const *files, uint32_t len)
+{
+    uint64_t rows = 0, deleted = 0;
+    for (uint32_t i = 0; p->snapshot->deletions && i < len; i++) {
+        const struct segment_meta *meta = segment_meta(files[i]);
+        rows += meta->rows;
+        deleted += deletion_count(snapshot_find_deletion(p->snapshot, meta->id));
+    }
+    return rows ? (double)deleted / (double)rows : 0;
+}
 
 static void consider(struct planning *p, struct segment **files, uint32_t len)
 {
@@ -141,13 +157,23 @@ static void consider(struct planning *p, struct segment **files, uint32_t len)
     if (len > p->policy->batch_files)
         len = p->policy->batch_files; /* the smallest first; the rest is the next merge */
     double score = (double)len / p->policy->small_file_threshold *
-                   (1 + COMPACT_SCORE_OVERLAP * overlap(files, len, p->key_id) +
-                    (p->is_quiet ? COMPACT_SCORE_AGE : 0));
+                       (1 + COMPACT_SCORE_OVERLAP * overlap(files, len, p->key_id) +
+                        (p->is_quiet ? COMPACT_SCORE_AGE : 0)) +
+                   deleted_share(p, files, len) / COMPACT_DELETED_SHARE;
     if (best->inputs_len && score <= best->score)
         return;
     best->score = score;
     best->inputs = files;
     best->inputs_len = len;
+}
+
+static void consider_deleted(struct planning *p, struct segment **files, uint32_t len)
+{
+    double least = p->force ? 0 : COMPACT_DELETED_SHARE;
+    for (uint32_t i = 0; p->snapshot->deletions && i < len; i++) {
+        if (deleted_share(p, files + i, 1) > least)
+            consider(p, files + i, 1);
+    }
 }
 
 /* It has a column of an earlier generation than the schema's. */
@@ -214,6 +240,7 @@ static void consider_partition(struct planning *p, struct segment **files, uint3
             files[i] = swap;
         }
     }
+    consider_deleted(p, files, len);
     if (small < 2)
         return;
     if (p->force || p->is_quiet || small >= policy->total_files_threshold) {
@@ -257,6 +284,7 @@ enum status compact_plan_make(struct snapshot *snapshot, const struct source_con
         .force = force,
         .is_quiet = now_us - snapshot->time_us >= policy->age_threshold_us,
         .key_id = key >= 0 ? snapshot->schema->fields[key].id : 0,
+        .snapshot = snapshot,
         .best = ret,
     };
     for (uint32_t i = 0; i < snapshot->schema->fields_len; i++)
@@ -277,7 +305,8 @@ enum status compact_plan_make(struct snapshot *snapshot, const struct source_con
     ret->snapshot = snapshot_ref(snapshot);
     for (uint32_t i = 0; i < ret->inputs_len; i++) {
         ret->bytes += segment_meta(files[i])->bytes;
-        ret->rows += segment_meta(files[i])->rows;
+        ret->rows += segment_meta(files[i])->rows -
+                     deletion_count(snapshot_find_deletion(snapshot, segment_meta(files[i])->id));
     }
     return STATUS_OK;
 }

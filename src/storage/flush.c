@@ -2,7 +2,9 @@
  *
  *   1. freeze: under the lock the active chunks join the frozen ones; the LSN, schema, present
  *      snapshot and the write ids that are not saved yet are noted
- *   2. write: chunks are put together in runs, split, sorted and written (segment_write.c)
+ *   2. write: chunks are put together in runs without their deleted rows, split, sorted and written
+ *      (segment_write.c); what was deleted of segments since the last commit becomes their delete
+ *      files (table/deletion.h), a segment without a row left is dropped
  *   3. commit: write ids, snapshot file, CURRENT (commit.c): everything synced before the swap
  *   4. swap: under the lock the new snapshot replaces the old one and the frozen chunks go, so a
  * view sees each row exactly once
@@ -24,6 +26,7 @@ struct flush {
     uint64_t lsn;
     struct schema *schema;
     struct snapshot *old;
+    struct deletion_set *deleted; /* of the old segments; NULL: as the old snapshot says */
     struct snapshot *new;
     struct write_id *ids;
     uint32_t ids_len;
@@ -41,12 +44,13 @@ static enum status freeze_locked(struct flush *flush, bool *ret_empty, struct er
 {
     struct source *source = flush->source;
     memtable_move(&source->frozen, &source->active);
-    *ret_empty = source->removed || !source->frozen.head;
+    *ret_empty = source->removed || !source_is_dirty(source);
     if (*ret_empty)
         return STATUS_OK;
     flush->lsn = source->published_lsn;
     flush->schema = schema_ref(source->schema);
     flush->old = snapshot_ref(source->snapshot);
+    flush->deleted = source->deleted ? deletion_set_ref(source->deleted) : NULL;
     flush->fold_ids = flush->old->id_files_len >= WRITE_ID_FILES_MAX;
     uint64_t from = flush->fold_ids ? source->ids.first : source->ids.unsaved;
     return write_ids_copy(&source->ids, from, &flush->ids, &flush->ids_len, &flush->ids_next, err);
@@ -92,11 +96,25 @@ static enum status widen_all(struct batch *batch, const struct schema *schema, s
     return STATUS_OK;
 }
 
+/* The rows of a chunk that are not deleted. No mutation begins while the flush lock is held. */
+static enum status append_rest(struct batch *all, const struct chunk *chunk, struct error *err)
+{
+    uint32_t rows = chunk->batch->rows;
+    for (uint32_t at = 0; at < rows;) {
+        uint64_t next = deletion_next(chunk->deleted, at);
+        uint32_t end = next < rows ? (uint32_t)next : rows;
+        if (end > at)
+            TRY(batch_append(all, chunk->batch, at, end - at, err));
+        at = end + 1;
+    }
+    return STATUS_OK;
+}
+
 /* One batch of the run's rows in the schema's types. */
 static enum status join_run(const struct flush *flush, struct chunk *first, uint32_t chunks,
                             struct batch **ret, struct error *err)
 {
-    if (chunks == 1 && has_schema_types(first->batch, flush->schema)) {
+    if (chunks == 1 && !first->deleted && has_schema_types(first->batch, flush->schema)) {
         *ret = batch_ref(first->batch);
         return STATUS_OK;
     }
@@ -105,7 +123,7 @@ static enum status join_run(const struct flush *flush, struct chunk *first, uint
         return error_no_memory(err);
     enum status status = STATUS_OK;
     for (uint32_t i = 0; i < chunks && status == STATUS_OK; i++, first = first->next)
-        status = batch_append(all, first->batch, 0, first->batch->rows, err);
+        status = append_rest(all, first, err);
     if (status == STATUS_OK)
         status = widen_all(all, flush->schema, err);
     if (status != STATUS_OK) {
@@ -123,12 +141,45 @@ static enum status write_segments(struct flush *flush, struct error *err)
         struct batch *rows = NULL;
         struct chunk *next = pick_run(at, &chunks);
         TRY(join_run(flush, at, chunks, &rows, err));
-        enum status status = segment_batch_add(&flush->segments, rows, err);
+        enum status status =
+            rows->rows ? segment_batch_add(&flush->segments, rows, err) : STATUS_OK;
         batch_unref(rows);
         if (status != STATUS_OK)
             return status;
         at = next;
     }
+    return STATUS_OK;
+}
+
+/* What is deleted of an old segment, NULL: nothing. */
+static struct deletion *deleted_of(const struct flush *flush, uint32_t at)
+{
+    if (flush->deleted)
+        return flush->deleted->items[at];
+    return flush->old->deletions ? flush->old->deletions[at] : NULL;
+}
+
+static bool is_gone(const struct flush *flush, uint32_t at)
+{
+    return deletion_count(deleted_of(flush, at)) == segment_meta(flush->old->segments[at])->rows;
+}
+
+static enum status write_deletions(struct flush *flush, struct error *err)
+{
+    struct str location = table_location(flush->source->table);
+    for (uint32_t i = 0; i < flush->old->segments_len; i++) {
+        struct deletion *deletion = deleted_of(flush, i);
+        if (deletion && !deletion_file(deletion) && !is_gone(flush, i))
+            TRY(segment_batch_add_deletion(&flush->segments, location, flush->old->segments[i],
+                                           deletion, err));
+    }
+    return STATUS_OK;
+}
+
+static enum status write_files(struct flush *flush, struct error *err)
+{
+    TRY(write_segments(flush, err));
+    TRY(write_deletions(flush, err));
     return segment_batch_sync(&flush->segments, err);
 }
 
@@ -165,25 +216,51 @@ static enum status keep_id_files(struct flush *flush, struct error *err)
     return STATUS_OK;
 }
 
+static enum status keep_deletions(struct flush *flush, struct error *err)
+{
+    const struct segment_batch *written = &flush->segments;
+    for (uint32_t i = 0, at = 0, w = 0; i < flush->old->segments_len; i++) {
+        struct deletion *deletion = deleted_of(flush, i);
+        if (is_gone(flush, i))
+            continue;
+        if (deletion && !deletion_file(deletion))
+            deletion = written->deletions[w++]; /* in the order of write_deletions */
+        if (deletion)
+            TRY(snapshot_set_deletion(flush->new, at, deletion, err));
+        at++;
+    }
+    return STATUS_OK;
+}
+
+static enum snapshot_operation operation_of(const struct flush *flush)
+{
+    if (!flush->deleted)
+        return SNAPSHOT_APPEND;
+    return flush->segments.len ? SNAPSHOT_OVERWRITE : SNAPSHOT_DELETE;
+}
+
 static enum status build_snapshot(struct flush *flush, struct error *err)
 {
-    uint32_t old_len = flush->old->segments_len, len = old_len + flush->segments.len;
-    if (len > SNAPSHOT_SEGMENTS_MAX)
+    uint32_t old_len = flush->old->segments_len, len = 0;
+    if (old_len + flush->segments.len > SNAPSHOT_SEGMENTS_MAX)
         return error_set(err, STATUS_RESOURCE_LIMIT, "a source has at most %d segments",
                          SNAPSHOT_SEGMENTS_MAX);
-    struct segment **all = malloc((len + 1u) * sizeof(*all));
+    struct segment **all = malloc((old_len + flush->segments.len + 1u) * sizeof(*all));
     if (!all)
         return error_no_memory(err);
-    memcpy(all, flush->old->segments, old_len * sizeof(*all));
-    if (flush->segments.len)
-        memcpy(all + old_len, flush->segments.segments, flush->segments.len * sizeof(*all));
+    for (uint32_t i = 0; i < old_len; i++) {
+        if (!is_gone(flush, i))
+            all[len++] = flush->old->segments[i];
+    }
+    for (uint32_t i = 0; i < flush->segments.len; i++)
+        all[len++] = flush->segments.segments[i];
     flush->new = snapshot_new(flush->schema, all, len, err);
     free(all);
     if (!flush->new)
         return STATUS_NO_MEMORY;
     flush->new->lsn = flush->lsn;
-    TRY(snapshot_keep_deletions(flush->new, flush->old, err));
-    TRY(commit_begin(&flush->commit, flush->source, flush->new, SNAPSHOT_APPEND, err));
+    TRY(keep_deletions(flush, err));
+    TRY(commit_begin(&flush->commit, flush->source, flush->new, operation_of(flush), err));
     TRY(keep_id_files(flush, err));
     return write_ids_file(flush, err);
 }
@@ -201,7 +278,7 @@ static void undo(struct flush *flush)
 
 static enum status write_all(struct flush *flush, struct error *err)
 {
-    enum status status = write_segments(flush, err);
+    enum status status = write_files(flush, err);
     if (status == STATUS_OK)
         status = build_snapshot(flush, err);
     if (status == STATUS_OK)
@@ -217,10 +294,15 @@ static void swap(struct flush *flush)
 {
     struct source *source = flush->source;
     struct memtable flushed;
+    struct deletion_set *deleted;
     pthread_mutex_lock(&source->lock);
     struct snapshot *old = commit_publish(&flush->commit);
     flushed = source->frozen;
     source->frozen = (struct memtable){0};
+    deleted = source->deleted;
+    source->deleted = NULL;
+    source->first_mutation_lsn = 0;
+    source->bare_mutations = 0;
     source->ids.unsaved =
         source->ids.unsaved > flush->ids_next ? source->ids.unsaved : flush->ids_next;
     source->flushes++;
@@ -228,7 +310,8 @@ static void swap(struct flush *flush)
     atomic_store(&source->store->disk_full, false);
     pthread_mutex_unlock(&source->lock);
     snapshot_unref(old);
-    store_memory_give(source->store, flushed.bytes);
+    store_memory_give(source->store, flushed.bytes + (deleted ? deleted->memory : 0));
+    deletion_set_unref(deleted);
     memtable_clear(&flushed);
 }
 
@@ -252,6 +335,7 @@ static void flush_release(struct flush *flush)
     commit_release(&flush->commit);
     snapshot_unref(flush->new);
     snapshot_unref(flush->old);
+    deletion_set_unref(flush->deleted);
     schema_unref(flush->schema);
 }
 
@@ -319,6 +403,8 @@ enum status store_release_wal(struct store *store, struct error *err)
             source->frozen.head ? source->frozen.head : source->active.head;
         if (oldest && oldest->first_lsn < needed)
             needed = oldest->first_lsn;
+        if (source->first_mutation_lsn && source->first_mutation_lsn < needed)
+            needed = source->first_mutation_lsn;
         pthread_mutex_unlock(&source->lock);
     }
     pthread_mutex_unlock(&store->lock);

@@ -13,10 +13,13 @@ enum { FLUSH_SLEEP_US = 1000000 };
 static bool is_due(const struct source *source, int64_t now_us, bool memory_short)
 {
     const struct memtable *oldest = source->frozen.head ? &source->frozen : &source->active;
-    if (!oldest->head || source->flushing || source->removed ||
+    if (!source_is_dirty(source) || source->flushing || source->removed ||
         now_us < source->flush_not_before_us)
         return false;
-    return memory_short || now_us - oldest->since_us >= source->store->options.flush_age_us;
+    int64_t since_us = source->mutated_since_us;
+    if (oldest->head && (!source->first_mutation_lsn || oldest->since_us < since_us))
+        since_us = oldest->since_us;
+    return memory_short || now_us - since_us >= source->store->options.flush_age_us;
 }
 
 /* The source to flush next, referenced and marked, or NULL. */
@@ -29,8 +32,9 @@ static struct source *pick(struct store *store, bool memory_short)
     for (uint32_t i = 0; i < store->sources_len; i++) {
         struct source *source = store->sources[i];
         pthread_mutex_lock(&source->lock);
-        uint64_t bytes = source->frozen.bytes + source->active.bytes;
-        if (is_due(source, now_us, memory_short) && bytes > best_bytes) {
+        uint64_t bytes = source->frozen.bytes + source->active.bytes +
+                         (source->deleted ? source->deleted->memory : 0);
+        if (is_due(source, now_us, memory_short) && (!best || bytes > best_bytes)) {
             best = source;
             best_bytes = bytes;
         }

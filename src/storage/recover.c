@@ -379,16 +379,22 @@ static enum status fit(struct source *source, struct batch *batch, struct error 
     }
 }
 
+static enum status remember(struct source *source, const struct wal_record *record,
+                            struct error *err)
+{
+    uint64_t number;
+    if (!record->key.len || write_ids_find(&source->ids, record->key))
+        return STATUS_OK;
+    TRY(write_ids_add(&source->ids, record->key, record->time_us, &number, err));
+    write_ids_done(&source->ids, number, record->lsn, record->rows);
+    return STATUS_OK;
+}
+
 static enum status publish(struct source *source, struct batch *batch,
                            const struct wal_record *record, struct error *err)
 {
     TRY(fit(source, batch, err));
     schema_mark_big_ints(source->schema, batch, source->big_ints);
-    if (record->key.len && !write_ids_find(&source->ids, record->key)) {
-        uint64_t number;
-        TRY(write_ids_add(&source->ids, record->key, record->time_us, &number, err));
-        write_ids_done(&source->ids, number, record->lsn, record->rows);
-    }
     struct chunk *chunk = chunk_new(source->store->sys, batch, record->lsn, record->lsn);
     if (!chunk)
         return error_no_memory(err);
@@ -405,9 +411,13 @@ static enum status replay_record(void *context, const struct wal_record *record,
     struct batch *batch = NULL;
     if (!source || record->lsn <= source->snapshot->lsn)
         return STATUS_OK;
-    enum status status = batch_decode(record->payload, &batch, err);
+    enum status status = record->kind == WAL_MUTATION ? mutation_replay(source, record, &batch, err)
+                                                      : batch_decode(record->payload, &batch, err);
     if (status == STATUS_OK)
+        status = remember(source, record, err);
+    if (status == STATUS_OK && batch)
         status = publish(source, batch, record, err);
+    source->bare_mutations += !batch;
     batch_unref(batch);
     if (status != STATUS_OK) {
         error_wrap(err, "%s: the frame at byte %llu cannot be replayed", record->file,

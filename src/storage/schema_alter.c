@@ -142,9 +142,19 @@ static enum status add(struct schema_draft *d, const struct schema_change *chang
     return place(d, at, change, err);
 }
 
+static enum status check_no_key(const struct schema_draft *d, struct str name, struct error *err)
+{
+    if (!is_listed(d->config->key_columns, d->config->key_columns_len, name))
+        return STATUS_OK;
+    return error_set(err, STATUS_CONFLICT,
+                     "\"%.*s\" is a key column: records are told apart by it, so it stays as it is",
+                     shown(name), name.data);
+}
+
 static enum status drop(struct schema_draft *d, uint32_t at, struct error *err)
 {
     struct str name = d->fields[at].name;
+    TRY(check_no_key(d, name, err));
     if (is_listed(d->partition, d->config->partition_columns_len, name))
         return error_set(err, STATUS_CONFLICT,
                          "\"%.*s\" is a partition column: files are divided by it, so it stays; "
@@ -165,6 +175,7 @@ static enum status rename_column(struct schema_draft *d, uint32_t at,
 {
     if (str_eq(change->column, change->to))
         return STATUS_OK;
+    TRY(check_no_key(d, change->column, err));
     TRY(check_new_name(d, change->to, err));
     rename_listed(d->partition, d->config->partition_columns_len, change->column, change->to);
     rename_listed(d->index, d->config->index_columns_len, change->column, change->to);

@@ -49,6 +49,8 @@ static void source_free(struct source *source)
     memtable_clear(&source->active);
     memtable_clear(&source->frozen);
     write_ids_release(&source->ids);
+    store_memory_give(source->store, source->deleted ? source->deleted->memory : 0);
+    deletion_set_unref(source->deleted);
     finder_list_release(&source->finders);
     snapshot_unref(source->snapshot);
     history_release(&source->history);
@@ -167,6 +169,31 @@ static enum status start_empty(struct source *source, struct error *err)
     return source->snapshot ? schema_load(source, err) : STATUS_NO_MEMORY;
 }
 
+/* An upsert looks its keys up: the first key column gets an index when none was declared for it. */
+static enum status index_keys(struct source *source, struct error *err)
+{
+    struct source_config *config = &source->config;
+    uint32_t len = config->index_columns_len;
+    for (uint32_t i = 0; i < len; i++) {
+        if (config->key_columns_len == 0 ||
+            str_eq(config->index_columns[i], config->key_columns[0]))
+            return STATUS_OK;
+    }
+    if (config->key_columns_len == 0 || len == SOURCE_COLUMNS_LISTED_MAX)
+        return STATUS_OK;
+    struct str *list = arena_array(&source->arena, len + 1u, sizeof *list);
+    if (!list)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < len; i++)
+        list[i] = config->index_columns[i];
+    list[len] = config->key_columns[0];
+    config->declared_index_columns = config->index_columns;
+    config->declared_index_columns_len = len;
+    config->index_columns = list;
+    config->index_columns_len = len + 1;
+    return STATUS_OK;
+}
+
 /* A new life of an id. */
 static enum status make_source(struct store *store, const struct source_config *config,
                                const char *dir, struct source **ret, struct error *err)
@@ -179,6 +206,8 @@ static enum status make_source(struct store *store, const struct source_config *
     source->created_us = sys_now_us(store->sys);
     source->incarnation = uuid_v7((uint64_t)sys_now_us(store->sys) / 1000, random);
     enum status status = source_config_copy(&source->arena, config, &source->config, err);
+    if (status == STATUS_OK)
+        status = index_keys(source, err);
     if (status == STATUS_OK)
         status = start_empty(source, err);
     if (status != STATUS_OK) {

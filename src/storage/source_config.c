@@ -74,7 +74,8 @@ enum status source_config_check(const struct source_config *config, struct error
     TRY(check_fields(config, err));
     TRY(check_columns("partition_columns", config->partition_columns, config->partition_columns_len,
                       err));
-    return check_columns("index_columns", config->index_columns, config->index_columns_len, err);
+    TRY(check_columns("index_columns", config->index_columns, config->index_columns_len, err));
+    return check_columns("key_columns", config->key_columns, config->key_columns_len, err);
 }
 
 static struct str copy_str(struct arena *arena, struct str s)
@@ -117,6 +118,7 @@ enum status source_config_copy(struct arena *arena, const struct source_config *
     to->fields = copy_fields(arena, from->fields, from->fields_len);
     to->partition_columns = copy_list(arena, from->partition_columns, from->partition_columns_len);
     to->index_columns = copy_list(arena, from->index_columns, from->index_columns_len);
+    to->key_columns = copy_list(arena, from->key_columns, from->key_columns_len);
     if (from->declared_index_columns) {
         to->declared_index_columns =
             copy_list(arena, from->declared_index_columns, from->declared_index_columns_len);
@@ -144,7 +146,8 @@ enum status source_config_copy(struct arena *arena, const struct source_config *
     if (to->max_file_size_mb == 0)
         to->max_file_size_mb = MAX_FILE_SIZE_MB;
     if (!to->source_id.data || !to->name.data || !to->connection_string.data ||
-        !to->data_path.data || !to->fields || !to->partition_columns || !to->index_columns)
+        !to->data_path.data || !to->fields || !to->partition_columns || !to->index_columns ||
+        !to->key_columns)
         return error_no_memory(err);
     return STATUS_OK;
 }
@@ -186,6 +189,7 @@ bool source_config_equal(const struct source_config *a, const struct source_conf
         a->declared_partition_columns ? a->declared_partition_columns : a->partition_columns;
     return list_equal(a_partition, a->partition_columns_len, b->partition_columns,
                       b->partition_columns_len) &&
+           list_equal(a->key_columns, a->key_columns_len, b->key_columns, b->key_columns_len) &&
            same_indexes(a, b);
 }
 
@@ -244,6 +248,8 @@ enum status source_config_write(struct sys *sys, const char *path,
     write_fields(w, config);
     write_list(w, "partition_columns", config->partition_columns, config->partition_columns_len);
     write_list(w, "index_columns", config->index_columns, config->index_columns_len);
+    if (config->key_columns_len)
+        write_list(w, "key_columns", config->key_columns, config->key_columns_len);
     if (config->declared_index_columns)
         write_list(w, "declared_index_columns", config->declared_index_columns,
                    config->declared_index_columns_len);
@@ -361,6 +367,9 @@ static bool read_config(yyjson_val *root, struct arena *arena, struct source_con
                      &config->partition_columns_len) &&
            read_list(json_get(root, "index_columns"), arena, &config->index_columns,
                      &config->index_columns_len) &&
+           (!json_get(root, "key_columns") ||
+            read_list(json_get(root, "key_columns"), arena, &config->key_columns,
+                      &config->key_columns_len)) &&
            read_declared_partition(json_get(root, "declared_partition_columns"), arena, config) &&
            (!json_get(root, "declared_index_columns") ||
             read_list(json_get(root, "declared_index_columns"), arena,

@@ -36,6 +36,12 @@ typedef enum status (*orphan_fn)(void *context, const char *path, struct error *
 enum status source_find_orphans(struct sys *sys, const char *dir, orphan_fn visit, void *context,
                                 struct error *err);
 
+/* --- mutation.c --- */
+
+/* What a frame of kind WAL_MUTATION holds: how many rows it deletes, and its own (NULL: none). */
+enum status mutation_decode(struct slice payload, uint64_t *ret_deleted, struct batch **ret_batch,
+                            struct error *err);
+
 /* --- source_files.c: a state of a source that stays while it is copied --- */
 
 struct source_pin {

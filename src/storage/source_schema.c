@@ -227,7 +227,7 @@ static void show_snapshot(struct source *source)
     if (old->id == 0 || source->history.unsure)
         return;
     struct snapshot *new = snapshot_new(source->schema, old->segments, old->segments_len, NULL);
-    if (new &&snapshot_keep_deletions(new, old, NULL) == STATUS_OK)
+    if (new && snapshot_keep_deletions(new, old, NULL) == STATUS_OK)
         (void)write_snapshot(source, &commit, new, NULL); /* the next commit shows it otherwise */
     commit_release(&commit);
     snapshot_unref(new);

@@ -3,6 +3,19 @@
 
 #include <stdio.h>
 
+static uint64_t segment_rows(const struct source *source)
+{
+    const struct snapshot *snapshot = source->snapshot;
+    return source->deleted ? snapshot->rows + snapshot->deleted_rows - source->deleted->rows
+                           : snapshot->rows;
+}
+
+static uint64_t memtable_rows(const struct source *source)
+{
+    const struct memtable *frozen = &source->frozen, *active = &source->active;
+    return frozen->rows + active->rows - frozen->deleted - active->deleted;
+}
+
 void source_get_stats(struct source *source, struct source_stats *ret_stats)
 {
     pthread_mutex_lock(&source->lock);
@@ -10,8 +23,8 @@ void source_get_stats(struct source *source, struct source_stats *ret_stats)
     *ret_stats = (struct source_stats){
         .files = snapshot->segments_len,
         .bytes = snapshot->bytes,
-        .rows = snapshot->rows + source->frozen.rows + source->active.rows,
-        .memtable_rows = source->frozen.rows + source->active.rows,
+        .rows = segment_rows(source) + memtable_rows(source),
+        .memtable_rows = memtable_rows(source),
         .memtable_bytes = source->frozen.bytes + source->active.bytes,
         .last_updated_us = source->last_updated_us,
         .snapshot_id = snapshot->id,
@@ -32,7 +45,7 @@ static uint64_t count_pending(struct store *store)
     for (uint32_t i = 0; i < store->sources_len; i++) {
         struct source *source = store->sources[i];
         pthread_mutex_lock(&source->lock);
-        pending += source->active.frames + source->frozen.frames;
+        pending += source->active.frames + source->frozen.frames + source->bare_mutations;
         pthread_mutex_unlock(&source->lock);
     }
     pthread_mutex_unlock(&store->lock);

@@ -82,6 +82,8 @@ struct source_config {
     uint32_t partition_columns_len;
     const struct str *index_columns;
     uint32_t index_columns_len;
+    const struct str *key_columns; /* of source_upsert; never change */
+    uint32_t key_columns_len;
     /* The store's own: as declared, when indexes were added, dropped or renamed since; else NULL.
      */
     const struct str *declared_index_columns;
@@ -190,7 +192,8 @@ enum { WRITE_ID_MAX = 200 };
 struct write_result {
     uint64_t lsn;
     uint32_t rows;
-    bool duplicate; /* this write id was stored before; rows is what it stored then */
+    uint64_t deleted; /* rows that were there; of a duplicate: 0 */
+    bool duplicate;   /* this write id was stored before; rows is what it stored then */
 };
 
 /* Stores all rows of `batch` (borrowed; the store takes its own reference and the batch must not
@@ -202,6 +205,45 @@ struct write_result {
  * STATUS_STORAGE_FULL, STATUS_UNAVAILABLE after a failed sync until a fresh segment works. */
 enum status source_write(struct source *source, struct batch *batch, struct str write_id,
                          struct write_result *ret_result, struct error *err);
+
+/* --- changing rows: delete some, and append others at once --- */
+
+enum {
+    MUTATION_ROWS_MAX = 1000000,   /* that an update may write anew */
+    MUTATION_BYTES_MAX = 256 << 20 /* the same in memory */
+};
+
+/* One at a time in a source: between begin and end no other begins, and nothing is flushed. Rows
+ * that others append meanwhile are as if appended after it.
+ *
+ *     mutation_begin(source, write_id, &mutation, &result, &err)   NULL: a duplicate, see `result`
+ *     mutation_delete(mutation, unit, row, &err)                   for each row of mutation_view
+ *     mutation_commit(mutation, batch, &result, &err)              as source_write; NULL: no rows
+ *     mutation_end(mutation)
+ *
+ * `write_id` is borrowed until the end. result.rows is the number of rows of the batch, or the
+ * number of deleted rows without one. */
+struct mutation;
+enum status mutation_begin(struct source *source, struct str write_id,
+                           struct mutation **ret_mutation, struct write_result *ret_result,
+                           struct error *err);
+struct view *mutation_view(struct mutation *mutation);
+/* Row `row` of unit `unit` of the view: its segments, then its chunks. One that is marked already,
+ * or was deleted before, is fine. */
+enum status mutation_delete(struct mutation *mutation, uint32_t unit, uint64_t row,
+                            struct error *err);
+/* All or nothing, durable when it returns; a view has all of it or nothing. */
+enum status mutation_commit(struct mutation *mutation, struct batch *batch,
+                            struct write_result *ret_result, struct error *err);
+void mutation_end(struct mutation *mutation); /* NULL is fine */
+
+/* Stores the rows of `batch` in place of those with the same values in the source's key columns (of
+ * rows of the batch with the same key the last one is stored). Otherwise as source_write;
+ * STATUS_INVALID_ARGUMENT when the source has no key columns, STATUS_SCHEMA for a row without a
+ * key. */
+enum status source_upsert(struct source *source, struct batch *batch, struct str write_id,
+                          struct write_result *ret_result, struct error *err);
+
 /* Everything acknowledged so far becomes Parquet and a snapshot. */
 enum status source_flush(struct source *source, struct error *err);
 
@@ -237,7 +279,7 @@ struct view {
         *deletions;        /* parallel to segments, NULL: none; the array is NULL without any */
     struct batch **chunks; /* unflushed rows, oldest first; referenced */
     uint32_t chunks_len;
-    struct deletion **chunk_deletions; /* parallel to chunks, as `deletions` */
+    struct deletion **chunk_deletions; /* parallel to chunks, as `deletions`; always loaded */
     struct view_int *impl;             /* the store's own: what it has pinned */
 };
 enum status view_open(struct source *source, struct view *ret_view, struct error *err);
@@ -299,6 +341,11 @@ enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str colu
  * The array is malloc'ed; the strings live as long as the view. */
 enum status view_overlay_files(struct view *view, const char ***ret_paths, uint32_t *ret_len,
                                struct error *err);
+/* The same for deleted rows: for each segment, then each chunk, of the view the path of a Parquet
+ * file with a column pos (field id DELETION_FIELD_POS), the rows of it that are deleted; NULL:
+ * none. The array is NULL when the view has none at all. */
+enum { DELETION_FIELD_POS = 2147483545, DELETION_FIELD_PATH = 2147483546 }; /* Iceberg's */
+enum status view_delete_files(struct view *view, const char ***ret_paths, struct error *err);
 
 /* --- history: every commit is a snapshot that stays readable until it expires --- */
 
@@ -313,6 +360,8 @@ enum snapshot_operation {
     SNAPSHOT_APPEND,
     SNAPSHOT_REPLACE, /* same rows, other files */
     SNAPSHOT_ROLLBACK,
+    SNAPSHOT_DELETE,    /* rows only went */
+    SNAPSHOT_OVERWRITE, /* rows went and came */
 };
 const char *snapshot_operation_name(enum snapshot_operation operation);
 

@@ -24,6 +24,8 @@
 #include "storage/write_ids.h"
 #include "sys/thread.h"
 
+struct mutation;
+
 enum {
     STORE_MEMTABLE_BYTES = 256 << 20,
     STORE_MEMORY_WAIT_US = 2000000, /* of a writer for memory, then 429 */
@@ -120,6 +122,11 @@ struct source {
     struct memtable active; /* takes what is published */
     struct memtable frozen; /* being flushed, or left by a failed flush */
     struct snapshot *snapshot;
+    struct deletion_set *deleted; /* rows of the snapshot's segments; NULL: as the snapshot says */
+    uint64_t first_mutation_lsn;  /* oldest mutation that no snapshot holds; 0: none */
+    int64_t mutated_since_us;     /* and when that was (monotonic) */
+    uint64_t bare_mutations;      /* frames of those without rows */
+    bool mutating;                /* one is on its way through the log: chunks stay as they are */
     uint64_t published_lsn;
     int64_t last_updated_us;
     uint64_t flushes, flush_failures;
@@ -232,6 +239,20 @@ enum status store_insert_source(struct store *store, struct source *source, stru
 void source_publish(struct source *source, struct chunk *chunk, int64_t now_us);
 /* Merges small chunks of the tail; no lock is held. One thread (the WAL's, or recovery). */
 void source_merge_chunks(struct source *source);
+/* One durable write of rows to the log and into memory: source_write without its counters. With
+ * `mutation` (its targets are encoded, mutation_publish is called with it) `batch` may be NULL.
+ * `batch` fits the schema as far as known. */
+enum status source_log(struct source *source, struct batch *batch, struct str write_id,
+                       struct mutation *mutation, struct write_result *result, struct error *err);
+/* In the store's statistics; `rows`: new ones. */
+void store_count_write(struct store *store, enum status status, const struct write_result *result,
+                       uint32_t rows);
+/* The checks of any write; `*ret_duplicate`: `result` is that of the write of this id. */
+enum status source_check_write(struct source *source, struct str write_id, bool *ret_duplicate,
+                               struct write_result *result, struct error *err);
+/* Fits the batch to the present schema, growing it when needed; the schema is referenced. */
+enum status source_fit_batch(struct source *source, struct batch *batch, struct schema **ret_schema,
+                             struct error *err);
 /* The WAL's hook after a group: merges what the group has published. */
 void store_after_group(void *context);
 /* Waits for room, counts `bytes` in; STATUS_TOO_MANY_REQUESTS. */
@@ -243,6 +264,33 @@ enum status store_memory_take(struct store *store, uint64_t bytes, struct error 
 uint64_t store_memory_used(struct store *store);
 void store_memory_add(struct store *store, uint64_t bytes);
 void store_memory_give(struct store *store, uint64_t bytes);
+
+/* --- view.c --- */
+
+struct view_int {
+    struct snapshot *snapshot;
+    struct deletion_set *deleted; /* of the segments, when it is not the snapshot's own */
+    uint32_t chunks_len;
+    struct chunk **chunks; /* parallel to view->chunks; these and both arrays of the view for chunks
+                            * are one allocation */
+};
+
+/* --- mutation.c --- */
+
+/* Its rows as they stand in the log: appends to a frame's payload. */
+enum status mutation_encode(const struct mutation *mutation, struct buf *out, struct error *err);
+/* Rows that it deletes. */
+uint64_t mutation_rows(const struct mutation *mutation);
+/* Makes it visible; source->lock is held. */
+void mutation_publish(struct mutation *mutation, uint64_t lsn, int64_t now_us);
+/* A frame read back: deletes, and gives the batch that is to be published (NULL: none). */
+enum status mutation_replay(struct source *source, const struct wal_record *record,
+                            struct batch **ret_batch, struct error *err);
+/* Does a flush have work: rows or deletes; source->lock is held. */
+static inline bool source_is_dirty(const struct source *source)
+{
+    return source->frozen.head || source->active.head || source->first_mutation_lsn;
+}
 
 /* --- recover.c --- */
 

@@ -4,18 +4,14 @@
 
 #include <stdlib.h>
 
-struct view_int {
-    struct snapshot *snapshot;
-    uint32_t chunks_len;
-    struct chunk **chunks; /* parallel to view->chunks; all in one allocation */
-};
-
 static void take_chunks(struct view *view, const struct memtable *table)
 {
     for (struct chunk *at = table->head; at; at = at->next) {
-        view->impl->chunks[view->chunks_len] = chunk_ref(at);
-        view->chunks[view->chunks_len++] = at->batch;
-        view->rows += at->batch->rows;
+        uint32_t i = view->chunks_len++;
+        view->impl->chunks[i] = chunk_ref(at);
+        view->chunks[i] = at->batch;
+        view->chunk_deletions[i] = at->deleted ? deletion_ref(at->deleted) : NULL;
+        view->rows += at->batch->rows - deletion_count(at->deleted);
     }
 }
 
@@ -25,11 +21,26 @@ static struct view_int *view_int_new(uint32_t chunks)
     if (!impl)
         return NULL;
     impl->chunks_len = chunks;
-    impl->chunks = malloc((2 * (size_t)chunks + 1) * sizeof(void *));
+    impl->chunks = malloc((3 * (size_t)chunks + 1) * sizeof(void *));
     if (impl->chunks)
         return impl;
     free(impl);
     return NULL;
+}
+
+/* The segments as they are now, or as the snapshot says. */
+static void take_segments(struct view *view, struct snapshot *snapshot,
+                          struct deletion_set *deleted)
+{
+    view->impl->snapshot = snapshot_ref(snapshot);
+    view->impl->deleted = deleted ? deletion_set_ref(deleted) : NULL;
+    view->snapshot_id = snapshot->id;
+    view->segments = snapshot->segments;
+    view->segments_len = snapshot->segments_len;
+    view->deletions = deleted ? deleted->items : snapshot->deletions;
+    view->rows = snapshot->rows;
+    if (deleted)
+        view->rows += snapshot->deleted_rows - deleted->rows;
 }
 
 /* source->lock is held. */
@@ -38,15 +49,12 @@ static enum status open_locked(struct source *source, struct view *view)
     view->impl = view_int_new(source->frozen.chunks + source->active.chunks);
     if (!view->impl)
         return STATUS_NO_MEMORY;
-    view->chunks = (struct batch **)(void *)(view->impl->chunks + view->impl->chunks_len);
-    view->impl->snapshot = snapshot_ref(source->snapshot);
+    uint32_t chunks = view->impl->chunks_len;
+    view->chunks = (struct batch **)(void *)(view->impl->chunks + chunks);
+    view->chunk_deletions = (struct deletion **)(void *)(view->impl->chunks + 2 * (size_t)chunks);
     view->schema = schema_ref(source->schema);
     view->lsn = source->published_lsn;
-    view->snapshot_id = source->snapshot->id;
-    view->segments = source->snapshot->segments;
-    view->segments_len = source->snapshot->segments_len;
-    view->deletions = source->snapshot->deletions;
-    view->rows = source->snapshot->rows;
+    take_segments(view, source->snapshot, source->deleted);
     take_chunks(view, &source->frozen);
     take_chunks(view, &source->active);
     return STATUS_OK;
@@ -73,27 +81,21 @@ enum status view_open_as_of(struct source *source, const struct as_of *as_of, st
     if (!impl)
         return error_no_memory(err);
     pthread_mutex_lock(&source->lock);
+    ret_view->impl = impl;
     enum status status = history_find(source, as_of, &snapshot, err);
     if (status == STATUS_OK)
-        impl->snapshot = snapshot_ref(snapshot);
+        take_segments(ret_view, snapshot, NULL);
     pthread_mutex_unlock(&source->lock);
     if (status != STATUS_OK) {
         free(impl->chunks);
         free(impl);
+        *ret_view = (struct view){0};
         return status;
     }
-    *ret_view = (struct view){
-        .impl = impl,
-        .source = source_ref(source),
-        .schema = schema_ref(snapshot->schema),
-        .lsn = snapshot->lsn,
-        .snapshot_id = snapshot->id,
-        .rows = snapshot->rows,
-        .segments = snapshot->segments,
-        .segments_len = snapshot->segments_len,
-        .deletions = snapshot->deletions,
-        .chunks = (struct batch **)(void *)impl->chunks,
-    };
+    ret_view->source = source_ref(source);
+    ret_view->schema = schema_ref(snapshot->schema);
+    ret_view->lsn = snapshot->lsn;
+    ret_view->chunks = (struct batch **)(void *)impl->chunks;
     return STATUS_OK;
 }
 
@@ -102,9 +104,12 @@ void view_close(struct view *view)
     if (!view->impl)
         return;
     struct source *source = view->source;
-    for (uint32_t i = 0; i < view->chunks_len; i++)
+    for (uint32_t i = 0; i < view->chunks_len; i++) {
+        deletion_unref(view->chunk_deletions[i]);
         chunk_unref(view->impl->chunks[i]);
+    }
     free(view->impl->chunks);
+    deletion_set_unref(view->impl->deleted);
     snapshot_unref(view->impl->snapshot);
     free(view->impl);
     schema_unref(view->schema);
@@ -225,5 +230,39 @@ enum status view_overlay_files(struct view *view, const char ***ret_paths, uint3
     }
     *ret_paths = paths;
     *ret_len = view->chunks_len;
+    return STATUS_OK;
+}
+
+static enum status delete_file(struct view *view, struct deletion *deletion, const char **ret,
+                               struct error *err)
+{
+    struct store *store = view->source->store;
+    char path[SYS_PATH_MAX];
+    TRY(sys_path(path, err, "%s/run/%08llu.deletes.parquet", store->path,
+                 (unsigned long long)atomic_fetch_add(&store->next_overlay, 1)));
+    return deletion_overlay(deletion, store->sys, path, ret, err);
+}
+
+enum status view_delete_files(struct view *view, const char ***ret_paths, struct error *err)
+{
+    uint32_t len = view->segments_len + view->chunks_len;
+    const char **paths = NULL;
+    *ret_paths = NULL;
+    for (uint32_t i = 0; i < len; i++) {
+        struct deletion **list = i < view->segments_len ? view->deletions : view->chunk_deletions;
+        struct deletion *deletion =
+            list ? list[i < view->segments_len ? i : i - view->segments_len] : NULL;
+        if (!deletion)
+            continue;
+        if (!paths)
+            paths = calloc(len, sizeof *paths);
+        enum status status =
+            paths ? delete_file(view, deletion, &paths[i], err) : error_no_memory(err);
+        if (status != STATUS_OK) {
+            free((void *)paths);
+            return status;
+        }
+    }
+    *ret_paths = paths;
     return STATUS_OK;
 }

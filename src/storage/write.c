@@ -86,21 +86,23 @@ void source_publish(struct source *source, struct chunk *chunk, int64_t now_us)
 
 void source_merge_chunks(struct source *source)
 {
-    struct chunk *from[CHUNK_MERGE_FAN], *merged;
+    struct chunk_merge_input from[CHUNK_MERGE_FAN];
+    struct chunk *merged;
     bool more = true;
     while (more) {
         pthread_mutex_lock(&source->lock);
-        uint32_t len = memtable_merge_pick(&source->active, from);
+        uint32_t len = source->mutating ? 0 : memtable_merge_pick(&source->active, from);
         pthread_mutex_unlock(&source->lock);
         if (len == 0)
             return;
         merged = chunk_merge(from, len);
         uint64_t before = 0;
         for (uint32_t i = 0; i < len; i++)
-            before += from[i]->bytes;
+            before += from[i].chunk->bytes;
         uint64_t after = merged ? merged->bytes : 0;
         pthread_mutex_lock(&source->lock);
-        more = merged && memtable_merge_swap(&source->active, from, len, merged);
+        more =
+            merged && !source->mutating && memtable_merge_swap(&source->active, from, len, merged);
         pthread_mutex_unlock(&source->lock);
         if (more) {
             store_memory_add(source->store, after);
@@ -108,8 +110,10 @@ void source_merge_chunks(struct source *source)
         } else {
             chunk_unref(merged);
         }
-        for (uint32_t i = 0; i < len; i++)
-            chunk_unref(from[i]);
+        for (uint32_t i = 0; i < len; i++) {
+            chunk_unref(from[i].chunk);
+            deletion_unref(from[i].deleted);
+        }
     }
 }
 
@@ -128,7 +132,8 @@ void store_after_group(void *context)
 /* One accepted write between wal_submit and its publication. */
 struct pending_write {
     struct source *source;
-    struct chunk *chunk;
+    struct chunk *chunk;       /* or NULL: a mutation without rows */
+    struct mutation *mutation; /* or NULL; the waiter's */
     bool has_id;
     uint64_t id_number;
 };
@@ -146,13 +151,16 @@ static void on_publish(struct wal_frame *frame, enum status status)
 {
     struct pending_write *write = frame->context;
     struct source *source = write->source;
-    bool dropped = true;
-    uint64_t bytes = write->chunk->bytes;
+    struct chunk *chunk = write->chunk;
+    uint64_t bytes = chunk ? chunk->bytes : 0;
     pthread_mutex_lock(&source->lock);
-    if (status == STATUS_OK && !source->removed) {
-        write->chunk->first_lsn = write->chunk->last_lsn = frame->lsn;
-        source_publish(source, write->chunk, frame->time_us);
-        dropped = false;
+    bool dropped = status != STATUS_OK || source->removed;
+    if (!dropped && write->mutation)
+        mutation_publish(write->mutation, frame->lsn, frame->time_us);
+    source->bare_mutations += !dropped && !chunk;
+    if (!dropped && chunk) {
+        chunk->first_lsn = chunk->last_lsn = frame->lsn;
+        source_publish(source, chunk, frame->time_us);
     }
     if (write->has_id && status == STATUS_OK)
         write_ids_done(&source->ids, write->id_number, frame->lsn, frame->rows);
@@ -162,11 +170,11 @@ static void on_publish(struct wal_frame *frame, enum status status)
         pthread_cond_broadcast(&source->changed);
     source_settled(source);
     pthread_mutex_unlock(&source->lock);
-    if (dropped) {
-        store_memory_give(source->store, bytes);
-        chunk_unref(write->chunk);
-    } else {
+    if (!dropped) {
         list_for_merge(source);
+    } else if (chunk) {
+        store_memory_give(source->store, bytes);
+        chunk_unref(chunk);
     }
     free(write);
 }
@@ -223,8 +231,7 @@ static enum status check_epoch(const struct schema *schema, struct batch *batch,
                      "the source's columns were changed while the batch was on its way");
 }
 
-/* Fits the batch to the present schema, growing it when needed; the schema is referenced. */
-static enum status fit_batch(struct source *source, struct batch *batch, struct schema **ret_schema,
+enum status source_fit_batch(struct source *source, struct batch *batch, struct schema **ret_schema,
                              struct error *err)
 {
     for (;;) {
@@ -279,8 +286,12 @@ static enum status submit(struct source *source, struct batch *batch, struct pen
         bool again = false;
         struct schema *schema = NULL;
         uint8_t big_ints[SCHEMA_FIELDS_MAX / 8] = {0};
-        TRY(fit_batch(source, batch, &schema, err));
-        schema_mark_big_ints(schema, batch, big_ints);
+        if (batch) {
+            TRY(source_fit_batch(source, batch, &schema, err));
+            schema_mark_big_ints(schema, batch, big_ints);
+        } else {
+            schema = source_schema(source);
+        }
         pthread_mutex_lock(&source->lock);
         enum status status =
             submit_locked(source, schema, big_ints, write, frame, &again, result, err);
@@ -291,43 +302,55 @@ static enum status submit(struct source *source, struct batch *batch, struct pen
     }
 }
 
-static enum status fill_frame(struct source *source, const struct batch *batch, struct str write_id,
-                              struct wal_frame *frame, struct error *err)
+/* As it is remembered with the write id: the number of rows that are new, or else deleted. */
+static uint32_t rows_of(const struct batch *batch, const struct mutation *mutation)
 {
-    frame->kind = WAL_BATCH;
+    uint64_t rows = batch ? batch->rows : mutation_rows(mutation);
+    return rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX;
+}
+
+static enum status fill_frame(struct source *source, const struct batch *batch, struct str write_id,
+                              const struct mutation *mutation, struct wal_frame *frame,
+                              struct error *err)
+{
+    frame->kind = mutation ? WAL_MUTATION : WAL_BATCH;
     frame->async = !source->config.wal_enabled;
     frame->source = source->incarnation;
-    frame->rows = batch->rows;
+    frame->rows = rows_of(batch, mutation);
     frame->time_us = sys_now_us(source->store->sys);
     frame->key_len = (uint16_t)write_id.len;
     if (write_id.len)
         memcpy(frame->key, write_id.data, write_id.len);
     frame->publish = on_publish;
-    return batch_encode(batch, &frame->payload, err);
+    if (mutation)
+        TRY(mutation_encode(mutation, &frame->payload, err));
+    return batch ? batch_encode(batch, &frame->payload, err) : STATUS_OK;
 }
 
 /* Step 3 to 5. The chunk's memory has been taken; it is given back here unless published. */
 static enum status log_and_wait(struct source *source, struct batch *batch, struct str write_id,
-                                struct chunk *chunk, struct write_result *result, struct error *err)
+                                struct mutation *mutation, struct chunk *chunk,
+                                struct write_result *result, struct error *err)
 {
     struct wal *wal = source->store->wal;
-    uint64_t bytes = chunk->bytes;
-    uint32_t rows = batch->rows;
+    uint64_t bytes = chunk ? chunk->bytes : 0;
+    uint32_t rows = rows_of(batch, mutation);
     struct wal_frame *frame = NULL;
     struct pending_write *write = calloc(1, sizeof *write);
     enum status status = write ? STATUS_OK : error_no_memory(err);
     if (status == STATUS_OK)
         status = wal_frame_new(wal, bytes < WAL_PAYLOAD_MAX ? bytes : WAL_PAYLOAD_MAX, &frame, err);
     if (status == STATUS_OK)
-        status = fill_frame(source, batch, write_id, frame, err);
+        status = fill_frame(source, batch, write_id, mutation, frame, err);
     if (status == STATUS_OK) {
-        *write = (struct pending_write){source, chunk, write_id.len > 0, 0};
+        *write = (struct pending_write){source, chunk, mutation, write_id.len > 0, 0};
         frame->context = write;
         status = submit(source, batch, write, frame, result, err);
     }
     if (status == STATUS_OK && !result->duplicate) {
         status = wal_wait(wal, frame, err);
-        *result = (struct write_result){.lsn = frame->lsn, .rows = rows};
+        *result = (struct write_result){
+            .lsn = frame->lsn, .rows = rows, .deleted = mutation ? mutation_rows(mutation) : 0};
     } else {
         free(write);
         chunk_unref(chunk);
@@ -337,35 +360,34 @@ static enum status log_and_wait(struct source *source, struct batch *batch, stru
     return status;
 }
 
-static enum status check_write(const struct source *source, const struct batch *batch,
-                               struct str write_id, struct error *err)
+static enum status check_open(const struct source *source, struct str write_id, struct error *err)
 {
     if (atomic_load(&source->store->closing))
         return error_set(err, STATUS_UNAVAILABLE, "the store is closing");
     if (source->store->options.read_only)
         return error_set(err, STATUS_UNAVAILABLE, "the store is open for reading only");
-    if (batch->rows == 0)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "a write holds at least one record");
     if (write_id.data && (write_id.len == 0 || write_id.len > WRITE_ID_MAX))
         return error_set(err, STATUS_INVALID_ARGUMENT, "a write id has 1 to %d bytes",
                          WRITE_ID_MAX);
     return STATUS_OK;
 }
 
-static enum status write_batch(struct source *source, struct batch *batch, struct str write_id,
+enum status source_check_write(struct source *source, struct str write_id, bool *ret_duplicate,
                                struct write_result *result, struct error *err)
 {
-    struct schema *schema = NULL;
-    TRY(check_write(source, batch, write_id, err));
+    TRY(check_open(source, write_id, err));
     pthread_mutex_lock(&source->lock);
-    bool removed = source->removed, duplicate = is_duplicate(source, write_id, result);
+    bool removed = source->removed;
+    *ret_duplicate = is_duplicate(source, write_id, result);
     pthread_mutex_unlock(&source->lock);
-    if (duplicate)
-        return STATUS_OK;
-    if (removed)
-        return unknown(source, err);
-    TRY(fit_batch(source, batch, &schema, err));
-    schema_unref(schema);
+    return removed && !*ret_duplicate ? unknown(source, err) : STATUS_OK;
+}
+
+enum status source_log(struct source *source, struct batch *batch, struct str write_id,
+                       struct mutation *mutation, struct write_result *result, struct error *err)
+{
+    if (!batch)
+        return log_and_wait(source, NULL, write_id, mutation, NULL, result, err);
     struct chunk *chunk = chunk_new(source->store->sys, batch, 0, 0);
     if (!chunk)
         return error_no_memory(err);
@@ -375,20 +397,40 @@ static enum status write_batch(struct source *source, struct batch *batch, struc
         chunk_unref(chunk);
         return status;
     }
-    return log_and_wait(source, batch, write_id, chunk, result, err);
+    return log_and_wait(source, batch, write_id, mutation, chunk, result, err);
+}
+
+static enum status write_batch(struct source *source, struct batch *batch, struct str write_id,
+                               struct write_result *result, struct error *err)
+{
+    bool duplicate = false;
+    struct schema *schema = NULL;
+    if (batch->rows == 0)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "a write holds at least one record");
+    TRY(source_check_write(source, write_id, &duplicate, result, err));
+    if (duplicate)
+        return STATUS_OK;
+    TRY(source_fit_batch(source, batch, &schema, err));
+    schema_unref(schema);
+    return source_log(source, batch, write_id, NULL, result, err);
+}
+
+void store_count_write(struct store *store, enum status status, const struct write_result *result,
+                       uint32_t rows)
+{
+    if (status != STATUS_OK) {
+        atomic_fetch_add(&store->writes_refused, 1);
+    } else if (!result->duplicate) {
+        atomic_fetch_add(&store->writes, 1);
+        atomic_fetch_add(&store->rows_written, rows);
+    }
 }
 
 enum status source_write(struct source *source, struct batch *batch, struct str write_id,
                          struct write_result *ret_result, struct error *err)
 {
-    struct store *store = source->store;
     *ret_result = (struct write_result){0};
     enum status status = write_batch(source, batch, write_id, ret_result, err);
-    if (status != STATUS_OK) {
-        atomic_fetch_add(&store->writes_refused, 1);
-    } else if (!ret_result->duplicate) {
-        atomic_fetch_add(&store->writes, 1);
-        atomic_fetch_add(&store->rows_written, ret_result->rows);
-    }
+    store_count_write(source->store, status, ret_result, ret_result->rows);
     return status;
 }

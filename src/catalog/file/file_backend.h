@@ -6,10 +6,10 @@
  *   FOLDER/commit.json        only while a commit of several records is being written
  *
  * All records are also in memory, where queries run by query.h's reference evaluator: for thousands
- * of assets, not for millions. A commit is written as commit.json first (synced), then file by file,
- * then commit.json goes: opening finishes one that was cut off. The indexes are in memory only and
- * are built from the files at each start, so they are never stale, also when files were edited by
- * hand or changed by git while nobody had the folder open. */
+ * of assets, not for millions. A commit is written as commit.json first (synced), then file by
+ * file, then commit.json goes: opening finishes one that was cut off. The indexes are in memory
+ * only and are built from the files at each start, so they are never stale, also when files were
+ * edited by hand or changed by git while nobody had the folder open. */
 #ifndef QUARRY_CATALOG_FILE_BACKEND_H
 #define QUARRY_CATALOG_FILE_BACKEND_H
 

@@ -40,6 +40,8 @@ int run_sources(struct cli *cli, const struct command *command, int argc, char *
 int run_snapshots(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_compact(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_write(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_delete(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_update(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_load(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_convert(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_search(struct cli *cli, const struct command *command, int argc, char **argv);

@@ -5,7 +5,7 @@
 #include "cmd/quarry/table.h"
 
 struct add_options {
-    struct texts columns, partitions, indexes;
+    struct texts columns, partitions, indexes, keys;
     const char *schema, *name, *compression;
     int64_t max_file_size_mb;
     bool no_wal;
@@ -150,6 +150,7 @@ static bool write_config(struct buf *body, const char *source, const struct add_
         return false;
     write_texts(&writer, "partition_columns", &options->partitions);
     write_texts(&writer, "index_columns", &options->indexes);
+    write_texts(&writer, "key_columns", &options->keys);
     if (options->compression)
         json_kv_strz(&writer, "compression", options->compression);
     if (options->max_file_size_mb)
@@ -188,6 +189,7 @@ int run_sources(struct cli *cli, const struct command *command, int argc, char *
         {"--schema", ARG_TEXT, &options.schema, "JSON", "add: the schema as a JSON object"},
         {"--partition", ARG_TEXTS, &options.partitions, "COLUMN", "add: partition by it"},
         {"--index", ARG_TEXTS, &options.indexes, "COLUMN", "add: index it for point look-ups"},
+        {"--key", ARG_TEXTS, &options.keys, "COLUMN", "add: part of a record's key, for upserts"},
         {"--name", ARG_TEXT, &options.name, "TEXT", "add: name for people"},
         {"--compression", ARG_TEXT, &options.compression, "CODEC",
          "add: snappy, zstd, gzip, lz4, none"},

@@ -5,6 +5,7 @@
 
 struct write_args {
     const char *format, *key;
+    bool upsert;
 };
 
 static enum status read_batch(const char *path, const char *format, struct record_batch **ret_batch,
@@ -35,7 +36,7 @@ static enum status read_batch(const char *path, const char *format, struct recor
     return status;
 }
 
-static int post(struct cli *cli, const char *source, const char *key,
+static int post(struct cli *cli, const char *source, const struct write_args *args,
                 const struct record_batch *batch)
 {
     struct buf path;
@@ -43,6 +44,7 @@ static int post(struct cli *cli, const char *source, const char *key,
     buf_init(&path, 64 * 1024);
     buf_append_str(&path, STR("/data/write?source_id="));
     url_append(&path, str_of(source));
+    buf_append_str(&path, args->upsert ? STR("&mode=upsert") : STR(""));
     buf_append_char(&path, 0);
     if (buf_failed(&path)) {
         buf_release(&path);
@@ -53,7 +55,7 @@ static int post(struct cli *cli, const char *source, const char *key,
                         .path = path.data,
                         .content_type = batch ? batch->content_type : "application/x-ndjson",
                         .body = batch ? buf_str(&batch->body) : STR_NONE,
-                        .idempotency_key = key};
+                        .idempotency_key = args->key};
     int code = client_json(cli, &call, &doc, NULL);
     if (doc) {
         yyjson_val *root = yyjson_doc_get_root(doc);
@@ -74,6 +76,8 @@ int run_write(struct cli *cli, const struct command *command, int argc, char **a
          "ndjson, json, csv, parquet, apt-contents, apt-packages (by the name)"},
         {"--key", ARG_TEXT, &options.key, "TEXT",
          "idempotency key: a repeated write is stored once"},
+        {"--upsert", ARG_FLAG, &options.upsert, NULL,
+         "in place of records with the same key_columns"},
     };
     struct error err = ERROR_INIT;
     struct record_batch *batch = NULL;
@@ -84,7 +88,7 @@ int run_write(struct cli *cli, const struct command *command, int argc, char **a
         cli_complain_error(&err);
         return EXIT_INPUT;
     }
-    code = post(cli, argv[0], options.key, batch);
+    code = post(cli, argv[0], &options, batch);
     record_batch_free(batch);
     return code;
 }

@@ -20,6 +20,8 @@ static const struct command commands[] = {
      "Loads files of any size in batches, with progress and resume.", run_load},
     {"convert", "FORMAT FILE", NULL,
      "Prints the records of a file as NDJSON, as `load` would send them.", run_convert},
+    {"delete", "SOURCE", "data_delete", "Deletes records by filters.", run_delete},
+    {"update", "SOURCE", "data_update", "Sets columns of records by filters.", run_update},
     {"search", "SOURCE...", "data_search", "Finds records by filters.", run_search},
     {"aggregate", "SOURCE...", "data_aggregate", "Computes counts, sums and so on over records.",
      run_aggregate},

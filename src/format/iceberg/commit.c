@@ -179,7 +179,7 @@ static enum status sort_removed(struct committer *c)
 /* Whether this manifest may hold one: it is named, or a removed file names none. */
 static bool may_hold_removed(const struct committer *c, const struct iceberg_manifest *manifest)
 {
-    for (uint32_t i = 0; i < c->commit->removed_len; i++) {
+    for (uint32_t i = 0; manifest->path.data && i < c->commit->removed_len; i++) {
         const struct iceberg_removed *removed = &c->commit->removed[i];
         if (removed->is_delete == manifest->is_deletes &&
             (!removed->manifest.data || str_eq(removed->manifest, manifest->path)))

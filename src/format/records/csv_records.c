@@ -168,34 +168,74 @@ static enum status read_header(struct record_builder *b, struct csv *csv, struct
 typedef enum status (*cell_fn)(struct record_builder *b, struct table *table, uint32_t column,
                                const struct cell *cell, struct error *err);
 
+/* One data line. */
+static enum status each_of_row(struct record_builder *b, struct csv *csv, struct table *table,
+                               cell_fn fn, bool ends_row, struct error *err)
+{
+    int64_t line = csv->line;
+    uint32_t column = 0;
+    bool last = false;
+    while (!last) {
+        struct cell cell;
+        TRY(next_cell(csv, &cell, &last, err));
+        if (column == table->columns)
+            return csv_fail_at(csv, line, err, "more fields than the header has names");
+        enum status status = fn(b, table, column++, &cell, err);
+        if (status != STATUS_OK) {
+            if (err)
+                err->line = line;
+            return status;
+        }
+    }
+    if (column != table->columns)
+        return csv_fail_at(csv, line, err, "fewer fields than the header has names");
+    return ends_row ? builder_end_row(b, err) : STATUS_OK;
+}
+
+/* Behind a line that is left out: where its last field ends, or at the next line end when its
+ * quotes are wrong. Gives the line. */
+static struct str pass_over(struct csv *csv, const struct csv *start)
+{
+    struct cell cell;
+    bool last = false;
+    *csv = *start;
+    while (!last && next_cell(csv, &cell, &last, NULL) == STATUS_OK)
+        ;
+    if (!last) {
+        const char *newline = memchr(start->at, '\n', (size_t)(csv->end - start->at));
+        *csv = *start;
+        csv->at = newline ? newline + 1 : csv->end;
+        csv->line++;
+    }
+    struct str raw = {start->at, (size_t)(csv->at - start->at)};
+    while (raw.len && (raw.data[raw.len - 1] == '\n' || raw.data[raw.len - 1] == '\r'))
+        raw.len--;
+    return raw;
+}
+
+static bool at_empty_line(const struct csv *csv)
+{
+    return *csv->at == '\n' || (*csv->at == '\r' && csv->at + 1 < csv->end && csv->at[1] == '\n');
+}
+
 static enum status each_cell(struct record_builder *b, struct csv csv, struct table *table,
                              cell_fn fn, bool ends_row, struct error *err)
 {
     while (csv.at < csv.end) {
-        int64_t line = csv.line;
-        bool last = false;
-        uint32_t column = 0;
-        if (*csv.at == '\n' || (*csv.at == '\r' && csv.at + 1 < csv.end && csv.at[1] == '\n')) {
+        struct csv start = csv;
+        struct error why = ERROR_INIT;
+        if (at_empty_line(&csv)) {
             struct cell empty;
+            bool last;
             TRY(next_cell(&csv, &empty, &last, err));
             continue;
         }
-        while (!last) {
-            struct cell cell;
-            TRY(next_cell(&csv, &cell, &last, err));
-            if (column == table->columns)
-                return csv_fail_at(&csv, line, err, "more fields than the header has names");
-            enum status status = fn(b, table, column++, &cell, err);
-            if (status != STATUS_OK) {
-                if (err)
-                    err->line = line;
-                return status;
-            }
-        }
-        if (column != table->columns)
-            return csv_fail_at(&csv, line, err, "fewer fields than the header has names");
-        if (ends_row)
-            TRY(builder_end_row(b, err));
+        enum status status = each_of_row(b, &csv, table, fn, ends_row, &why);
+        if (status == STATUS_OK)
+            continue;
+        struct str raw = builder_can_leave_out(b, status) ? pass_over(&csv, &start) : STR_NONE;
+        if (ends_row || !builder_can_leave_out(b, status))
+            TRY(builder_leave_out(b, raw, start.line, &why, err));
     }
     return STATUS_OK;
 }
@@ -279,6 +319,7 @@ enum status record_builder_csv(struct record_builder *b, struct str text, struct
         status = read_header(b, &csv, &table, err);
     else
         error_no_memory(err);
+    b->slots_before = b->slots_len; /* a bad line does not take the header's names away */
     if (status == STATUS_OK)
         status = each_cell(b, csv, &table, guess_cell, false, err);
     if (status == STATUS_OK) {

@@ -73,7 +73,7 @@ static enum status add_member(struct record_builder *b, struct json_scan *scan, 
 static void at_record(const struct record_builder *b, enum status status, struct error *err)
 {
     if (status == STATUS_INVALID_JSON && err)
-        err->record = b->row;
+        err->record = builder_record(b);
 }
 
 static enum status add_members(struct record_builder *b, struct json_scan *scan, struct error *err)
@@ -87,14 +87,38 @@ static enum status add_members(struct record_builder *b, struct json_scan *scan,
     return STATUS_OK;
 }
 
-enum status record_builder_object(struct record_builder *b, struct json_scan *scan,
-                                  struct error *err)
+static enum status add_bare(struct record_builder *b, struct json_scan *scan, struct error *err)
 {
     enum status status = add_members(b, scan, err);
     if (status == STATUS_OK)
         return builder_end_row(b, err);
     at_record(b, status, err);
     return status;
+}
+
+/* One item of an array. A bad one is passed over, if it is JSON. */
+static enum status add_item(struct record_builder *b, struct json_scan *scan,
+                            enum status (*add)(struct record_builder *, struct json_scan *,
+                                               struct error *),
+                            struct error *err)
+{
+    struct error why = ERROR_INIT;
+    struct str raw = STR_NONE;
+    json_scan_peek(scan);
+    struct json_scan start = *scan;
+    if (add(b, scan, &why) == STATUS_OK)
+        return STATUS_OK;
+    if (builder_can_leave_out(b, why.status)) {
+        *scan = start;
+        TRY(json_scan_skip(scan, &raw, NULL, err));
+    }
+    return builder_leave_out(b, raw, -1, &why, err);
+}
+
+enum status record_builder_object(struct record_builder *b, struct json_scan *scan,
+                                  struct error *err)
+{
+    return add_item(b, scan, add_bare, err);
 }
 
 static void at_line(enum status status, int64_t line, struct error *err)
@@ -115,9 +139,25 @@ static enum status or_malformed(const struct record_builder *b, const char *line
         status = json_scan_end(&scan, &malformed);
     if (status == STATUS_OK)
         return STATUS_SCHEMA;
-    malformed.record = b->row;
+    malformed.record = builder_record(b);
     if (err)
         *err = malformed;
+    return status;
+}
+
+static enum status add_line(struct record_builder *b, struct json_scan scan, int64_t line,
+                            struct error *err)
+{
+    const char *start = scan.at;
+    enum status status = add_members(b, &scan, err);
+    if (status == STATUS_OK)
+        status = json_scan_end(&scan, err);
+    at_record(b, status, err);
+    if (status == STATUS_SCHEMA)
+        status = or_malformed(b, start, scan, err);
+    if (status == STATUS_OK)
+        status = builder_end_row(b, err);
+    at_line(status, line, err);
     return status;
 }
 
@@ -129,15 +169,10 @@ enum status record_builder_ndjson(struct record_builder *b, struct str text, str
         const char *newline = memchr(whole.at, '\n', (size_t)(whole.end - whole.at));
         struct json_scan scan = {whole.at, newline ? newline : whole.end, whole.start};
         if (json_scan_peek(&scan) || scan.at < scan.end) {
-            enum status status = record_builder_object(b, &scan, err);
-            if (status == STATUS_OK)
-                status = json_scan_end(&scan, err);
-            else if (status == STATUS_SCHEMA)
-                status = or_malformed(b, whole.at, scan, err);
-            if (status != STATUS_OK) {
-                at_line(status, line, err);
-                return status;
-            }
+            struct error why = ERROR_INIT;
+            struct str raw = {scan.at, (size_t)(scan.end - scan.at)};
+            if (add_line(b, scan, line, &why) != STATUS_OK)
+                TRY(builder_leave_out(b, raw, line, &why, err));
         }
         whole.at = newline ? newline + 1 : whole.end;
         line++;
@@ -154,12 +189,13 @@ static enum status add_wrapped(struct record_builder *b, struct json_scan *scan,
     while (more) {
         TRY(json_scan_key(scan, &raw, &escaped, err));
         if (!str_is(raw, "fields") || found) {
-            enum status status = error_set(
-                err, STATUS_INVALID_ARGUMENT,
-                "record %u: a record is {\"fields\": {...}}, found the member '%.*s'%s", b->row,
-                raw.len < 80 ? (int)raw.len : 80, raw.data, found ? " again" : "");
+            enum status status =
+                error_set(err, STATUS_INVALID_ARGUMENT,
+                          "record %u: a record is {\"fields\": {...}}, found the member '%.*s'%s",
+                          builder_record(b), raw.len < 80 ? (int)raw.len : 80, raw.data,
+                          found ? " again" : "");
             if (err)
-                err->record = b->row;
+                err->record = builder_record(b);
             return status;
         }
         found = true;
@@ -169,10 +205,10 @@ static enum status add_wrapped(struct record_builder *b, struct json_scan *scan,
     }
     if (found)
         return builder_end_row(b, err);
-    enum status status =
-        error_set(err, STATUS_INVALID_ARGUMENT, "record %u: 'fields' is missing", b->row);
+    enum status status = error_set(err, STATUS_INVALID_ARGUMENT, "record %u: 'fields' is missing",
+                                   builder_record(b));
     if (err)
-        err->record = b->row;
+        err->record = builder_record(b);
     return status;
 }
 
@@ -182,7 +218,7 @@ enum status record_builder_array(struct record_builder *b, struct json_scan *sca
     bool more;
     enum status status = json_scan_open(scan, '[', ']', &more, err);
     while (status == STATUS_OK && more) {
-        status = wrapped ? add_wrapped(b, scan, err) : record_builder_object(b, scan, err);
+        status = add_item(b, scan, wrapped ? add_wrapped : add_bare, err);
         if (status == STATUS_OK)
             status = json_scan_next(scan, ']', &more, err);
     }

@@ -57,9 +57,9 @@ static enum status check_name(struct record_builder *b, struct str name, struct 
             why = "a field name holds a control character";
     if (!why)
         return STATUS_OK;
-    enum status status = error_set(err, STATUS_SCHEMA, "record %u: %s", b->row, why);
+    enum status status = error_set(err, STATUS_SCHEMA, "record %u: %s", builder_record(b), why);
     if (err)
-        err->record = b->row;
+        err->record = builder_record(b);
     error_at_field(err, name.data, (uint32_t)name.len, NULL, 0);
     return status;
 }
@@ -112,14 +112,23 @@ void builder_set_type(struct record_builder *b, struct slot *slot, enum type typ
     slot->typed = true;
 }
 
+/* By the first value of a record. */
+static void take_type(struct record_builder *b, struct slot *slot, enum type type)
+{
+    if (slot->typed)
+        return;
+    builder_set_type(b, slot, type);
+    slot->typed_row = b->row + 1;
+}
+
 enum status builder_claim(struct record_builder *b, struct slot *slot, struct error *err)
 {
     if (slot->seen_row == b->row + 1) {
         enum status status =
-            error_set(err, STATUS_SCHEMA, "record %u: the field '%.*s' stands twice", b->row,
-                      STR_ARG(slot->name));
+            error_set(err, STATUS_SCHEMA, "record %u: the field '%.*s' stands twice",
+                      builder_record(b), STR_ARG(slot->name));
         if (err)
-            err->record = b->row;
+            err->record = builder_record(b);
         error_at_field(err, slot->name.data, (uint32_t)slot->name.len, NULL, 0);
         return status;
     }
@@ -153,12 +162,12 @@ enum status builder_null(struct record_builder *b, struct slot *slot, struct err
 enum status builder_misfit(struct record_builder *b, const struct slot *slot, struct str value,
                            const char *why, struct error *err)
 {
-    enum status status =
-        error_set(err, STATUS_SCHEMA, "record %u, field '%.*s': %.*s%s %s (the column is %s)",
-                  b->row, STR_ARG(slot->name), value.len < 60 ? (int)value.len : 60, value.data,
-                  value.len < 60 ? "" : "…", why, type_name(builder_column(b, slot)->type));
+    enum status status = error_set(
+        err, STATUS_SCHEMA, "record %u, field '%.*s': %.*s%s %s (the column is %s)",
+        builder_record(b), STR_ARG(slot->name), value.len < 60 ? (int)value.len : 60, value.data,
+        value.len < 60 ? "" : "…", why, type_name(builder_column(b, slot)->type));
     if (err)
-        err->record = b->row;
+        err->record = builder_record(b);
     error_at_field(err, slot->name.data, (uint32_t)slot->name.len, value.data,
                    (uint32_t)(value.len < 1000 ? value.len : 1000));
     return status;
@@ -187,14 +196,14 @@ static enum status add_date(struct record_builder *b, struct slot *slot, struct 
     if (slot->declared || !timestamp_parse(text, &us))
         return builder_misfit(b, slot, text, "is not a date YYYY-MM-DD", err);
     TRY(column_widen(column, TYPE_TIMESTAMP, err));
+    slot->widened_row = b->row + 1;
     return stored(b, slot, column_append_int64(column, us), err);
 }
 
 enum status builder_text(struct record_builder *b, struct slot *slot, struct str text,
                          struct error *err)
 {
-    if (!slot->typed)
-        builder_set_type(b, slot, TYPE_STRING);
+    take_type(b, slot, TYPE_STRING);
     struct column *column = builder_column(b, slot);
     int64_t us;
     if (catch_up(b, slot) != STATUS_OK)
@@ -232,6 +241,7 @@ static enum status add_fraction_to_int64(struct record_builder *b, struct slot *
         if (status != STATUS_OK)
             return builder_misfit(b, slot, text,
                                   "would make a column of large integers lose digits", err);
+        slot->widened_row = b->row + 1;
         return add_double(b, slot, text, err);
     }
     if (!json_text_to_double(text, &real) || real != trunc(real) || fabs(real) > 9007199254740992.0)
@@ -242,8 +252,7 @@ static enum status add_fraction_to_int64(struct record_builder *b, struct slot *
 enum status builder_number(struct record_builder *b, struct slot *slot, struct str text,
                            bool integer, struct error *err)
 {
-    if (!slot->typed)
-        builder_set_type(b, slot, integer ? TYPE_INT64 : TYPE_DOUBLE);
+    take_type(b, slot, integer ? TYPE_INT64 : TYPE_DOUBLE);
     struct column *column = builder_column(b, slot);
     int64_t value;
     if (catch_up(b, slot) != STATUS_OK)
@@ -267,8 +276,7 @@ enum status builder_number(struct record_builder *b, struct slot *slot, struct s
 enum status builder_bool(struct record_builder *b, struct slot *slot, bool value, struct error *err)
 {
     struct str text = value ? STR("true") : STR("false");
-    if (!slot->typed)
-        builder_set_type(b, slot, TYPE_BOOL);
+    take_type(b, slot, TYPE_BOOL);
     struct column *column = builder_column(b, slot);
     if (catch_up(b, slot) != STATUS_OK)
         return error_no_memory(err);
@@ -282,8 +290,7 @@ enum status builder_bool(struct record_builder *b, struct slot *slot, bool value
 enum status builder_json(struct record_builder *b, struct slot *slot, struct str text, bool spaced,
                          struct error *err)
 {
-    if (!slot->typed)
-        builder_set_type(b, slot, TYPE_JSON);
+    take_type(b, slot, TYPE_JSON);
     struct column *column = builder_column(b, slot);
     char *room;
     if (column->type != TYPE_JSON)
@@ -320,6 +327,7 @@ enum status builder_end_row(struct record_builder *b, struct error *err)
                          RECORD_ROWS_MAX);
     b->row++;
     b->next = 0;
+    b->slots_before = b->slots_len;
     return STATUS_OK;
 }
 
@@ -359,6 +367,7 @@ enum status record_builder_new(const struct record_field *fields, uint32_t field
         record_builder_free(b);
         return status;
     }
+    b->slots_before = b->slots_len;
     *ret_builder = b;
     return STATUS_OK;
 }

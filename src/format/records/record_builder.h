@@ -12,7 +12,7 @@
  *
  * Anything else is STATUS_SCHEMA with record, field and value. STATUS_INVALID_JSON/INVALID_CSV for
  * text that is not what it says. After any failure the builder may only be freed: a batch is whole
- * or not at all. One thread. */
+ * or not at all, unless record_builder_on_bad says what becomes of bad records. One thread. */
 #ifndef QUARRY_FORMAT_RECORD_BUILDER_H
 #define QUARRY_FORMAT_RECORD_BUILDER_H
 
@@ -38,6 +38,20 @@ void record_builder_free(struct record_builder *builder);
 uint32_t record_builder_rows(const struct record_builder *builder);
 /* What the finished batch carries as its epoch (data/batch.h). */
 void record_builder_set_epoch(struct record_builder *builder, uint32_t epoch);
+
+/* A record that is left out. */
+struct record_bad {
+    uint32_t record; /* its place among all records, from 0 */
+    int64_t line;    /* from 1, in the text given; -1: not known */
+    struct str raw;  /* as it stands in the text */
+    const struct error *error;
+};
+typedef enum status (*record_bad_fn)(void *context, const struct record_bad *bad,
+                                     struct error *err);
+/* From now on a record that does not fit (STATUS_SCHEMA, a wrapped one STATUS_INVALID_ARGUMENT) is
+ * left out and handed to `fn`; so is a line of NDJSON or CSV that cannot be read. A JSON array that
+ * is no JSON still fails as a whole. What `fn` returns, unless STATUS_OK, ends the batch. */
+void record_builder_on_bad(struct record_builder *builder, record_bad_fn fn, void *context);
 
 /* One JSON object at the scan's place becomes one row. */
 enum status record_builder_object(struct record_builder *builder, struct json_scan *scan,

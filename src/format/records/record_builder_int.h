@@ -12,6 +12,8 @@ struct slot {
     bool typed;        /* false: new and only null so far */
     bool declared;
     bool required;
+    uint32_t typed_row;   /* row + 1 that gave it its type, to be undone with that row; 0: none */
+    uint32_t widened_row; /* the same for its wider type */
     const struct value *fill; /* in the batch's arena */
 };
 
@@ -25,6 +27,10 @@ struct record_builder {
     uint32_t row;  /* rows so far */
     uint32_t next; /* the slot expected next: records mostly repeat their order */
     bool any_required;
+    record_bad_fn on_bad; /* NULL: the first one ends the batch */
+    void *bad_context;
+    uint32_t bad;          /* records left out */
+    uint32_t slots_before; /* slots_len before the present row */
     struct buf scratch;
 };
 
@@ -53,6 +59,17 @@ enum status builder_json(struct record_builder *b, struct slot *slot, struct str
                          struct error *err);
 /* An explicit null: it stays one where a default would be filled in. */
 enum status builder_null(struct record_builder *b, struct slot *slot, struct error *err);
+/* The place of the present record. */
+static inline uint32_t builder_record(const struct record_builder *b)
+{
+    return b->row + b->bad;
+}
+/* record_undo.c: the present row has failed with `why`: leaves it out and tells so, or (when that
+ * is not asked for) hands the failure on. */
+enum status builder_leave_out(struct record_builder *b, struct str raw, int64_t line,
+                              const struct error *why, struct error *err);
+/* That a failure of this kind concerns one record only. */
+bool builder_can_leave_out(const struct record_builder *b, enum status status);
 enum status builder_end_row(struct record_builder *b, struct error *err);
 
 #endif

@@ -347,10 +347,12 @@ static enum status segment_known(void *context, struct segment *segment, bool *r
                                  struct error *err)
 {
     struct run *run = context;
+    uint64_t deleted = deletion_count(run->scan.deleted);
     uint64_t rows = segment_info(segment).rows;
     *ret_known = false;
     for (uint32_t i = 0; i < run->agg->states_len; i++)
-        if (!column_known(run, i, segment, rows).sure)
+        if (!column_known(run, i, segment, rows).sure ||
+            (deleted && run->agg->states[i].spec.column.data)) /* bounds cover deleted rows */
             return STATUS_OK;
     for (uint32_t i = 0; i < run->agg->states_len; i++) {
         struct agg_state *state = &run->agg->states[i];
@@ -358,7 +360,7 @@ static enum status segment_known(void *context, struct segment *segment, bool *r
         const struct value *value = state->spec.kind == AGG_MIN ? &known.min : &known.max;
         if (state->spec.kind != AGG_COUNT && known.nulls < rows)
             TRY(agg_offer(run->agg, state, 0, value, err));
-        state->counts[0] += rows - known.nulls;
+        state->counts[0] += rows - deleted - known.nulls;
     }
     *ret_known = true;
     return STATUS_OK;

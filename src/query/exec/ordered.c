@@ -247,7 +247,8 @@ static enum status take_slice(struct ordered *o, struct error *err)
     enum type type = scan->view->schema->fields[o->field].type;
     TRY(scan_dense(scan, o->field, &column, err));
     for (uint32_t i = 0; i < scan->selected; i++) {
-        struct entry entry = {.unit = scan->unit, .row = scan_row(scan, i)};
+        struct entry entry = {.unit = scan->unit,
+                              .row = scan_row(scan, scan->all ? i : scan->selection[i])};
         entry.value = column ? value_of_column(column, i) : (struct value){.is_null = true};
         entry.value.type = type;
         TRY(offer(o, entry, err));

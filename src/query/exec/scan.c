@@ -97,14 +97,6 @@ static bool next_slice(struct scan *scan)
     return scan->count > 0;
 }
 
-uint64_t scan_row(const struct scan *scan, uint32_t selected)
-{
-    uint32_t at = scan->all ? selected : scan->selection[selected];
-    if (scan->by_rows)
-        return scan->row_ids[at];
-    return (scan->segment ? scan->group_base : 0) + scan->first + at;
-}
-
 /* Decides a predicate for every entry of a dictionary, once. */
 static enum status judge(struct scan *scan, uint32_t predicate, const struct column *dictionary,
                          struct error *err)
@@ -180,6 +172,21 @@ static enum status filter_predicate(struct scan *scan, uint32_t predicate, const
     return bound_filter_eval(scan->filter, predicate, column, in, *n, scan->selection, n, err);
 }
 
+/* Selects the rows of the slice that are not deleted; false: there are none to leave out. */
+static bool select_live(struct scan *scan)
+{
+    uint32_t kept = 0;
+    if (!scan->deleted || (!scan->by_rows && deletion_next(scan->deleted, scan_row(scan, 0)) >=
+                                                 scan_row(scan, 0) + scan->count))
+        return false;
+    for (uint32_t i = 0; i < scan->count; i++) {
+        scan->selection[kept] = i;
+        kept += !deletion_has(scan->deleted, scan_row(scan, i));
+    }
+    scan->selected = kept;
+    return kept < scan->count;
+}
+
 static enum status filter_slice(struct scan *scan, struct error *err)
 {
     for (uint32_t i = 0; i < scan->fields_len; i++) {
@@ -188,11 +195,12 @@ static enum status filter_slice(struct scan *scan, struct error *err)
         scan->fields[i].dense_loaded = false;
     }
     uint32_t predicates = bound_filter_predicates(scan->filter);
-    scan->all = predicates == 0;
     scan->selected = scan->count;
+    bool some = select_live(scan);
+    scan->all = predicates == 0 && !some;
     scan->stats.rows_scanned += scan->count;
     for (uint32_t p = 0; p < predicates && scan->selected > 0; p++)
-        TRY(filter_predicate(scan, p, p ? scan->selection : NULL, &scan->selected, err));
+        TRY(filter_predicate(scan, p, p || some ? scan->selection : NULL, &scan->selected, err));
     if (scan->selected == scan->count)
         scan->all = true;
     scan->stats.rows_matched += scan->selected;

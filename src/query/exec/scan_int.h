@@ -63,6 +63,7 @@ struct scan {
     struct segment *segment;
     struct parquet_reader *reader;
     struct batch *chunk;
+    const struct deletion *deleted; /* rows of the unit; loaded; NULL: none */
     bool by_rows;
     uint64_t *rows; /* by_rows: ascending */
     uint32_t rows_len, rows_next;
@@ -105,6 +106,14 @@ void scan_release(struct scan *scan);
  * STATUS_CANCELLED are found out here. */
 enum status scan_next(struct scan *scan, bool *ret_more, struct error *err);
 
+/* Row of the unit that is at place `i` of the slice. */
+static inline uint64_t scan_row(const struct scan *scan, uint32_t i)
+{
+    if (scan->by_rows)
+        return scan->row_ids[i];
+    return (scan->segment ? scan->group_base : 0) + scan->first + i;
+}
+
 /* Appends the selected rows [from, from + n) of a field to a column of the field's type. `again`:
  * the caller will come back for more of this slice. */
 enum status scan_append(struct scan *scan, uint32_t index, uint32_t from, uint32_t n, bool again,
@@ -118,8 +127,6 @@ enum status scan_dense(struct scan *scan, uint32_t index, const struct column **
 enum status scan_codes(struct scan *scan, uint32_t index, const struct column **ret_dictionary,
                        uint32_t *codes, struct error *err);
 
-/* Number of a selected row in its segment or chunk. */
-uint64_t scan_row(const struct scan *scan, uint32_t selected);
 /* Makes one row of one unit the present slice, whatever the filter says. */
 enum status scan_seek(struct scan *scan, uint32_t unit, const uint64_t *row, struct error *err);
 

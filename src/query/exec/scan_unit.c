@@ -18,6 +18,7 @@ void scan_close_unit(struct scan *scan)
     scan->segment = NULL;
     scan->reader = NULL;
     scan->chunk = NULL;
+    scan->deleted = NULL;
     scan->rows = NULL;
     scan->rows_len = scan->rows_next = 0;
     scan->by_rows = false;
@@ -212,9 +213,8 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
 
 static enum status pick_rows(struct scan *scan, struct segment *segment, struct error *err)
 {
-    bool deleted = scan->view->deletions && scan->view->deletions[scan->unit];
     bool used = false;
-    if (!scan->segment_pick || deleted || bound_filter_predicates(scan->filter))
+    if (!scan->segment_pick || scan->deleted || bound_filter_predicates(scan->filter))
         return STATUS_OK;
     TRY(scan->segment_pick(scan->segment_known_context, segment, &used, &scan->rows,
                            &scan->rows_len, err));
@@ -223,7 +223,8 @@ static enum status pick_rows(struct scan *scan, struct segment *segment, struct 
     return STATUS_OK;
 }
 
-static enum status open_segment(struct scan *scan, struct segment *segment, struct error *err)
+static enum status open_segment(struct scan *scan, struct segment *segment,
+                                struct deletion *deleted, struct error *err)
 {
     scan->unit_rows = segment_info(segment).rows;
     if (!scan_segment_may_match(scan, segment, scan->unit_rows)) {
@@ -231,6 +232,8 @@ static enum status open_segment(struct scan *scan, struct segment *segment, stru
         return STATUS_OK;
     }
     bool known = false;
+    TRY(deletion_load(deleted, err));
+    scan->deleted = deleted;
     if (scan->segment_known)
         TRY(scan->segment_known(scan->segment_known_context, segment, &known, err));
     if (known)
@@ -257,6 +260,7 @@ static enum status open_chunk(struct scan *scan, uint32_t chunk, struct error *e
     if (batch->rows == 0 || bound_filter_is_never(scan->filter))
         return STATUS_OK;
     scan->chunk = batch;
+    scan->deleted = scan->view->chunk_deletions ? scan->view->chunk_deletions[chunk] : NULL;
     scan->unit_rows = batch->rows;
     return choose_index(scan, NULL, chunk, err);
 }
@@ -323,7 +327,8 @@ enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err)
         if (unit < view->segments_len && !is_candidate(scan, unit))
             scan->stats.segments_pruned++;
         else if (unit < view->segments_len)
-            TRY(open_segment(scan, view->segments[unit], err));
+            TRY(open_segment(scan, view->segments[unit],
+                             view->deletions ? view->deletions[unit] : NULL, err));
         else
             TRY(open_chunk(scan, unit - view->segments_len, err));
     }

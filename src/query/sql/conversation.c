@@ -92,6 +92,22 @@ static enum status write_path(struct conversation *c, struct json_writer *w, con
     return error_set(err, STATUS_INTERNAL, "a data file is not in the tenant's folder");
 }
 
+/* The files with or without deleted rows, or (`deletes`) the files of deleted rows. */
+static enum status write_paths(struct conversation *c, struct json_writer *w, const char *key,
+                               const struct sql_file_list *list, bool dirty, bool deletes,
+                               struct error *err)
+{
+    enum status status = STATUS_OK;
+    json_keyz(w, key);
+    json_begin_array(w);
+    for (uint32_t i = 0; i < list->paths_len && status == STATUS_OK; i++) {
+        if ((list->deletes && list->deletes[i]) == dirty)
+            status = write_path(c, w, deletes ? list->deletes[i] : list->paths[i], err);
+    }
+    json_end_array(w);
+    return status;
+}
+
 static enum status write_table(struct conversation *c, struct json_writer *w, uint32_t index,
                                struct error *err)
 {
@@ -113,15 +129,15 @@ static enum status write_table(struct conversation *c, struct json_writer *w, ui
         json_end_object(w);
     }
     json_end_array(w);
-    json_keyz(w, "files");
-    json_begin_array(w);
-    enum status status = STATUS_OK;
-    for (uint32_t i = 0; i < list.paths_len && status == STATUS_OK; i++)
-        status = write_path(c, w, list.paths[i], err);
-    json_end_array(w);
+    enum status status = write_paths(c, w, "files", &list, false, false, err);
+    if (status == STATUS_OK && list.deletes)
+        status = write_paths(c, w, "dirty", &list, true, false, err);
+    if (status == STATUS_OK && list.deletes)
+        status = write_paths(c, w, "deletes", &list, true, true, err);
     json_end_object(w);
     c->stats->files += list.paths_len;
     free((void *)list.paths);
+    free((void *)list.deletes);
     free((void *)list.initials);
     return status;
 }

@@ -84,6 +84,8 @@ struct sql_file_list {
     uint32_t fields_len;
     const char **paths; /* array from malloc, strings borrowed */
     uint32_t paths_len;
+    const char **deletes; /* of each path: the file of its deleted rows, NULL: none; the array
+                           * (malloc'ed) is NULL without any */
     /* Of rows in files that lack a column, as fields; NULL, or all NULL: null. From malloc. */
     const struct value **initials;
 };

@@ -4,6 +4,7 @@
 
 #include "data/type.h"
 #include "query/sqlworker/engine.h"
+#include "storage/store.h"
 
 struct cached_view {
     char *name;
@@ -85,6 +86,33 @@ static void append_column_name(struct buf *sql, yyjson_val *columns, size_t inde
     buf_release(&longer);
 }
 
+/* read_parquet([...] */
+static void append_file_names(struct buf *sql, yyjson_val *files)
+{
+    size_t i, max;
+    yyjson_val *item;
+    buf_append_str(sql, STR("read_parquet(["));
+    yyjson_arr_foreach(files, i, max, item)
+    {
+        buf_append_str(sql, i ? STR(",") : STR(""));
+        sql_literal(sql, json_str_of(item));
+    }
+    buf_append_char(sql, ']');
+}
+
+/* Both lists of files have the same order: a file's number is that of the file of its deleted rows.
+ */
+static void append_anti_join(struct buf *sql, yyjson_val *deletes)
+{
+    buf_append_str(sql, STR(" AS t ANTI JOIN "));
+    append_file_names(sql, deletes);
+    buf_printf(sql,
+               ",schema=MAP {%d:{name:'pos',type:'BIGINT',default_value:NULL}},"
+               "hive_partitioning=false) AS d "
+               "ON d.pos=t.file_row_number AND d.file_index=t.file_index",
+               DELETION_FIELD_POS);
+}
+
 /* Of rows in files that lack the column. All are texts, which the engine casts: the values of its
  * map must be of one type. */
 static void append_default(struct buf *sql, yyjson_val *column)
@@ -143,13 +171,9 @@ static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val
         buf_append_str(sql, STR(" AS "));
         append_column_name(sql, columns, i);
     }
-    buf_append_str(sql, STR(" FROM read_parquet(["));
-    yyjson_arr_foreach(files, i, max, item)
-    {
-        buf_append_str(sql, i ? STR(",") : STR(""));
-        sql_literal(sql, json_str_of(item));
-    }
-    buf_append_str(sql, STR("],schema=MAP {"));
+    buf_append_str(sql, STR(" FROM "));
+    append_file_names(sql, files);
+    buf_append_str(sql, STR(",schema=MAP {"));
     yyjson_arr_foreach(columns, i, max, item)
     {
         buf_append_str(sql, i ? STR(",") : STR(""));
@@ -177,14 +201,21 @@ static void append_empty_select(struct buf *sql, yyjson_val *columns)
 static void append_view(struct buf *sql, yyjson_val *table)
 {
     yyjson_val *columns = json_get(table, "columns");
-    yyjson_val *files = json_get(table, "files");
+    yyjson_val *files = json_get(table, "files"), *dirty = json_get(table, "dirty");
     buf_append_str(sql, STR("CREATE OR REPLACE VIEW memory.main."));
     sql_identifier(sql, json_str_of(json_get(table, "name")));
     buf_append_str(sql, STR(" AS "));
-    if (yyjson_arr_size(files) == 0 || yyjson_arr_size(columns) == 0)
+    bool any = yyjson_arr_size(files) > 0, any_dirty = yyjson_arr_size(dirty) > 0;
+    if ((!any && !any_dirty) || yyjson_arr_size(columns) == 0)
         append_empty_select(sql, columns);
-    else
+    else if (any)
         append_files_select(sql, columns, files);
+    if (any && any_dirty && yyjson_arr_size(columns))
+        buf_append_str(sql, STR(" UNION ALL "));
+    if (any_dirty && yyjson_arr_size(columns)) {
+        append_files_select(sql, columns, dirty);
+        append_anti_join(sql, json_get(table, "deletes"));
+    }
     buf_append_char(sql, '\0');
 }
 

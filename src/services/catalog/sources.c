@@ -28,13 +28,13 @@ static enum status node_url(struct request *request, const char *path, char **re
 static enum status node_failed(struct request *request, const struct http_reply *reply)
 {
     yyjson_doc *doc = yyjson_read(reply->body.data, reply->body.len, 0);
-    struct str message = json_str_of(json_get(yyjson_doc_get_root(doc), "error_message"));
+    const char *message = yyjson_get_str(json_get(yyjson_doc_get_root(doc), "error_message"));
     enum status status = reply->status == 401   ? STATUS_UNAUTHENTICATED
                          : reply->status == 403 ? STATUS_FORBIDDEN
                          : reply->status == 404 ? STATUS_UNKNOWN_SOURCE
                          : reply->status < 500  ? STATUS_INVALID_ARGUMENT
                                                 : STATUS_UNAVAILABLE;
-    error_set(&request->error, status, "the tenant node: %.*s", STR_ARG(message));
+    error_set(&request->error, status, "the tenant node: %s", message ? message : "no message");
     yyjson_doc_free(doc);
     return status;
 }

@@ -278,7 +278,7 @@ static enum status store_once(struct loader *l, struct str text, struct error *e
             place_in_file(l, err);
         return status;
     }
-    TRY(tenant_store(l->source, builder, loader_write_id(l), &result, err));
+    TRY(tenant_store(l->source, builder, loader_write_id(l), l->upsert, &result, err));
     loader_count(l, &result);
     return STATUS_OK;
 }
@@ -325,6 +325,7 @@ static enum status decode(struct loader *l, struct error *err)
     } forms[] = {
         {"ndjson", FORM_NDJSON}, {"json", FORM_JSON}, {"csv", FORM_CSV}, {"parquet", FORM_PARQUET}};
     struct str format = request_str(l->request, "format");
+    l->upsert = str_is(request_str(l->request, "mode"), "upsert");
     l->load_id = request_str(l->request, "load_id");
     if (l->load_id.data && (l->load_id.len == 0 || l->load_id.len > LOAD_ID_MAX))
         return error_set(err, STATUS_INVALID_ARGUMENT, "a load_id has 1 to %d bytes", LOAD_ID_MAX);

@@ -16,6 +16,7 @@ struct loader {
     struct request *request;
     struct source *source;
     enum body_form form;
+    bool upsert;
     struct codec_stream codec;
     bool packed;          /* codec is open */
     char *piece;          /* packed bytes as they arrive */

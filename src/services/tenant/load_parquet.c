@@ -67,7 +67,8 @@ static enum status store_once(struct loader *l, struct parquet_reader *reader, u
         return error_no_memory(err);
     enum status status = read_slice(reader, group, first, count, batch, err);
     if (status == STATUS_OK)
-        status = source_write(l->source, batch, loader_write_id(l), &result, err);
+        status = l->upsert ? source_upsert(l->source, batch, loader_write_id(l), &result, err)
+                           : source_write(l->source, batch, loader_write_id(l), &result, err);
     if (status == STATUS_OK)
         loader_count(l, &result);
     batch_unref(batch);

@@ -7,6 +7,8 @@
 
 static const struct service_handler handlers[] = {
     {"data_write", handle_write},
+    {"data_delete", handle_delete},
+    {"data_update", handle_update},
     {"data_load", handle_load},
     {"data_search", handle_search},
     {"data_search_stream", handle_search_stream},

@@ -150,6 +150,7 @@ enum status handle_source_add(struct request *request)
                      &config.partition_columns_len, err));
     TRY(decode_names(request, "index_columns", &config.index_columns, &config.index_columns_len,
                      err));
+    TRY(decode_names(request, "key_columns", &config.key_columns, &config.key_columns_len, err));
     if (!parquet_codec_parse(request_str(request, "compression"), &config.codec))
         return error_set(err, STATUS_INVALID_ARGUMENT, "compression is not known");
     TRY(store_add_source(node_of(request)->store, &config, err));
@@ -281,6 +282,7 @@ static void write_details(struct json_writer *w, struct tenant_node *node, struc
     json_kv_int(w, "memtable_bytes", (int64_t)stats->memtable_bytes);
     json_kv_strz(w, "compression", parquet_codec_name(config->codec));
     write_names(w, "partition_columns", config->partition_columns, config->partition_columns_len);
+    write_names(w, "key_columns", config->key_columns, config->key_columns_len);
     write_columns(w, source);
     json_keyz(w, "wal_status");
     json_begin_object(w);

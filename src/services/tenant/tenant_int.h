@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "base/uuid.h"
 #include "query/exec/exec.h"
 #include "query/sql/sql.h"
 #include "services/tenant/tenant.h"
@@ -190,10 +191,14 @@ enum status tenant_builder(struct source *source, struct record_builder **ret_bu
                            struct error *err);
 /* Finishes the builder (freed in any case) and stores its rows. */
 enum status tenant_store(struct source *source, struct record_builder *builder, struct str write_id,
-                         struct write_result *ret_result, struct error *err);
+                         bool upsert, struct write_result *ret_result, struct error *err);
+/* For a write that came without one. */
+void tenant_make_write_id(struct tenant_node *node, char out[UUID_TEXT_LEN + 1]);
 
 /* --- handlers --- */
 enum status handle_write(struct request *request);
+enum status handle_delete(struct request *request);
+enum status handle_update(struct request *request);
 enum status handle_load(struct request *request);
 enum status handle_search(struct request *request);
 enum status handle_search_stream(struct request *request);

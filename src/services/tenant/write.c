@@ -35,13 +35,14 @@ enum status tenant_builder(struct source *source, struct record_builder **ret_bu
 }
 
 enum status tenant_store(struct source *source, struct record_builder *builder, struct str write_id,
-                         struct write_result *ret_result, struct error *err)
+                         bool upsert, struct write_result *ret_result, struct error *err)
 {
     struct batch *batch;
     enum status status = record_builder_finish(builder, &batch, err);
     record_builder_free(builder);
     TRY(status);
-    status = source_write(source, batch, write_id, ret_result, err);
+    status = upsert ? source_upsert(source, batch, write_id, ret_result, err)
+                    : source_write(source, batch, write_id, ret_result, err);
     batch_unref(batch);
     return status;
 }
@@ -116,6 +117,7 @@ struct write_input {
     enum body_form form;
     struct str text; /* the records */
     struct str write_id;
+    bool upsert;
     char made_id[UUID_TEXT_LEN + 1];
 };
 
@@ -143,7 +145,7 @@ static enum status store_once(struct source *source, const struct write_input *i
         record_builder_free(builder);
         return status;
     }
-    return tenant_store(source, builder, in->write_id, ret, err);
+    return tenant_store(source, builder, in->write_id, in->upsert, ret, err);
 }
 
 static enum status store_records(struct source *source, const struct write_input *in,
@@ -170,6 +172,7 @@ static enum status decode_write(struct request *request, struct write_input *in,
             return error_set(err, STATUS_INVALID_ARGUMENT,
                              "the field 'records' must be an array of {\"fields\": {...}}");
     }
+    in->upsert = str_is(request_str(request, "mode"), "upsert");
     in->write_id = request_str(request, "write_id");
     if (!in->write_id.data)
         in->write_id = request_str(request, "Idempotency-Key");
@@ -192,6 +195,8 @@ static enum status answer_write(struct request *request, const struct write_inpu
         json_kv_strz(&answer.w, "write_id", in->made_id);
     json_kv_null(&answer.w, "error_message");
     json_kv_int(&answer.w, "rows_written", result->rows);
+    if (in->upsert && !result->duplicate) /* how many it replaced then is not remembered */
+        json_kv_int(&answer.w, "rows_replaced", (int64_t)result->deleted);
     json_kv_bool(&answer.w, "duplicate", result->duplicate);
     json_end_object(&answer.w);
     enum status status = answer_end(&answer, &request->error);
@@ -199,7 +204,7 @@ static enum status answer_write(struct request *request, const struct write_inpu
     return status;
 }
 
-static void make_id(struct tenant_node *node, char out[UUID_TEXT_LEN + 1])
+void tenant_make_write_id(struct tenant_node *node, char out[UUID_TEXT_LEN + 1])
 {
     unsigned char random[10];
     sys_random(node->sys, random, sizeof random);
@@ -220,6 +225,6 @@ enum status handle_write(struct request *request)
         status = store_records(source, &in, &result, err);
     source_unref(source);
     TRY(status);
-    make_id(node, in.made_id);
+    tenant_make_write_id(node, in.made_id);
     return answer_write(request, &in, &result);
 }

@@ -160,13 +160,15 @@ static enum status visit_record(void *context, const struct wal_record *record, 
     struct checking *c = context;
     const struct check_life *life = find_life(c, &record->source);
     struct batch *batch = NULL;
-    if (record->kind != WAL_BATCH)
-        return error_set(err, STATUS_CORRUPT, "a frame of a kind that this release does not know");
-    enum status status = batch_decode(record->payload, &batch, err);
-    if (status == STATUS_OK && batch->rows != record->rows)
+    uint64_t deleted = 0;
+    enum status status = record->kind == WAL_BATCH
+                             ? batch_decode(record->payload, &batch, err)
+                             : mutation_decode(record->payload, &deleted, &batch, err);
+    uint32_t rows = status == STATUS_OK && batch ? batch->rows : 0;
+    if (status == STATUS_OK && batch && rows != record->rows)
         status = error_set(err, STATUS_CORRUPT, "a frame does not hold the rows that it announces");
     if (status == STATUS_OK && life && record->lsn > life->lsn)
-        c->summary->rows += batch->rows;
+        c->summary->rows += rows - deleted;
     batch_unref(batch);
     return status;
 }

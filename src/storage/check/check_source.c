@@ -134,6 +134,33 @@ static enum status check_orphans(struct checking *c, struct error *err)
 
 /* --- all --- */
 
+/* A lost or damaged file of deleted rows cannot be made good: its rows would come back. */
+static enum status check_deletion(struct checking *c, const struct snapshot *snapshot, uint32_t at,
+                                  struct error *err)
+{
+    struct error local = ERROR_INIT;
+    struct deletion *deletion = snapshot->deletions[at];
+    enum status status = deletion_load(deletion, &local);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    return judge(c, status, CHECK_METADATA, deletion_full_path(deletion), &local, err);
+}
+
+/* What is deleted of a state's segments, as far as `newer` (NULL: none) does not have the same. */
+static enum status check_deletions(struct checking *c, const struct snapshot *snapshot,
+                                   const struct snapshot *newer, struct error *err)
+{
+    for (uint32_t i = 0; snapshot->deletions && i < snapshot->segments_len; i++) {
+        const struct deletion *deletion = snapshot->deletions[i];
+        uint64_t id = segment_meta(snapshot->segments[i])->id;
+        if (!deletion || (newer && snapshot_has_deletion(newer, id, deletion)))
+            continue;
+        TRY(check_deletion(c, snapshot, i, err));
+        c->summary->rows -= deletion_count(deletion);
+    }
+    return STATUS_OK;
+}
+
 static enum status check_snapshot(struct checking *c, const struct source_config *config,
                                   struct snapshot *snapshot, struct error *err)
 {
@@ -142,7 +169,7 @@ static enum status check_snapshot(struct checking *c, const struct source_config
         TRY(check_write_ids(c, snapshot, &snapshot->id_files[i], err));
     for (uint32_t i = 0; i < snapshot->segments_len; i++)
         TRY(check_segment(c, config, snapshot->schema, snapshot->segments[i], err));
-    return STATUS_OK;
+    return check_deletions(c, snapshot, NULL, err);
 }
 
 /* --- 5 --- */
@@ -167,6 +194,8 @@ static enum status check_kept_state(struct checking *c, const struct source_conf
         if (!snapshot_find(newer, segment_meta(snapshot->segments[i])->id))
             status = check_segment(c, config, snapshot->schema, snapshot->segments[i], err);
     }
+    if (status == STATUS_OK)
+        status = check_deletions(c, snapshot, newer, err);
     c->summary->rows = rows;
     return status;
 }

@@ -53,9 +53,41 @@ void chunk_unref(struct chunk *chunk)
     if (chunk->overlay_path)
         (void)sys_unlink(chunk->sys, chunk->overlay_path, NULL); /* emptied at start anyway */
     free(chunk->overlay_path);
+    free(chunk->frames);
+    deletion_unref(chunk->deleted);
     batch_unref(chunk->batch);
     pthread_mutex_destroy(&chunk->lock);
     free(chunk);
+}
+
+uint32_t chunk_frames(const struct chunk *chunk)
+{
+    return chunk->frames ? chunk->frames_len : 1;
+}
+
+uint64_t chunk_frame_lsn(const struct chunk *chunk, uint32_t frame)
+{
+    return chunk->frames ? chunk->frames[frame].lsn : chunk->first_lsn;
+}
+
+bool chunk_find_frame(const struct chunk *chunk, uint64_t lsn, uint32_t *ret_first,
+                      uint32_t *ret_rows)
+{
+    uint32_t low = 0, high = chunk_frames(chunk);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (chunk_frame_lsn(chunk, middle) < lsn)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == chunk_frames(chunk) || chunk_frame_lsn(chunk, low) != lsn)
+        return false;
+    uint32_t end =
+        low + 1 < chunk_frames(chunk) ? chunk->frames[low + 1].first_row : chunk->batch->rows;
+    *ret_first = chunk->frames ? chunk->frames[low].first_row : 0;
+    *ret_rows = end - *ret_first;
+    return true;
 }
 
 static bool budget_take(struct chunk_budget *budget, uint64_t bytes)

@@ -13,6 +13,7 @@ void memtable_append(struct memtable *table, struct chunk *chunk)
     table->chunks++;
     table->rows += chunk->batch->rows;
     table->bytes += chunk->bytes;
+    table->deleted += deletion_count(chunk->deleted);
     table->frames++;
 }
 
@@ -22,7 +23,7 @@ static uint32_t size_class(const struct chunk *chunk)
     return chunk->batch->rows < 2 ? 0 : (31 - (uint32_t)__builtin_clz(chunk->batch->rows)) / 3;
 }
 
-uint32_t memtable_merge_pick(struct memtable *table, struct chunk *ret[CHUNK_MERGE_FAN])
+uint32_t memtable_merge_pick(struct memtable *table, struct chunk_merge_input ret[CHUNK_MERGE_FAN])
 {
     uint32_t count = 0, rows = 0;
     struct chunk *first = table->tail;
@@ -39,11 +40,41 @@ uint32_t memtable_merge_pick(struct memtable *table, struct chunk *ret[CHUNK_MER
     if (count < CHUNK_MERGE_FAN || rows > CHUNK_MERGE_ROWS_MAX)
         return 0;
     for (uint32_t i = 0; i < count; i++, first = first->next)
-        ret[i] = chunk_ref(first);
+        ret[i] = (struct chunk_merge_input){chunk_ref(first),
+                                            first->deleted ? deletion_ref(first->deleted) : NULL};
     return count;
 }
 
-struct chunk *chunk_merge(struct chunk *const *from, uint32_t len)
+/* Frames and deleted rows of all inputs, one behind the other. */
+static enum status merge_rest(const struct chunk_merge_input *from, uint32_t len,
+                              struct chunk *merged)
+{
+    uint32_t frames = 0, first = 0;
+    struct deletion_builder builder;
+    for (uint32_t i = 0; i < len; i++)
+        frames += chunk_frames(from[i].chunk);
+    merged->frames = malloc(frames * sizeof *merged->frames);
+    if (!merged->frames)
+        return STATUS_NO_MEMORY;
+    merged->bytes += frames * sizeof *merged->frames;
+    deletion_builder_init(&builder, merged->batch->rows);
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < len && status == STATUS_OK; i++) {
+        const struct chunk *chunk = from[i].chunk;
+        for (uint32_t f = 0; f < chunk_frames(chunk); f++)
+            merged->frames[merged->frames_len++] =
+                (struct chunk_frame){chunk_frame_lsn(chunk, f),
+                                     first + (chunk->frames ? chunk->frames[f].first_row : 0)};
+        status = deletion_builder_add_all(&builder, from[i].deleted, first, NULL);
+        first += chunk->batch->rows;
+    }
+    if (status == STATUS_OK)
+        status = deletion_builder_finish(&builder, &merged->deleted, NULL);
+    deletion_builder_release(&builder);
+    return status;
+}
+
+struct chunk *chunk_merge(const struct chunk_merge_input *from, uint32_t len)
 {
     struct batch *batch = batch_new();
     if (!batch)
@@ -51,28 +82,34 @@ struct chunk *chunk_merge(struct chunk *const *from, uint32_t len)
     struct chunk *merged = NULL;
     enum status status = STATUS_OK;
     for (uint32_t i = 0; i < len && status == STATUS_OK; i++)
-        status = batch_append(batch, from[i]->batch, 0, from[i]->batch->rows, NULL);
+        status = batch_append(batch, from[i].chunk->batch, 0, from[i].chunk->batch->rows, NULL);
     if (status == STATUS_OK)
-        merged = chunk_new(from[0]->sys, batch, from[0]->first_lsn, from[len - 1]->last_lsn);
-    if (merged)
-        merged->budget = from[0]->budget;
+        merged = chunk_new(from[0].chunk->sys, batch, from[0].chunk->first_lsn,
+                           from[len - 1].chunk->last_lsn);
     batch_unref(batch);
-    return merged;
+    if (!merged)
+        return NULL;
+    merged->budget = from[0].chunk->budget;
+    if (merge_rest(from, len, merged) == STATUS_OK)
+        return merged;
+    chunk_unref(merged);
+    return NULL;
 }
 
-bool memtable_merge_swap(struct memtable *table, struct chunk *const *from, uint32_t len,
+bool memtable_merge_swap(struct memtable *table, const struct chunk_merge_input *from, uint32_t len,
                          struct chunk *merged)
 {
     struct chunk *at = table->tail;
     for (uint32_t i = len; i-- > 0; at = at->prev) {
-        if (at != from[i])
+        if (at != from[i].chunk || at->deleted != from[i].deleted)
             return false;
     }
-    struct chunk *before = from[0]->prev;
+    struct chunk *before = from[0].chunk->prev;
     for (uint32_t i = 0; i < len; i++) {
         table->chunks--;
-        table->rows -= from[i]->batch->rows;
-        table->bytes -= from[i]->bytes;
+        table->rows -= from[i].chunk->batch->rows;
+        table->bytes -= from[i].chunk->bytes;
+        table->deleted -= deletion_count(from[i].deleted);
     }
     table->tail = before;
     if (before)
@@ -82,8 +119,17 @@ bool memtable_merge_swap(struct memtable *table, struct chunk *const *from, uint
     memtable_append(table, merged);
     table->frames--; /* it is no new one */
     for (uint32_t i = 0; i < len; i++)
-        chunk_unref(from[i]);
+        chunk_unref(from[i].chunk);
     return true;
+}
+
+struct deletion *memtable_set_deleted(struct memtable *table, struct chunk *chunk,
+                                      struct deletion *deleted)
+{
+    struct deletion *former = chunk->deleted;
+    table->deleted += deletion_count(deleted) - deletion_count(former);
+    chunk->deleted = deleted;
+    return former;
 }
 
 void memtable_move(struct memtable *to, struct memtable *from)
@@ -102,6 +148,7 @@ void memtable_move(struct memtable *to, struct memtable *from)
     to->rows += from->rows;
     to->bytes += from->bytes;
     to->frames += from->frames;
+    to->deleted += from->deleted;
     *from = (struct memtable){0};
 }
 

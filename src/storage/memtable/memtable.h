@@ -1,5 +1,9 @@
 /* memtable.h: the unflushed rows of one source, as a list of immutable chunks in LSN order.
  *
+ * A row is known by the LSN of its frame and its number there, also after chunks were merged: that
+ * is how the log names rows to delete. Deleted rows stay in their chunk (`deleted` says which)
+ * until it is flushed.
+ *
  * Appending never needs memory, so that a write that is durable can always be published. Small
  * chunks are merged eight at a time, so that a row is copied at most log8(65536) times and a
  * source of one-row writes has some forty chunks. Lists are guarded by the source's lock; chunks
@@ -11,6 +15,7 @@
 
 #include "data/batch.h"
 #include "data/value.h"
+#include "storage/table/deletion.h"
 #include "sys/sys.h"
 
 enum {
@@ -21,6 +26,11 @@ enum {
 };
 
 struct chunk_index;
+
+struct chunk_frame {
+    uint64_t lsn;
+    uint32_t first_row;
+};
 
 /* What the lazy indexes of all chunks may take and take; the store's. Beyond it chunks are scanned.
  */
@@ -33,8 +43,11 @@ struct chunk {
     _Atomic uint32_t refs;
     struct batch *batch;
     uint64_t first_lsn, last_lsn;
+    struct chunk_frame *frames; /* by LSN; NULL: it is one frame, first_lsn */
+    uint32_t frames_len;
     uint64_t bytes;
     struct chunk *prev, *next; /* in the list; guarded by the source's lock */
+    struct deletion *deleted;  /* at present; NULL: none; guarded by the source's lock */
 
     struct sys *sys;      /* removes the overlay file */
     pthread_mutex_t lock; /* the lazy parts */
@@ -53,23 +66,40 @@ void chunk_unref(struct chunk *chunk);
 enum status chunk_lookup(struct chunk *chunk, struct str column, const struct value *value,
                          bool *ret_used, uint32_t **ret_rows, uint32_t *ret_len, struct error *err);
 
+/* Row in the chunk of a frame's first row, and the frame's rows; false when it has no such frame.
+ */
+bool chunk_find_frame(const struct chunk *chunk, uint64_t lsn, uint32_t *ret_first,
+                      uint32_t *ret_rows);
+uint32_t chunk_frames(const struct chunk *chunk);
+uint64_t chunk_frame_lsn(const struct chunk *chunk, uint32_t frame);
+
 struct memtable {
     struct chunk *head, *tail;
     uint32_t chunks;
     uint64_t rows, bytes, frames;
+    uint64_t deleted; /* of the rows */
     int64_t since_us; /* first append */
 };
 
 /* Takes over the caller's reference; a frame more. */
 void memtable_append(struct memtable *table, struct chunk *chunk);
-/* The tail chunks that are to be merged now, oldest first, referenced; 0 when none. */
-uint32_t memtable_merge_pick(struct memtable *table, struct chunk *ret[CHUNK_MERGE_FAN]);
+/* The tail chunks that are to be merged now, oldest first, with what is deleted of them, all
+ * referenced; 0 when none. */
+struct chunk_merge_input {
+    struct chunk *chunk;
+    struct deletion *deleted;
+};
+uint32_t memtable_merge_pick(struct memtable *table, struct chunk_merge_input ret[CHUNK_MERGE_FAN]);
 /* Makes one chunk of some; NULL when it cannot be (no memory): then they simply stay. */
-struct chunk *chunk_merge(struct chunk *const *from, uint32_t len);
-/* Puts `merged` in place of `from` if they are still the table's tail; takes the reference over and
- * returns true in that case. */
-bool memtable_merge_swap(struct memtable *table, struct chunk *const *from, uint32_t len,
+struct chunk *chunk_merge(const struct chunk_merge_input *from, uint32_t len);
+/* Puts `merged` in place of `from` if they are still the table's tail and no further rows of them
+ * were deleted; takes the reference over and returns true in that case. */
+bool memtable_merge_swap(struct memtable *table, const struct chunk_merge_input *from, uint32_t len,
                          struct chunk *merged);
+/* Other rows of a chunk of the table are deleted than before; takes the reference over and returns
+ * the former one. Needs no memory. */
+struct deletion *memtable_set_deleted(struct memtable *table, struct chunk *chunk,
+                                      struct deletion *deleted);
 /* Moves all chunks of `from` behind those of `to`. */
 void memtable_move(struct memtable *to, struct memtable *from);
 /* Lets go of all chunks. */

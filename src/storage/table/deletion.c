@@ -8,8 +8,6 @@
 enum {
     DELETION_DENSE_SHARE = 32, /* a bitmap takes as much as 1/32 of the rows as numbers */
     DELETION_WRITE_ROWS = 8192,
-    FIELD_POS = 2147483545, /* the ids are Iceberg's */
-    FIELD_FILE_PATH = 2147483546,
 };
 
 struct deletion {
@@ -18,7 +16,8 @@ struct deletion {
     struct deletion_file file; /* path.data NULL: in memory only */
     char *full_path;           /* its end is file.path */
     uint64_t segment_rows, count;
-    pthread_mutex_t lock; /* loading */
+    char *overlay_path;   /* see deletion_overlay */
+    pthread_mutex_t lock; /* loading, overlay_path */
     _Atomic bool loaded;
     uint32_t *rows; /* ascending, or */
     uint64_t *bits; /* one bit for each row of the segment */
@@ -83,7 +82,10 @@ void deletion_unref(struct deletion *deletion)
 {
     if (!deletion || atomic_fetch_sub_explicit(&deletion->refs, 1, memory_order_acq_rel) != 1)
         return;
+    if (deletion->overlay_path)
+        (void)sys_unlink(deletion->sys, deletion->overlay_path, NULL); /* emptied at start anyway */
     pthread_mutex_destroy(&deletion->lock);
+    free(deletion->overlay_path);
     free(deletion->rows);
     free(deletion->bits);
     free(deletion->full_path);
@@ -318,7 +320,7 @@ static enum status read_positions(const struct deletion *deletion, struct parque
     uint32_t fields_len = 0, column = 0;
     int64_t last = -1;
     const struct field *fields = parquet_reader_fields(reader, &fields_len);
-    while (column < fields_len && fields[column].id != FIELD_POS)
+    while (column < fields_len && fields[column].id != DELETION_FIELD_POS)
         column++;
     if (column == fields_len || fields[column].type != TYPE_INT64 ||
         parquet_reader_rows(reader) != deletion->count)
@@ -426,8 +428,8 @@ static enum status append_block(struct parquet_writer *writer, struct str uri,
 static enum status write_rows(struct output *out, struct str uri, const struct deletion *from,
                               struct error *err)
 {
-    const struct field fields[] = {{STR("file_path"), TYPE_STRING, FIELD_FILE_PATH},
-                                   {STR("pos"), TYPE_INT64, FIELD_POS}};
+    const struct field fields[] = {{STR("file_path"), TYPE_STRING, DELETION_FIELD_PATH},
+                                   {STR("pos"), TYPE_INT64, DELETION_FIELD_POS}};
     struct parquet_write_options options = {.codec = PARQUET_ZSTD, .created_by = STR("Quarry")};
     struct parquet_writer *writer = NULL;
     uint64_t row = deletion_next(from, 0);
@@ -483,4 +485,153 @@ enum status deletion_write(struct sys *sys, const char *source_dir, struct str d
     deletion_unref(*ret);
     *ret = NULL;
     return status;
+}
+
+/* deletion->lock is held. */
+static enum status write_overlay(struct deletion *deletion, struct sys *sys, const char *path,
+                                 struct error *err)
+{
+    struct output out = {.sys = sys};
+    char *copy = str_dup(str_of(path));
+    if (!copy)
+        return error_no_memory(err);
+    enum status status = sys_open(sys, path, SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, &out.file, err);
+    if (status == STATUS_OK) {
+        status = write_rows(&out, STR(""), deletion, err);
+        sys_close(sys, out.file);
+    }
+    if (status == STATUS_OK) {
+        deletion->sys = sys;
+        deletion->overlay_path = copy;
+        return STATUS_OK;
+    }
+    (void)sys_unlink(sys, path, NULL);
+    free(copy);
+    return status;
+}
+
+enum status deletion_overlay(struct deletion *deletion, struct sys *sys, const char *path,
+                             const char **ret_path, struct error *err)
+{
+    *ret_path = deletion->full_path;
+    if (*ret_path)
+        return STATUS_OK;
+    pthread_mutex_lock(&deletion->lock);
+    enum status status =
+        deletion->overlay_path ? STATUS_OK : write_overlay(deletion, sys, path, err);
+    *ret_path = deletion->overlay_path;
+    pthread_mutex_unlock(&deletion->lock);
+    return status;
+}
+
+/* --- as bytes --- */
+
+enum { DELETION_HEAD_BYTES = 13 };
+
+void deletion_encode(const struct deletion *deletion, struct buf *out)
+{
+    buf_append_u64(out, deletion->segment_rows);
+    buf_append_u32(out, (uint32_t)deletion->count);
+    buf_append_char(out, deletion->bits != NULL);
+    if (deletion->bits)
+        buf_append(out, deletion->bits, words_of(deletion->segment_rows) * sizeof(uint64_t));
+    else
+        buf_append(out, deletion->rows, deletion->count * sizeof(uint32_t));
+}
+
+/* Form 0: `count` ascending numbers. */
+static enum status decode_rows(const char *at, uint32_t count, struct deletion_builder *builder,
+                               struct error *err)
+{
+    int64_t last = -1;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row;
+        memcpy(&row, at + (size_t)i * sizeof row, sizeof row);
+        if (row <= last)
+            return error_set(err, STATUS_CORRUPT, "deleted rows are not in order");
+        last = row;
+        TRY(deletion_builder_add(builder, row, err));
+    }
+    return STATUS_OK;
+}
+
+static enum status decode_bits(const char *at, uint64_t words, struct deletion_builder *builder,
+                               struct error *err)
+{
+    for (uint64_t w = 0; w < words; w++) {
+        uint64_t word;
+        memcpy(&word, at + w * sizeof word, sizeof word);
+        for (; word; word &= word - 1)
+            TRY(deletion_builder_add(builder, w * 64 + (uint64_t)__builtin_ctzll(word), err));
+    }
+    return STATUS_OK;
+}
+
+enum status deletion_decode(struct slice *bytes, struct deletion **ret, struct error *err)
+{
+    struct deletion_builder builder;
+    uint64_t segment_rows, body;
+    uint32_t count;
+    const char *at = bytes->data;
+    *ret = NULL;
+    if (bytes->len < DELETION_HEAD_BYTES)
+        return error_set(err, STATUS_CORRUPT, "deleted rows are cut off");
+    memcpy(&segment_rows, at, sizeof segment_rows);
+    memcpy(&count, at + 8, sizeof count);
+    bool dense = at[12] == 1;
+    body = dense ? words_of(segment_rows) * sizeof(uint64_t) : count * sizeof(uint32_t);
+    if ((at[12] != 0 && !dense) || segment_rows > UINT32_MAX || count == 0 ||
+        body > bytes->len - DELETION_HEAD_BYTES)
+        return error_set(err, STATUS_CORRUPT, "deleted rows: a size or form is wrong");
+    deletion_builder_init(&builder, segment_rows);
+    enum status status =
+        dense ? decode_bits(at + DELETION_HEAD_BYTES, words_of(segment_rows), &builder, err)
+              : decode_rows(at + DELETION_HEAD_BYTES, count, &builder, err);
+    if (status == STATUS_OK)
+        status = deletion_builder_finish(&builder, ret, err);
+    deletion_builder_release(&builder);
+    if (status == STATUS_OK && deletion_count(*ret) != count) {
+        deletion_unref(*ret);
+        *ret = NULL;
+        status = error_set(err, STATUS_CORRUPT, "deleted rows are not as many as they say");
+    }
+    body += DELETION_HEAD_BYTES;
+    *bytes = (struct slice){at + body, bytes->len - body};
+    return status;
+}
+
+/* --- sets --- */
+
+struct deletion_set *deletion_set_new(uint32_t len)
+{
+    struct deletion_set *set = calloc(1, sizeof *set + len * sizeof(struct deletion *));
+    if (!set)
+        return NULL;
+    atomic_init(&set->refs, 1);
+    set->len = len;
+    return set;
+}
+
+void deletion_set_put(struct deletion_set *set, uint32_t at, struct deletion *deletion)
+{
+    if (!deletion)
+        return;
+    set->items[at] = deletion;
+    set->rows += deletion->count;
+    set->memory += deletion->full_path ? 0 : deletion_memory(deletion);
+}
+
+struct deletion_set *deletion_set_ref(struct deletion_set *set)
+{
+    atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
+    return set;
+}
+
+void deletion_set_unref(struct deletion_set *set)
+{
+    if (!set || atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < set->len; i++)
+        deletion_unref(set->items[i]);
+    free(set);
 }

@@ -42,6 +42,11 @@ enum status deletion_write(struct sys *sys, const char *source_dir, struct str d
                            struct str data_uri, uint64_t id, struct deletion *from,
                            struct deletion **ret, struct sys_file **ret_file, struct error *err);
 
+/* A file with its rows for readers in other processes: its own, or one that is written to `path` at
+ * first use (not synced, removed with the last reference). Loaded, or with a file. */
+enum status deletion_overlay(struct deletion *deletion, struct sys *sys, const char *path,
+                             const char **ret_path, struct error *err);
+
 /* --- making one --- */
 
 struct deletion_builder {
@@ -63,5 +68,29 @@ enum status deletion_builder_finish(struct deletion_builder *builder, struct del
 void deletion_builder_release(struct deletion_builder *builder);
 /* Heap bytes held. */
 uint64_t deletion_memory(const struct deletion *deletion);
+
+/* --- as bytes: in the log --- */
+
+/* 0 segment_rows u64 | 8 count u32 | 12 form u8 | 13 row numbers u32 each (form 0), or the bitmap
+ * in words of 64 bits (form 1); little-endian. */
+void deletion_encode(const struct deletion *deletion, struct buf *out);
+/* Takes it off the front of `bytes`; at least one row. STATUS_CORRUPT. */
+enum status deletion_decode(struct slice *bytes, struct deletion **ret, struct error *err);
+
+/* --- those of all segments of a state, immutable once it is shared --- */
+
+struct deletion_set {
+    _Atomic uint32_t refs;
+    uint32_t len;
+    uint64_t rows;            /* deleted, in all */
+    uint64_t memory;          /* of the items without a file */
+    struct deletion *items[]; /* parallel to the snapshot's segments; NULL: none; referenced */
+};
+/* One reference, nothing deleted. NULL when memory is out. */
+struct deletion_set *deletion_set_new(uint32_t len);
+/* Takes over the caller's reference (NULL: none). Once for each place. */
+void deletion_set_put(struct deletion_set *set, uint32_t at, struct deletion *deletion);
+struct deletion_set *deletion_set_ref(struct deletion_set *set);
+void deletion_set_unref(struct deletion_set *set); /* NULL is fine */
 
 #endif

@@ -369,11 +369,52 @@ static enum status sync_parents(struct segment_batch *batch, struct str path, st
     return STATUS_OK;
 }
 
+static enum status push_deletion(struct segment_batch *batch, struct deletion *deletion,
+                                 struct error *err)
+{
+    if (batch->deletions_len == batch->deletions_cap) {
+        uint32_t cap = batch->deletions_cap ? batch->deletions_cap * 2 : 16;
+        struct deletion **grown = realloc(batch->deletions, cap * sizeof(*grown));
+        if (!grown)
+            return error_no_memory(err);
+        batch->deletions = grown;
+        batch->deletions_cap = cap;
+    }
+    batch->deletions[batch->deletions_len++] = deletion;
+    return STATUS_OK;
+}
+
+enum status segment_batch_add_deletion(struct segment_batch *batch, struct str location,
+                                       struct segment *segment, struct deletion *deletion,
+                                       struct error *err)
+{
+    struct deletion *written = NULL;
+    struct sys_file *file = NULL;
+    char uri[SYS_PATH_MAX];
+    struct str path = segment_meta(segment)->path;
+    TRY(sys_path(uri, err, "%.*s/%.*s", STR_ARG(location), STR_ARG(path)));
+    TRY(deletion_write(batch->sys, batch->dir, path, str_of(uri), (*batch->next_id)++, deletion,
+                       &written, &file, err));
+    enum status status = push_deletion(batch, written, err);
+    if (status == STATUS_OK)
+        return segment_keep_open(batch, file, err);
+    sys_close(batch->sys, file);
+    deletion_unlink(written);
+    deletion_unref(written);
+    return status;
+}
+
 enum status segment_batch_sync(struct segment_batch *batch, struct error *err)
 {
     char dir[SYS_PATH_MAX];
     struct str before = STR_NONE;
     TRY(sync_open_files(batch, err));
+    for (uint32_t i = 0; i < batch->deletions_len; i++) {
+        struct str path = deletion_file(batch->deletions[i])->path;
+        TRY(sync_parents(batch, path, before, err));
+        before = path;
+    }
+    before = STR_NONE;
     for (uint32_t i = 0; i < batch->len; i++) {
         struct str path = segment_meta(batch->segments[i])->path;
         TRY(sync_parents(batch, path, before, err));
@@ -391,6 +432,8 @@ void segment_batch_discard(struct segment_batch *batch)
         segment_unlink(batch->segments[i]); /* with the sidecars that are in no description */
         segment_remove_files(batch, segment_meta(batch->segments[i]));
     }
+    for (uint32_t i = 0; i < batch->deletions_len; i++)
+        deletion_unlink(batch->deletions[i]); /* here too: the next start removes what stays */
 }
 
 void segment_batch_release(struct segment_batch *batch)
@@ -400,7 +443,12 @@ void segment_batch_release(struct segment_batch *batch)
     batch->open_len = 0;
     for (uint32_t i = 0; i < batch->len; i++)
         segment_unref(batch->segments[i]);
+    for (uint32_t i = 0; i < batch->deletions_len; i++)
+        deletion_unref(batch->deletions[i]);
     free(batch->segments);
+    free(batch->deletions);
+    batch->deletions = NULL;
+    batch->deletions_len = 0;
     batch->segments = NULL;
     batch->len = 0;
 }

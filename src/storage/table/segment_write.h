@@ -16,6 +16,8 @@ struct segment_batch {
     uint64_t *next_id; /* of segments */
     struct segment **segments;
     uint32_t len, cap;
+    struct deletion **deletions; /* with their new files */
+    uint32_t deletions_len, deletions_cap;
     struct sys_file *open[SEGMENT_BATCH_OPEN_MAX]; /* written, not yet synced */
     uint32_t open_len;
 };
@@ -48,6 +50,12 @@ uint64_t segment_stream_bytes(const struct segment_stream *stream);
 enum status segment_stream_finish(struct segment_stream *stream, struct error *err);
 /* Removes the file. NULL is fine. */
 void segment_stream_abort(struct segment_stream *stream);
+
+/* Writes what is deleted of a segment (any of the source) as its delete file; it names the
+ * segment's file below `location`, the table's URI. */
+enum status segment_batch_add_deletion(struct segment_batch *batch, struct str location,
+                                       struct segment *segment, struct deletion *deletion,
+                                       struct error *err);
 
 /* Syncs all files and their directories. */
 enum status segment_batch_sync(struct segment_batch *batch, struct error *err);

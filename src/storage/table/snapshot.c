@@ -48,6 +48,7 @@ enum status snapshot_set_deletion(struct snapshot *snapshot, uint32_t segment,
         return error_no_memory(err);
     snapshot->deletions[segment] = deletion_ref(deletion);
     snapshot->rows -= deletion_count(deletion);
+    snapshot->deleted_rows += deletion_count(deletion);
     return STATUS_OK;
 }
 
@@ -143,7 +144,8 @@ uint64_t snapshot_cost(const struct snapshot *snapshot)
     return pointers * sizeof(void *) + snapshot->meta_files_len * 64u + ENTRY_BYTES;
 }
 
-static const char *const operation_names[] = {"append", "replace", "rollback"};
+static const char *const operation_names[] = {"append", "replace", "rollback", "delete",
+                                              "overwrite"};
 
 const char *snapshot_operation_name(enum snapshot_operation operation)
 {

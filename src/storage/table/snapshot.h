@@ -63,6 +63,7 @@ struct snapshot {
     int64_t data_sequence;   /* of the segments it adds, when that is not its own; else 0 */
     uint64_t next_segment_id;
     uint64_t rows, bytes, index_entries; /* rows: without the deleted ones */
+    uint64_t deleted_rows;
     struct schema *schema;
     struct segment **segments; /* by id; referenced */
     uint32_t segments_len;

@@ -236,6 +236,11 @@ void table_free(struct table *table)
     free(table);
 }
 
+struct str table_location(const struct table *table)
+{
+    return table->state ? table->state->m.location : str_of(table->location);
+}
+
 uint64_t table_current_id(const struct table *table)
 {
     int64_t id = table->state->m.current_snapshot_id;

@@ -20,6 +20,8 @@ enum status table_open(struct sys *sys, const char *dir, const struct source_con
                        struct table **ret, struct error *err);
 void table_free(struct table *table);
 
+/* The URI below which the table's files are named; borrowed until the next commit. */
+struct str table_location(const struct table *table);
 /* 0: nothing was ever committed. */
 uint64_t table_current_id(const struct table *table);
 /* The states besides the current one, ascending, and the tags. */

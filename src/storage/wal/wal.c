@@ -28,6 +28,17 @@ static uint64_t frame_bytes(const struct wal_frame *frame)
     return wal_frame_size(WAL_FRAME_BYTES + frame->key_len + frame->payload.len);
 }
 
+/* The frame, with the one that it is linked to. */
+static uint64_t unit_bytes(const struct wal_frame *frame)
+{
+    return frame_bytes(frame) + (frame->linked ? frame_bytes(frame->next) : 0);
+}
+
+static struct wal_frame *unit_end(const struct wal_frame *frame)
+{
+    return frame->linked ? frame->next->next : frame->next;
+}
+
 /* --- writing one run --- */
 
 struct gather {
@@ -168,18 +179,18 @@ static struct wal_frame *commit_run(struct wal *wal, struct wal_frame *first)
 {
     struct error err = ERROR_INIT;
     enum status status = STATUS_OK;
-    if (!wal->file || wal->offset + frame_bytes(first) > wal->capacity)
-        status = wal_rotate(wal, frame_bytes(first), &err);
+    if (!wal->file || wal->offset + unit_bytes(first) > wal->capacity)
+        status = wal_rotate(wal, unit_bytes(first), &err);
     if (status != STATUS_OK) {
         settle(wal, first, NULL, refusal(status), &err);
         return NULL;
     }
     uint64_t first_lsn = wal->next_lsn, end_offset = wal->offset;
     struct wal_frame *end = first;
-    while (end && end_offset + frame_bytes(end) <= wal->capacity) {
-        end_offset += frame_bytes(end);
-        end->lsn = wal->next_lsn++;
-        end = end->next;
+    while (end && end_offset + unit_bytes(end) <= wal->capacity) {
+        end_offset += unit_bytes(end);
+        for (struct wal_frame *behind = unit_end(end); end != behind; end = end->next)
+            end->lsn = wal->next_lsn++;
     }
     publish_async(wal, first, end);
     status = write_run(wal, first, end, &err);
@@ -199,11 +210,14 @@ static struct wal_frame *take_group(struct wal *wal)
     struct wal_frame *group = wal->head, *last = group;
     if (!group)
         return NULL;
-    uint64_t bytes = frame_bytes(last);
-    while (last->next && bytes + frame_bytes(last->next) <= WAL_GROUP_BYTES_MAX) {
+    uint64_t bytes = unit_bytes(last);
+    last = last->linked ? last->next : last;
+    while (last->next && bytes + unit_bytes(last->next) <= WAL_GROUP_BYTES_MAX) {
         last = last->next;
-        bytes += frame_bytes(last);
+        bytes += unit_bytes(last);
+        last = last->linked ? last->next : last;
     }
+    wal->crowded = last != group;
     wal->head = last->next;
     if (!wal->head)
         wal->tail = NULL;
@@ -222,12 +236,23 @@ static void hand_over(struct wal *wal)
         pthread_cond_signal(&wal->work);
 }
 
+/* Lets others join the group; the lock is held, except meanwhile. A lone writer does not wait. */
+static void wait_for_more(struct wal *wal)
+{
+    if (!wal->commit_delay_us || !(wal->crowded || wal->head->next) || wal->stopping)
+        return;
+    pthread_mutex_unlock(&wal->lock);
+    sys_sleep_us(wal->sys, wal->commit_delay_us);
+    pthread_mutex_lock(&wal->lock);
+}
+
 /* Rounds until `own` is settled, or (NULL) nothing is queued. The lock is held, except meanwhile.
  */
 static void lead(struct wal *wal, const struct wal_frame *own)
 {
     wal->writing = true;
     while (wal->head && !(own && own->done)) {
+        wait_for_more(wal);
         struct wal_frame *group = take_group(wal);
         pthread_mutex_unlock(&wal->lock);
         while (group)
@@ -293,17 +318,28 @@ void wal_frame_unref(struct wal *wal, struct wal_frame *frame)
     free(frame);
 }
 
-void wal_submit(struct wal *wal, struct wal_frame *frame)
+/* The lock is held. */
+static void enqueue(struct wal *wal, struct wal_frame *frame)
 {
     assert(frame->publish && frame->key_len <= WAL_KEY_MAX);
     atomic_fetch_add(&frame->refs, 1);
     frame->next = NULL;
-    pthread_mutex_lock(&wal->lock);
     if (wal->tail)
         wal->tail->next = frame;
     else
         wal->head = frame;
     wal->tail = frame;
+}
+
+void wal_submit(struct wal *wal, struct wal_frame *frame)
+{
+    pthread_mutex_lock(&wal->lock);
+    if (frame->before) {
+        frame->before->linked = true;
+        frame->before->async = frame->async;
+        enqueue(wal, frame->before);
+    }
+    enqueue(wal, frame);
     if (frame->async)
         pthread_cond_signal(&wal->work);
     pthread_mutex_unlock(&wal->lock);
@@ -354,6 +390,7 @@ enum status wal_open(struct sys *sys, const struct wal_options *options, wal_rep
     wal->sys = sys;
     wal->read_only = options->read_only;
     wal->retention_us = options->retention_us;
+    wal->commit_delay_us = options->commit_delay_us;
     wal->after_group = options->after_group;
     wal->after_context = options->after_context;
     wal->segment_bytes = options->segment_bytes ? options->segment_bytes : WAL_SEGMENT_BYTES;

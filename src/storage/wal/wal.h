@@ -51,6 +51,9 @@ struct wal_frame {
     uint32_t rows;
     int64_t time_us;
     struct buf payload;
+    /* A frame of another source that goes into the log directly before this one: after a crash both
+     * are there or neither is. wal_submit of this one submits it too; its waiter is this one's. */
+    struct wal_frame *before;
     /* Called once, in LSN order: with STATUS_OK and the LSN set, or with why it was refused. May
      * not fail, may not block on disk. */
     void (*publish)(struct wal_frame *frame, enum status status);
@@ -60,6 +63,7 @@ struct wal_frame {
     uint64_t lsn;
     struct wal_frame *next;
     size_t reserved;
+    bool linked; /* to the next one */
     bool published, done;
     void *waiter; /* condition variable of wal_wait */
     enum status status;
@@ -90,6 +94,8 @@ struct wal_options {
     bool read_only;         /* replay only; wal_frame_new fails */
     int64_t retention_us;   /* segments that nobody needs stay so long after their last write, at
                              * most WAL_RETAINED_BYTES_MAX of them; 0: they go at once */
+    /* When several write at once, the leader of a group waits so long for more of them; 0: not. */
+    int64_t commit_delay_us;
     /* Called by whoever wrote it when the waiters of a group have been woken; NULL: not. */
     void (*after_group)(void *context);
     void *after_context;

@@ -56,8 +56,10 @@ static enum status take_name(void *context, const struct sys_dir_entry *entry, s
     struct wal_checking *c = context;
     char path[SYS_PATH_MAX];
     uint64_t lsn;
-    if (!entry->is_dir && wal_parse_name(entry->name, &lsn))
+    if (!entry->is_dir && wal_parse_name(entry->name, WAL_SUFFIX, &lsn))
         return push_name(c, lsn, err);
+    if (!entry->is_dir && wal_parse_name(entry->name, WAL_SPARE, &lsn))
+        return STATUS_OK;
     TRY(sys_path(path, err, "%s/%s", c->dir, entry->name));
     return note(c, path, 0, false, "not a file of the log", err);
 }
@@ -70,27 +72,14 @@ static int by_number(const void *a, const void *b)
 
 /* --- 2 --- */
 
-static enum status visit_frame(struct wal_checking *c, const char *path, uint64_t offset,
-                               const uint8_t *at, const struct wal_frame_header *header,
-                               struct error *err)
+static enum status visit_frame(void *context, const struct wal_record *record, struct error *err)
 {
+    struct wal_checking *c = context;
     struct error local = ERROR_INIT;
-    size_t head = WAL_FRAME_BYTES + header->key_len;
-    struct wal_record record = {
-        .lsn = header->lsn,
-        .kind = (enum wal_kind)header->kind,
-        .source = header->source,
-        .key = {header->key_len ? (const char *)at + WAL_FRAME_BYTES : NULL, header->key_len},
-        .rows = header->rows,
-        .time_us = header->time_us,
-        .payload = {at + head, header->length - head},
-        .file = path,
-        .offset = offset,
-    };
     c->stats->frames++;
-    enum status status = c->visit(c->context, &record, &local);
+    enum status status = c->visit(c->context, record, &local);
     if (status == STATUS_CORRUPT)
-        return note(c, path, offset, true, local.message, err);
+        return note(c, record->file, record->offset, true, local.message, err);
     if (status != STATUS_OK && err)
         *err = local;
     return status;
@@ -109,7 +98,7 @@ static enum status judge_tail(struct wal_checking *c, const char *path, struct s
     }
     while (end > at && bytes[end - 1] == 0)
         end--;
-    if (end <= at)
+    if (end <= at || (head->flags & WAL_HEADER_RECYCLED))
         return STATUS_OK;
     return c->found(c->context,
                     &(struct wal_finding){.file = path,
@@ -123,25 +112,24 @@ static enum status judge_tail(struct wal_checking *c, const char *path, struct s
 static enum status read_frames(struct wal_checking *c, const char *path, struct slice file,
                                const struct wal_header *head, uint64_t limit, struct error *err)
 {
-    uint64_t at = WAL_HEADER_BYTES, lsn = head->first_lsn;
-    while (lsn < limit && at <= file.len) {
-        struct wal_frame_header header;
-        const uint8_t *bytes = (const uint8_t *)file.data + at;
-        if (!wal_frame_decode((struct slice){bytes, file.len - at}, head->salt, &header) ||
-            header.lsn != lsn)
-            break;
-        TRY(visit_frame(c, path, at, bytes, &header, err));
-        at += wal_frame_size(header.length);
-        lsn++;
-    }
-    c->alive_end = lsn;
+    struct wal_walk walk = {.path = path,
+                            .file = file,
+                            .salt = head->salt,
+                            .at = WAL_HEADER_BYTES,
+                            .lsn = head->first_lsn,
+                            .limit = limit,
+                            .visit = visit_frame,
+                            .context = c};
+    TRY(wal_walk(&walk, err));
+    c->alive_end = walk.lsn;
     c->broken = false;
     if (limit == UINT64_MAX)
-        return at <= file.len ? judge_tail(c, path, file, at, head, lsn, err) : STATUS_OK;
-    if (lsn >= limit)
+        return walk.at <= file.len ? judge_tail(c, path, file, walk.at, head, walk.lsn, err)
+                                   : STATUS_OK;
+    if (walk.lsn >= limit)
         return STATUS_OK;
     c->broken = true;
-    return note(c, path, at, true, "a frame that was acknowledged is damaged", err);
+    return note(c, path, walk.at, true, "a frame that was acknowledged is damaged", err);
 }
 
 static enum status map_segment(struct wal_checking *c, const char *path, struct sys_map *map,

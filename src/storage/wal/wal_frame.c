@@ -62,6 +62,7 @@ void wal_header_encode(const struct wal_header *header, uint8_t out[WAL_HEADER_B
     put64(out + 24, header->first_lsn);
     put64(out + 32, header->void_from);
     put64(out + 40, (uint64_t)header->created_us);
+    put32(out + 48, header->flags);
     put32(out + 60, crc32c(~0u, out, 60));
 }
 
@@ -74,7 +75,8 @@ bool wal_header_decode(const uint8_t in[WAL_HEADER_BYTES], struct wal_header *re
     *ret = (struct wal_header){.salt = get64(in + 16),
                                .first_lsn = get64(in + 24),
                                .void_from = get64(in + 32),
-                               .created_us = (int64_t)get64(in + 40)};
+                               .created_us = (int64_t)get64(in + 40),
+                               .flags = get32(in + 48)};
     return ret->void_from <= ret->first_lsn;
 }
 
@@ -86,7 +88,8 @@ void wal_frame_encode(const struct wal_frame *frame, uint64_t durable_lsn, uint6
     put64(out + 8, frame->lsn);
     put64(out + 16, durable_lsn);
     out[24] = (uint8_t)frame->kind;
-    out[25] = frame->async ? WAL_FLAG_ASYNC : 0;
+    out[25] =
+        (uint8_t)((frame->async ? WAL_FLAG_ASYNC : 0) | (frame->linked ? WAL_FLAG_LINKED : 0));
     put16(out + 26, frame->key_len);
     put32(out + 28, frame->rows);
     memcpy(out + 32, frame->source.bytes, 16);

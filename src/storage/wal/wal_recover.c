@@ -22,9 +22,9 @@ struct recovery {
 
 /* --- 1 --- */
 
-bool wal_parse_name(const char *name, uint64_t *ret_lsn)
+bool wal_parse_name(const char *name, const char *suffix, uint64_t *ret_lsn)
 {
-    if (strlen(name) != 20 || strcmp(name + 16, ".wal") != 0)
+    if (strlen(name) < 16 || strcmp(name + 16, suffix) != 0)
         return false;
     uint64_t lsn = 0;
     for (int i = 0; i < 16; i++) {
@@ -42,7 +42,10 @@ static enum status visit_name(void *context, const struct sys_dir_entry *entry, 
 {
     struct wal *wal = context;
     uint64_t lsn;
-    if (entry->is_dir || !wal_parse_name(entry->name, &lsn))
+    if (!entry->is_dir && wal->spares_len < WAL_SPARES_MAX &&
+        wal_parse_name(entry->name, WAL_SPARE, &lsn))
+        wal->spares[wal->spares_len++] = lsn;
+    if (entry->is_dir || !wal_parse_name(entry->name, WAL_SUFFIX, &lsn))
         return STATUS_OK;
     if (wal->segments_len >= WAL_SEGMENTS_MAX)
         return error_set(err, STATUS_RESOURCE_LIMIT, "more than %d WAL segments", WAL_SEGMENTS_MAX);
@@ -99,29 +102,17 @@ static enum status read_header(struct wal *wal, uint32_t index, const char *path
     return STATUS_OK;
 }
 
-static enum status replay_frame(struct recovery *r, const char *path, uint64_t offset,
-                                const uint8_t *at, const struct wal_frame_header *header,
-                                struct error *err)
+static enum status replay_frame(void *context, const struct wal_record *record, struct error *err)
 {
-    size_t head = WAL_FRAME_BYTES + header->key_len;
-    struct wal_record record = {
-        .lsn = header->lsn,
-        .kind = (enum wal_kind)header->kind,
-        .source = header->source,
-        .key = {header->key_len ? (const char *)at + WAL_FRAME_BYTES : NULL, header->key_len},
-        .rows = header->rows,
-        .time_us = header->time_us,
-        .payload = {at + head, header->length - head},
-        .file = path,
-        .offset = offset,
-    };
-    switch (header->kind) {
+    struct recovery *r = context;
+    switch ((int)record->kind) {
 #define X(name, number, meaning) case number:
 #include "storage/wal/wal_kinds.def"
 #undef X
-        return r->replay(r->context, &record, err);
+        return r->replay(r->context, record, err);
     default:
-        return corrupt(path, offset, "a WAL frame of a kind that this release does not know", err);
+        return corrupt(record->file, record->offset,
+                       "a WAL frame of a kind that this release does not know", err);
     }
 }
 
@@ -148,22 +139,20 @@ bool wal_is_durable_later(struct slice file, uint64_t from, uint64_t salt, uint6
 static enum status read_frames(struct recovery *r, const char *path, struct slice file,
                                const struct wal_header *head, uint64_t limit, struct error *err)
 {
-    uint64_t at = WAL_HEADER_BYTES, lsn = head->first_lsn;
-    while (lsn < limit && at <= file.len) {
-        struct wal_frame_header header;
-        const uint8_t *bytes = (const uint8_t *)file.data + at;
-        if (!wal_frame_decode((struct slice){bytes, file.len - at}, head->salt, &header) ||
-            header.lsn != lsn)
-            break;
-        TRY(replay_frame(r, path, at, bytes, &header, err));
-        at += wal_frame_size(header.length);
-        lsn++;
-    }
-    bool damaged =
-        limit == UINT64_MAX ? wal_is_durable_later(file, at, head->salt, lsn) : lsn < limit;
+    struct wal_walk walk = {.path = path,
+                            .file = file,
+                            .salt = head->salt,
+                            .at = WAL_HEADER_BYTES,
+                            .lsn = head->first_lsn,
+                            .limit = limit,
+                            .visit = replay_frame,
+                            .context = r};
+    TRY(wal_walk(&walk, err));
+    bool damaged = limit == UINT64_MAX ? wal_is_durable_later(file, walk.at, head->salt, walk.lsn)
+                                       : walk.lsn < limit;
     if (damaged)
-        return corrupt(path, at, "a WAL frame that was acknowledged is damaged", err);
-    r->alive_end = lsn;
+        return corrupt(path, walk.at, "a WAL frame that was acknowledged is damaged", err);
+    r->alive_end = walk.lsn;
     return STATUS_OK;
 }
 

@@ -2,7 +2,10 @@
  *
  * A segment is made under a temporary name, gets its blocks and its header, is synced, renamed and
  * the directory synced: a file named *.wal always has a whole header. Removal goes from the oldest
- * on, each step synced, so that what a crash leaves is always an unbroken tail of the log. */
+ * on, each step synced, so that what a crash leaves is always an unbroken tail of the log.
+ *
+ * A removed segment of the usual size is kept aside under another name and becomes the next new
+ * one: its blocks have been written before, so that a sync has less to do. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -12,6 +15,12 @@ enum status wal_segment_path(const struct wal *wal, uint64_t first_lsn, char out
                              struct error *err)
 {
     return sys_path(out, err, "%s/%016" PRIx64 ".wal", wal->dir, first_lsn);
+}
+
+enum status wal_spare_path(const struct wal *wal, uint64_t first_lsn, char out[SYS_PATH_MAX],
+                           struct error *err)
+{
+    return sys_path(out, err, "%s/%016" PRIx64 WAL_SPARE, wal->dir, first_lsn);
 }
 
 enum status wal_segments_push(struct wal *wal, struct wal_segment segment, struct error *err)
@@ -31,16 +40,50 @@ enum status wal_segments_push(struct wal *wal, struct wal_segment segment, struc
     return STATUS_OK;
 }
 
+/* A spare of this size under the temporary name; NULL when there is none. */
+static struct sys_file *open_spare(struct wal *wal, const char *temp, uint64_t size)
+{
+    char path[SYS_PATH_MAX];
+    struct sys_file *file = NULL;
+    uint64_t bytes = 0;
+    pthread_mutex_lock(&wal->lock);
+    bool any = wal->spares_len > 0;
+    uint64_t lsn = any ? wal->spares[--wal->spares_len] : 0;
+    pthread_mutex_unlock(&wal->lock);
+    if (!any || wal_spare_path(wal, lsn, path, NULL) != STATUS_OK)
+        return NULL;
+    if (sys_rename(wal->sys, path, temp, NULL) == STATUS_OK &&
+        sys_open(wal->sys, temp, SYS_READ | SYS_WRITE, &file, NULL) == STATUS_OK &&
+        sys_size(wal->sys, file, &bytes, NULL) == STATUS_OK && bytes == size)
+        return file;
+    sys_close(wal->sys, file);
+    (void)sys_unlink(wal->sys, path, NULL); /* or it is the temporary one, which is overwritten */
+    return NULL;
+}
+
+static enum status open_next(struct wal *wal, const char *temp, uint64_t size, bool *ret_recycled,
+                             struct sys_file **ret_file, struct error *err)
+{
+    *ret_file = open_spare(wal, temp, size);
+    *ret_recycled = *ret_file != NULL;
+    if (*ret_file)
+        return STATUS_OK;
+    return sys_open(wal->sys, temp, SYS_READ | SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, ret_file,
+                    err);
+}
+
 static enum status write_header(struct wal *wal, struct sys_file *file, uint64_t size,
-                                struct error *err)
+                                bool recycled, struct error *err)
 {
     struct wal_header header = {.first_lsn = wal->next_lsn,
                                 .void_from = wal->void_from,
-                                .created_us = sys_now_us(wal->sys)};
+                                .created_us = sys_now_us(wal->sys),
+                                .flags = recycled ? WAL_HEADER_RECYCLED : 0};
     uint8_t bytes[WAL_HEADER_BYTES];
     sys_random(wal->sys, &header.salt, sizeof header.salt);
     wal_header_encode(&header, bytes);
-    TRY(sys_allocate(wal->sys, file, size, err));
+    if (!recycled)
+        TRY(sys_allocate(wal->sys, file, size, err));
     TRY(sys_pwrite(wal->sys, file, bytes, sizeof bytes, 0, err));
     TRY(sys_sync(wal->sys, file, err));
     wal->salt = header.salt;
@@ -54,8 +97,9 @@ static enum status make_segment(struct wal *wal, uint64_t size, struct sys_file 
     TRY(wal_segment_path(wal, wal->next_lsn, path, err));
     TRY(sys_path(temp, err, "%s/next.tmp", wal->dir));
     struct sys_file *file = NULL;
-    TRY(sys_open(wal->sys, temp, SYS_READ | SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, &file, err));
-    enum status status = write_header(wal, file, size, err);
+    bool recycled;
+    TRY(open_next(wal, temp, size, &recycled, &file, err));
+    enum status status = write_header(wal, file, size, recycled, err);
     if (status == STATUS_OK)
         status = sys_rename(wal->sys, temp, path, err);
     if (status == STATUS_OK)
@@ -119,6 +163,29 @@ static bool is_retained(struct wal *wal, const char *path, uint64_t unneeded)
     return sys_now_us(wal->sys) - stat.modified_us < wal->retention_us;
 }
 
+/* Takes a segment out of the log: aside, or for good. */
+static enum status put_away(struct wal *wal, const char *path, uint64_t first_lsn, bool keep,
+                            struct error *err)
+{
+    char spare[SYS_PATH_MAX];
+    struct error local = ERROR_INIT;
+    TRY(wal_spare_path(wal, first_lsn, spare, err));
+    enum status status =
+        keep ? sys_rename(wal->sys, path, spare, &local) : sys_unlink(wal->sys, path, &local);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+        if (err)
+            *err = local;
+        return status;
+    }
+    TRY(sys_sync_dir(wal->sys, wal->dir, err));
+    if (!keep || status != STATUS_OK)
+        return STATUS_OK;
+    pthread_mutex_lock(&wal->lock);
+    wal->spares[wal->spares_len++] = first_lsn;
+    pthread_mutex_unlock(&wal->lock);
+    return STATUS_OK;
+}
+
 /* Removes the oldest segment when all its live frames are below `lsn`. It stays in the list until
  * it is gone for sure: a hole in the log would look like damage. */
 static enum status release_oldest(struct wal *wal, uint64_t lsn, bool *ret_more, struct error *err)
@@ -128,6 +195,9 @@ static enum status release_oldest(struct wal *wal, uint64_t lsn, bool *ret_more,
     *ret_more = wal->segments_len > 1 && wal->segments[1].void_from <= lsn;
     uint64_t first = *ret_more ? wal->segments[0].first_lsn : 0;
     uint64_t unneeded = unneeded_bytes(wal, lsn);
+    /* Only one remover adds spares, so there is still room when this one is aside. */
+    bool keep = *ret_more && wal->segments[0].bytes == wal->segment_bytes &&
+                wal->spares_len < WAL_SPARES_MAX;
     pthread_mutex_unlock(&wal->lock);
     if (!*ret_more)
         return STATUS_OK;
@@ -136,14 +206,7 @@ static enum status release_oldest(struct wal *wal, uint64_t lsn, bool *ret_more,
         *ret_more = false;
         return STATUS_OK;
     }
-    struct error local = ERROR_INIT;
-    enum status status = sys_unlink(wal->sys, path, &local);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
-        if (err)
-            *err = local;
-        return status;
-    }
-    TRY(sys_sync_dir(wal->sys, wal->dir, err));
+    TRY(put_away(wal, path, first, keep, err));
     pthread_mutex_lock(&wal->lock);
     wal->segments_len--;
     memmove(wal->segments, wal->segments + 1, wal->segments_len * sizeof *wal->segments);

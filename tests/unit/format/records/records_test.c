@@ -210,12 +210,95 @@ static void test_public_suite(void **state)
     assert_true(files > 300);
 }
 
+static enum status collect_bad(void *context, const struct record_bad *bad, struct error *err)
+{
+    (void)err;
+    buf_printf(context, "%u@%lld[%.*s]", bad->record, (long long)bad->line, STR_ARG(bad->raw));
+    return STATUS_OK;
+}
+
+/* The good records as a batch, the bad ones as they were handed out. */
+static void expect_left_out(enum form form, const char *text, const struct record_field *fields,
+                            uint32_t fields_len, const char *good, const char *bad)
+{
+    struct record_builder *b;
+    struct batch *batch;
+    struct error err = ERROR_INIT;
+    struct json_scan scan = json_scan_of(str_of(text));
+    struct buf told;
+    buf_init(&told, 1 << 16);
+    assert_int_equal(record_builder_new(fields, fields_len, &b, &err), STATUS_OK);
+    record_builder_on_bad(b, collect_bad, &told);
+    enum status status = form == NDJSON ? record_builder_ndjson(b, str_of(text), &err)
+                         : form == CSV  ? record_builder_csv(b, str_of(text), &err)
+                                        : record_builder_array(b, &scan, form == WRAPPED, &err);
+    if (status != STATUS_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(record_builder_finish(b, &batch, &err), STATUS_OK);
+    char *got = dump(batch);
+    assert_string_equal(got, good);
+    buf_append_char(&told, 0);
+    assert_string_equal(told.data, bad);
+    free(got);
+    buf_release(&told);
+    batch_unref(batch);
+    record_builder_free(b);
+}
+
+static void test_bad_records_leave_no_trace(void **state)
+{
+    (void)state;
+    /* new fields, first types and widenings of a bad record are undone */
+    expect_left_out(NDJSON,
+                    "{\"a\":1,\"id\":\"x\"}\n{\"n\":1}\n{\"n\":2.5,\"z\":[1],\"id\":true}\n"
+                    "no json\n{\"n\":2,\"id\":7}\n{\"id\":8} tail\n{\"id\":9,\"id\":9}",
+                    declared, 4, "{\"id:int64\":[null,7],\"n:int64\":[1,2]}",
+                    "0@1[{\"a\":1,\"id\":\"x\"}]2@3[{\"n\":2.5,\"z\":[1],\"id\":true}]"
+                    "3@4[no json]5@6[{\"id\":8} tail]6@7[{\"id\":9,\"id\":9}]");
+    /* a column may get another type later; nulls of a bad row do not stay */
+    expect_left_out(NDJSON,
+                    "{\"d\":\"text\",\"id\":[]}\n{\"d\":5,\"s\":null}\n{\"s\":\"x\",\"id\":{}}\n"
+                    "{\"s\":\"y\"}",
+                    declared, 4, "{\"d:int64\":[5,null],\"s:string\":[null,\"y\"]}",
+                    "0@1[{\"d\":\"text\",\"id\":[]}]2@3[{\"s\":\"x\",\"id\":{}}]");
+    expect_left_out(WRAPPED,
+                    "[{\"fields\":{\"id\":1}},{\"nope\":{}},{\"fields\":{\"id\":\"2\"}}, "
+                    "{\"fields\":{\"id\":3}}]",
+                    declared, 4, "{\"id:int64\":[1,3]}",
+                    "1@-1[{\"nope\":{}}]2@-1[{\"fields\":{\"id\":\"2\"}}]");
+    expect_left_out(CSV, "id,w\n1,a\nx,b\n2\n3,\"c\nd\",9\n4,e\"f\n5,g", declared, 4,
+                    "{\"id:int64\":[1,5],\"w:string\":[\"a\",\"g\"]}",
+                    "1@3[x,b]2@4[2]3@5[3,\"c\nd\",9]4@7[4,e\"f]");
+    char *got = NULL;
+    assert_int_equal(run(ARRAY, "[{\"id\":1},{\"id\":]", declared, 4, &got, NULL),
+                     STATUS_INVALID_JSON);
+}
+
+static void test_defaults_and_required(void **state)
+{
+    (void)state;
+    const struct value seven = {.type = TYPE_INT64, .int64 = 7};
+    const struct record_field fields[] = {
+        {.name = STR("id"), .type = TYPE_INT64, .declared = true, .required = true},
+        {.name = STR("n"), .type = TYPE_INT64, .declared = true, .fill = &seven},
+    };
+    expect(NDJSON, "{\"id\":1}\n{\"id\":2,\"n\":null}\n{\"id\":3,\"n\":5}\n{\"id\":4}", fields, 2,
+           "{\"id:int64\":[1,2,3,4],\"n:int64\":[7,null,5,7]}");
+    expect(NDJSON, "{\"id\":1,\"n\":null}", fields, 2, "{\"id:int64\":[1],\"n:int64\":[null]}");
+    expect(CSV, "id,n\n1,\n2,3", fields, 2, "{\"id:int64\":[1,2],\"n:int64\":[null,3]}");
+    expect(CSV, "id\n1\n2", fields, 2, "{\"id:int64\":[1,2],\"n:int64\":[7,7]}");
+    expect_left_out(NDJSON, "{\"n\":1}\n{\"id\":2}\n{\"id\":null}", fields, 2,
+                    "{\"id:int64\":[2],\"n:int64\":[7]}", "0@1[{\"n\":1}]2@3[{\"id\":null}]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types_are_inferred_and_widened),
         cmocka_unit_test(test_misfits_name_record_field_and_value),
         cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_bad_records_leave_no_trace),
+        cmocka_unit_test(test_defaults_and_required),
         cmocka_unit_test(test_public_suite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,60 @@ static void test_clean(void **state)
     fixture_remove(dir);
 }
 
+static enum status delete_rows(struct source *source, uint64_t rows)
+{
+    struct mutation *mutation = NULL;
+    struct write_result result;
+    TRY(mutation_begin(source, STR_NONE, &mutation, &result, &test_err));
+    for (uint64_t row = 0; row < rows; row++) /* of the first file, or of memory */
+        TRY(mutation_delete(mutation, 0, row, &test_err));
+    enum status status = mutation_commit(mutation, NULL, &result, &test_err);
+    mutation_end(mutation);
+    return status;
+}
+
+static enum status find_deletes(void *context, const struct sys_dir_entry *entry, struct error *err)
+{
+    (void)err;
+    if (str_ends(str_of(entry->name), STR(".deletes.parquet")))
+        snprintf(context, 300, "%s", entry->name);
+    return STATUS_OK;
+}
+
+static void test_deleted_rows(void **state)
+{
+    (void)state;
+    char dir[256], folder[300], name[300] = "", path[700];
+    struct seen seen;
+    fill(dir);
+    struct store *store = fixture_open(sys_posix(), dir);
+    struct source *source = fixture_source(store, "s");
+    assert_ok(delete_rows(source, 10));
+    assert_ok(source_flush(source, &test_err));
+    assert_ok(delete_rows(source, 15)); /* 5 more: in the log */
+    source_unref(source);
+    store_close(store, false);
+    struct check_summary sum = check(dir, &seen);
+    assert_int_equal(seen.len, 0);
+    assert_int_equal(sum.rows, 585);
+    snprintf(folder, sizeof folder, "%s/sources/s/data/kind=k0", dir);
+    assert_ok(sys_list_dir(sys_posix(), folder, find_deletes, name, &test_err));
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    for (uint64_t bit = 0; bit < size_of(path) * 8; bit += 97) {
+        flip(path, bit);
+        check(dir, &seen);
+        if (seen.len) {
+            assert_int_equal(seen.kinds[0], CHECK_METADATA);
+            assert_string_equal(seen.files[0], path);
+            assert_int_equal(repair(dir, true).mended, 0);
+        }
+        flip(path, bit);
+    }
+    check(dir, &seen);
+    assert_int_equal(seen.len, 0);
+    fixture_remove(dir);
+}
+
 static void test_refuses(void **state)
 {
     (void)state;
@@ -390,13 +444,10 @@ static void test_kept_states(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean),
-        cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_every_file_kind),
-        cmocka_unit_test(test_log),
-        cmocka_unit_test(test_repair_indexes_and_leftovers),
-        cmocka_unit_test(test_drop_damaged),
-        cmocka_unit_test(test_missing_segment),
+        cmocka_unit_test(test_clean),        cmocka_unit_test(test_deleted_rows),
+        cmocka_unit_test(test_refuses),      cmocka_unit_test(test_every_file_kind),
+        cmocka_unit_test(test_log),          cmocka_unit_test(test_repair_indexes_and_leftovers),
+        cmocka_unit_test(test_drop_damaged), cmocka_unit_test(test_missing_segment),
         cmocka_unit_test(test_kept_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

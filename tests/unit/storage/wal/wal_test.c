@@ -50,7 +50,7 @@ static void on_publish(struct wal_frame *frame, enum status status)
     published += status == STATUS_OK;
 }
 
-static enum status append(struct wal *wal, uint32_t number, uint64_t *ret_lsn)
+static struct wal_frame *make_frame(struct wal *wal, uint32_t number)
 {
     struct wal_frame *frame;
     size_t len = 40 + number * 7;
@@ -62,6 +62,12 @@ static enum status append(struct wal *wal, uint32_t number, uint64_t *ret_lsn)
     assert_true(buf_reserve(&frame->payload, len));
     memset(frame->payload.data, (int)number, len);
     frame->payload.len = len;
+    return frame;
+}
+
+static enum status append(struct wal *wal, uint32_t number, uint64_t *ret_lsn)
+{
+    struct wal_frame *frame = make_frame(wal, number);
     wal_submit(wal, frame);
     enum status status = wal_wait(wal, frame, &test_err);
     *ret_lsn = frame->lsn;
@@ -78,6 +84,10 @@ static struct sim *new_sim(void)
     return sim;
 }
 
+static bool pairs; /* write_frames links each odd frame to the next one */
+
+static enum status append_pair(struct wal *wal, uint32_t number);
+
 static void write_frames(struct sys *sys, uint32_t count)
 {
     struct seen seen;
@@ -85,6 +95,10 @@ static void write_frames(struct sys *sys, uint32_t count)
     assert_ok(try_open(sys, &seen, &wal));
     for (uint32_t i = 1; i <= count; i++) {
         uint64_t lsn;
+        if (pairs) {
+            assert_ok(append_pair(wal, i++));
+            continue;
+        }
         assert_ok(append(wal, i, &lsn));
         assert_int_equal(lsn, i);
     }
@@ -141,6 +155,105 @@ static void test_release(void **state)
     assert_int_equal(lsn, 101); /* never used again */
     wal_close(wal);
     sim_free(sim);
+}
+
+/* `number` and `number` + 1, both or neither. */
+static enum status append_pair(struct wal *wal, uint32_t number)
+{
+    struct wal_frame *first = make_frame(wal, number), *second = make_frame(wal, number + 1);
+    second->before = first;
+    wal_submit(wal, second);
+    enum status status = wal_wait(wal, second, &test_err);
+    if (status == STATUS_OK)
+        assert_int_equal(first->lsn + 1, second->lsn);
+    wal_frame_unref(wal, first);
+    wal_frame_unref(wal, second);
+    return status;
+}
+
+/* Segments that are used again, with power cuts between: nothing of their former life is seen. */
+static void test_recycled(void **state)
+{
+    (void)state;
+    struct sim *sim = new_sim();
+    struct seen seen;
+    struct wal *wal;
+    uint64_t lsn = 0, released = 0;
+    uint32_t recycled = 0;
+    for (uint32_t round = 0; round < 40; round++) {
+        assert_ok(try_open(sim_sys(sim), &seen, &wal));
+        assert_int_equal(wal_completed_lsn(wal), lsn);
+        for (uint32_t i = 0; i < seen.len; i++)
+            assert_int_equal(seen.lsns[i], lsn - seen.len + 1 + i);
+        assert_true(seen.len >= lsn - released);
+        for (uint32_t i = 0; i < 25; i++) {
+            assert_ok(append(wal, (uint32_t)(lsn % 100), &lsn));
+            if (i % 8 == 7) {
+                released = lsn - 3;
+                assert_ok(wal_release_below(wal, released, &test_err));
+                assert_true(wal->spares_len <= WAL_SPARES_MAX);
+            }
+        }
+        struct buf bytes;
+        struct wal_header header;
+        char path[SYS_PATH_MAX];
+        buf_init(&bytes, 1 << 20);
+        assert_ok(
+            wal_segment_path(wal, wal->segments[wal->segments_len - 1].first_lsn, path, &test_err));
+        assert_ok(sys_read_file(sim_sys(sim), path, &bytes, &test_err));
+        assert_true(wal_header_decode((const uint8_t *)bytes.data, &header));
+        recycled += header.flags & WAL_HEADER_RECYCLED;
+        buf_release(&bytes);
+        wal_close(wal);
+        if (round % 3 == 0)
+            sim_power_cut(sim, round + 1);
+    }
+    assert_true(recycled > 10);
+    sim_free(sim);
+}
+
+/* Every call fails or the power goes: of a pair both frames are there or none. */
+static void test_pairs_under_faults(void **state)
+{
+    (void)state;
+    uint64_t calls = UINT64_MAX;
+    for (uint64_t at = 0; at <= 2 * calls; at++) {
+        struct sim *sim = new_sim();
+        struct fault *fault;
+        struct seen seen;
+        struct wal *wal = NULL;
+        struct fault_plan plan = {.op = FAULT_ANY,
+                                  .at = at / 2 + 1,
+                                  .crash = at % 2,
+                                  .write = FAULT_WRITE_TORN,
+                                  .bytes = 300};
+        bool stored[40] = {false};
+        assert_ok(fault_new(sim_sys(sim), &fault, &test_err));
+        fault_plan(fault, calls == UINT64_MAX ? NULL : &plan);
+        if (try_open(fault_sys(fault), &seen, &wal) == STATUS_OK) {
+            for (uint32_t i = 0; i < 40; i += 2)
+                stored[i] = append_pair(wal, i) == STATUS_OK;
+        }
+        wal_close(wal);
+        if (calls == UINT64_MAX) {
+            calls = fault_calls(fault, FAULT_ANY);
+            assert_true(stored[38]);
+        }
+        fault_plan(fault, NULL);
+        fault_free(fault);
+        sim_power_cut(sim, at + 1);
+        if (try_open(sim_sys(sim), &seen, &wal) != STATUS_OK)
+            fail_msg("call %llu: %s", (unsigned long long)at, test_err.message);
+        bool there[41] = {false};
+        for (uint32_t i = 0; i < seen.len; i++)
+            there[seen.rows[i]] = true;
+        for (uint32_t i = 0; i < 40; i += 2) {
+            assert_int_equal(there[i], there[i + 1]);
+            assert_true(there[i] || !stored[i]);
+        }
+        wal_close(wal);
+        sim_free(sim);
+    }
 }
 
 /* --- damage: on a copy of the bytes, through the kernel's files --- */
@@ -225,6 +338,22 @@ static void test_torn_at_every_byte(void **state)
         assert_in_range(seen.len, least, most);
         for (uint32_t i = 0; i < seen.len; i++)
             assert_int_equal(seen.lsns[i], i + 1);
+    }
+    image_release(&image);
+}
+
+static void test_torn_pairs(void **state)
+{
+    (void)state;
+    struct image image;
+    struct seen seen;
+    pairs = true;
+    image_init(&image);
+    pairs = false;
+    for (uint64_t cut = WAL_HEADER_BYTES; cut <= image.ends[FRAMES]; cut++) {
+        assert_ok(read_image(&image, image.bytes.data, cut, &seen));
+        assert_int_equal(seen.len % 2, 0);
+        assert_true(seen.len == FRAMES || image.ends[seen.len + 2] > cut);
     }
     image_release(&image);
 }
@@ -346,7 +475,8 @@ int main(void)
         cmocka_unit_test(test_roundtrip),          cmocka_unit_test(test_release),
         cmocka_unit_test(test_torn_at_every_byte), cmocka_unit_test(test_flip_every_bit),
         cmocka_unit_test(test_failed_sync),        cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_missing_segment),
+        cmocka_unit_test(test_missing_segment),    cmocka_unit_test(test_recycled),
+        cmocka_unit_test(test_torn_pairs),         cmocka_unit_test(test_pairs_under_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
