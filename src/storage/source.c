@@ -320,6 +320,8 @@ static enum status load_states(struct source *source, struct error *err)
 {
     struct table_reader *reader = NULL;
     TRY(table_open(source->store->sys, source->dir, &source->config, &source->table, err));
+    if (!source->store->options.read_only)
+        TRY(table_move(source->table, err));
     uint64_t id = table_current_id(source->table);
     if (!id)
         return STATUS_OK;

@@ -39,7 +39,7 @@ def test_bit_flips(tmp_path, seed, budget):
     total = fill(data, 40, 10, tmp_path / "fill.log")
     assert_clean(data)
     files = kinds(data)
-    assert {".wal", ".json", "CURRENT", ".writeids", ".parquet", ".hash"} <= set(files)
+    assert {".wal", ".json", ".avro", ".text", "CURRENT", ".writeids", ".parquet", ".hash"} <= set(files)
     everything = list(range(total))
     counts = {"found": 0, "harmless": 0, "refused": 0, "right": 0, "torn": 0}
     flips = 0

@@ -97,7 +97,7 @@ static enum status name_manifest(struct committer *c, struct str bytes,
     char *path = arena_printf(c->arena, "%.*s/metadata/%s-m%u.avro", STR_ARG(c->edit->m.location),
                               uuid, c->fresh_len);
     manifest->path = str_of(path);
-    return path ? iceberg_add_file(c->edit, manifest->path, bytes, c->err) : no_memory(c);
+    return path ? iceberg_edit_file(c->edit, manifest->path, bytes, c->err) : no_memory(c);
 }
 
 static enum status room_for_fresh(struct committer *c)
@@ -441,7 +441,7 @@ static enum status name_list(struct committer *c, struct str bytes)
     char *path = arena_printf(c->arena, "%.*s/metadata/snap-%lld-1-%s.avro",
                               STR_ARG(c->edit->m.location), (long long)c->snapshot.id, uuid);
     c->snapshot.manifest_list = str_of(path);
-    return path ? iceberg_add_file(c->edit, c->snapshot.manifest_list, bytes, c->err)
+    return path ? iceberg_edit_file(c->edit, c->snapshot.manifest_list, bytes, c->err)
                 : no_memory(c);
 }
 

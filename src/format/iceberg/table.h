@@ -89,6 +89,9 @@ enum status iceberg_edit_expire(struct iceberg_edit *edit, int64_t older_than_ms
  * dropped. */
 enum status iceberg_edit_keep(struct iceberg_edit *edit, const int64_t *ids, uint32_t len,
                               struct error *err);
+/* A further file of the edit, such as a manifest that the caller has made; the bytes are copied. */
+enum status iceberg_edit_file(struct iceberg_edit *edit, struct str path, struct str bytes,
+                              struct error *err);
 /* Forgets the older metadata files: of a copy that goes elsewhere without them. */
 void iceberg_edit_cut_log(struct iceberg_edit *edit);
 

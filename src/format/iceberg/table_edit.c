@@ -285,8 +285,8 @@ enum status iceberg_edit_rollback(struct iceberg_edit *edit, int64_t snapshot_id
     return iceberg_make_current(edit, snapshot_id, err);
 }
 
-enum status iceberg_add_file(struct iceberg_edit *edit, struct str path, struct str bytes,
-                             struct error *err)
+enum status iceberg_edit_file(struct iceberg_edit *edit, struct str path, struct str bytes,
+                              struct error *err)
 {
     if (edit->files_len == edit->files_cap) {
         uint32_t cap = edit->files_cap ? edit->files_cap * 2 : 8;
@@ -338,7 +338,7 @@ static enum status name_metadata(struct iceberg_edit *edit, int64_t version, str
     if (!path)
         return error_no_memory(err);
     edit->metadata_path = str_of(path);
-    return iceberg_add_file(edit, edit->metadata_path, json, err);
+    return iceberg_edit_file(edit, edit->metadata_path, json, err);
 }
 
 enum status iceberg_edit_finish(struct iceberg_edit *edit, uint32_t log_max, struct error *err)

@@ -11,9 +11,6 @@ enum status iceberg_set_ref(struct iceberg_edit *edit, struct str name, bool is_
                             int64_t snapshot_id, struct error *err);
 /* Snapshot log, current id and the branch main. */
 enum status iceberg_make_current(struct iceberg_edit *edit, int64_t snapshot_id, struct error *err);
-/* Copies the bytes. */
-enum status iceberg_add_file(struct iceberg_edit *edit, struct str path, struct str bytes,
-                             struct error *err);
 
 void iceberg_change_count(struct iceberg_change *change, const struct iceberg_data_file *file);
 /* The summary of the new snapshot: operation, changes, totals (from the parent's), extras. */

@@ -200,19 +200,21 @@ static enum status check_kept_state(struct checking *c, const struct source_conf
     return status;
 }
 
-/* Files that only other readers use. */
+/* Files that only other readers use. A crash behind a commit leaves an old hint, which the next
+ * start mends. */
 static enum status visit_name(void *context, struct str name, struct error *err)
 {
     struct checking *c = context;
     char path[SYS_PATH_MAX];
+    bool is_hint = str_is(name, "version-hint.text");
     TRY(sys_path(path, err, "%s/metadata/%.*s", c->dir, STR_ARG(name)));
     return check_report(c,
-                        (struct check_finding){.severity = CHECK_REPAIRABLE,
+                        (struct check_finding){.severity = is_hint ? CHECK_NOTE : CHECK_REPAIRABLE,
                                                .kind = CHECK_OTHERS,
                                                .file = path,
                                                .offset = -1,
-                                               .what = "missing or damaged: only other readers of "
-                                                       "the table use it"},
+                                               .what = "missing, old or damaged: only other "
+                                                       "readers of the table use it"},
                         err);
 }
 

@@ -238,7 +238,7 @@ void table_free(struct table *table)
 
 struct str table_location(const struct table *table)
 {
-    return table->state ? table->state->m.location : str_of(table->location);
+    return str_of(table->location);
 }
 
 uint64_t table_current_id(const struct table *table)

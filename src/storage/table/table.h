@@ -20,7 +20,11 @@ enum status table_open(struct sys *sys, const char *dir, const struct source_con
                        struct table **ret, struct error *err);
 void table_free(struct table *table);
 
-/* The URI below which the table's files are named; borrowed until the next commit. */
+/* Makes the metadata right when the folder has another path than it says (a copy, a restored
+ * backup): before anything is read or committed. A failure has changed nothing. */
+enum status table_move(struct table *table, struct error *err);
+
+/* The URI of the folder, below which the files are named, once the table is in its place. */
 struct str table_location(const struct table *table);
 /* 0: nothing was ever committed. */
 uint64_t table_current_id(const struct table *table);

@@ -536,6 +536,22 @@ enum status table_point(struct table *table, const struct snapshot_refs *refs, s
     return work_run(&w, refs, &maybe);
 }
 
+enum status table_commit_edit(struct table *table, struct iceberg_edit *edit, struct error *err)
+{
+    struct work w = {.table = table, .edit = *edit, .err = err};
+    enum status status = finish_edit(&w);
+    if (status == STATUS_OK) {
+        table->next_version++;
+        status = write_files(&w);
+    }
+    if (status == STATUS_OK)
+        status = swap(&w);
+    if (status == STATUS_OK)
+        settle(&w);
+    table_state_free(w.next);
+    return status;
+}
+
 /* --- a copy --- */
 
 static enum status copy_edit(struct work *w, struct table_copy *ret)

@@ -3,7 +3,8 @@
  *   table.c          opening, the files of metadata/
  *   table_map.c      Quarry's columns, partitions, bounds in Iceberg's terms and back
  *   table_read.c     states from manifests
- *   table_commit.c   a state to manifests, the commit */
+ *   table_commit.c   a state to manifests, the commit
+ *   table_move.c     the same table in another place */
 #ifndef QUARRY_STORAGE_TABLE_INT_H
 #define QUARRY_STORAGE_TABLE_INT_H
 
@@ -60,6 +61,9 @@ enum status table_load_file(void *context, struct str uri, struct arena *arena, 
 struct str table_base_name(struct str path);
 /* The full URI of a name below metadata/, in `arena`; data NULL when memory is out. */
 struct str table_metadata_uri(const struct table *table, const char *name, struct arena *arena);
+
+/* table_commit.c: steps 3 to 5 of an edit that is finished but for its metadata file. */
+enum status table_commit_edit(struct table *table, struct iceberg_edit *edit, struct error *err);
 
 /* table_map.c */
 enum status table_map_schema(const struct schema *schema, struct arena *arena,

@@ -65,8 +65,8 @@ bool table_field_type(const struct table_state *state, int32_t field_id, enum ty
     return found != NULL;
 }
 
-/* The id of a column, in any generation, by its present name; -1 when there is none. A definition in
- * source.json may be newer than the table's schema; what it does not have is not newer. */
+/* The id of a column, in any generation, by its present name; -1 when there is none. A definition
+ * in source.json may be newer than the table's schema; what it does not have is not newer. */
 static int32_t column_id(const struct table *table, struct str name)
 {
     const struct iceberg_schema *schema = iceberg_current_schema(&table->state->m);

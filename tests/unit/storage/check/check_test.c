@@ -195,7 +195,7 @@ static void test_every_file_kind(void **state)
         {"", CHECK_METADATA, CHECK_DAMAGE}, /* the metadata file */
         {"snap-1-", CHECK_METADATA, CHECK_DAMAGE},
         {"-m0.avro", CHECK_METADATA, CHECK_DAMAGE},
-        {"metadata/version-hint.text", CHECK_OTHERS, CHECK_REPAIRABLE},
+        {"metadata/version-hint.text", CHECK_OTHERS, CHECK_NOTE},
         {"metadata/00000001.writeids", CHECK_WRITE_IDS, CHECK_DAMAGE},
         {"data/kind=k1/00000002.parquet", CHECK_SEGMENT, CHECK_DAMAGE},
         {"index/00000002.1.hash", CHECK_INDEX, CHECK_REPAIRABLE},
