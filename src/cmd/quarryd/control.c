@@ -108,7 +108,8 @@ static enum status start_interpreter(struct control *control, const struct servi
                                      struct service **ret, struct error *err)
 {
     const struct settings *settings = control->options->settings;
-    const struct interpreter_options options = {
+    const char *dialect = settings_text(settings, SETTING_SQLGLOT_DIALECT);
+    struct interpreter_options options = {
         .dsl = options_dsl(settings),
         .plans_max = (uint32_t)settings_int(settings, SETTING_QUERY_PLAN_CACHE_SIZE),
         .timeout_us = settings_int(settings, SETTING_PARSING_TIMEOUT_SECONDS) * 1000000,
@@ -116,6 +117,9 @@ static enum status start_interpreter(struct control *control, const struct servi
         .push_down_filters = settings_bool(settings, SETTING_QUERY_PUSH_DOWN_FILTERS),
         .column_pruning = settings_bool(settings, SETTING_QUERY_COLUMN_PRUNING),
     };
+    if (!lang_dialect_find(str_of(dialect), &options.dialect))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "SQLGLOT_DIALECT: '%s' is no dialect of ours",
+                         dialect);
     TRY(interpreter_start(base, &options, &control->interpreter, err));
     *ret = interpreter_service(control->interpreter);
     return STATUS_OK;

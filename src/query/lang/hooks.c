@@ -2,17 +2,15 @@
  * row names them as "@name". Each gets the call with lowered arguments. */
 #include <stdio.h>
 
-#include "query/lang/lower_int.h"
+#include "query/lang/hooks_int.h"
 
-#define TEMPLATE(text) lower_template(l, text, args, count, call)
-
-static struct node *refuse(struct lower *l, struct node *call)
+struct node *hook_refuse(struct lower *l, struct node *call)
 {
     lower_unsupported(l, call, call->text, "no translation of these arguments of");
     return call;
 }
 
-static bool is_literal(const struct node *node)
+bool hook_is_literal(const struct node *node)
 {
     return node && (node->kind == N_STRING || node->kind == N_NUMBER);
 }
@@ -96,7 +94,7 @@ static struct node *hook_concat(struct lower *l, struct node *call, struct node 
 static struct node *hook_count(struct lower *l, struct node *call, struct node **args, size_t count)
 {
     if (count < 2 || !(call->flags & NODE_DISTINCT))
-        return count > 1 ? refuse(l, call) : call;
+        return count > 1 ? hook_refuse(l, call) : call;
     struct node *whens = lower_node(l, N_LIST, "", count, call);
     for (size_t i = 0; i < count && l->status == STATUS_OK; i++) {
         struct node *when = lower_node(l, N_WHEN, "", 2, call),
@@ -123,7 +121,7 @@ static struct node *hook_format_number(struct lower *l, struct node *call, struc
                                        size_t count)
 {
     if (count != 2 || args[1]->kind != N_NUMBER)
-        return refuse(l, call);
+        return hook_refuse(l, call);
     const char *format = arena_printf(l->arena, "{:,.%.*sf}", STR_ARG(args[1]->text));
     struct node *both[] = {lower_string(l, format ? format : "", call), args[0]};
     if (args[0]->type != TY_DOUBLE && args[0]->type != TY_DECIMAL && args[0]->type != TY_UNKNOWN)
@@ -138,7 +136,7 @@ static struct node *hook_json_extract(struct lower *l, struct node *call, struct
                                       size_t count)
 {
     if (count != 2)
-        return refuse(l, call);
+        return hook_refuse(l, call);
     return TEMPLATE("$1 -> _path($2)");
 }
 
@@ -166,14 +164,14 @@ static struct node *hook_regexp_replace(struct lower *l, struct node *call, stru
         return TEMPLATE("regexp_replace($1, $2, '', 'g')");
     if (count == 3)
         return TEMPLATE("regexp_replace($1, $2, $3, 'g')");
-    bool first = is_literal(args[3]) && str_is(args[3]->text, "1");
+    bool first = hook_is_literal(args[3]) && str_is(args[3]->text, "1");
     if (!first)
-        return refuse(l, call);
-    if (count == 4 || (count >= 5 && is_literal(args[4]) && str_is(args[4]->text, "0")))
-        return count == 6 ? refuse(l, call) : TEMPLATE("regexp_replace($1, $2, $3, 'g')");
-    if (count == 5 && is_literal(args[4]) && str_is(args[4]->text, "1"))
+        return hook_refuse(l, call);
+    if (count == 4 || (count >= 5 && hook_is_literal(args[4]) && str_is(args[4]->text, "0")))
+        return count == 6 ? hook_refuse(l, call) : TEMPLATE("regexp_replace($1, $2, $3, 'g')");
+    if (count == 5 && hook_is_literal(args[4]) && str_is(args[4]->text, "1"))
         return TEMPLATE("regexp_replace($1, $2, $3)");
-    return refuse(l, call);
+    return hook_refuse(l, call);
 }
 
 static struct node *hook_pg_regexp_replace(struct lower *l, struct node *call, struct node **args,
@@ -181,11 +179,12 @@ static struct node *hook_pg_regexp_replace(struct lower *l, struct node *call, s
 {
     if (count == 4 && args[3]->kind == N_STRING)
         return TEMPLATE("regexp_replace($1, $2, $3, $4)");
-    if (count == 5 && is_literal(args[3]) && str_is(args[3]->text, "1") && is_literal(args[4]))
+    if (count == 5 && hook_is_literal(args[3]) && str_is(args[3]->text, "1") &&
+        hook_is_literal(args[4]))
         return str_is(args[4]->text, "1")   ? TEMPLATE("regexp_replace($1, $2, $3)")
                : str_is(args[4]->text, "0") ? TEMPLATE("regexp_replace($1, $2, $3, 'g')")
-                                            : refuse(l, call);
-    return refuse(l, call);
+                                            : hook_refuse(l, call);
+    return hook_refuse(l, call);
 }
 
 /* TO_CHAR(x, 'YYYY-MM-DD') over times; number formats are refused by the format's letters. */
@@ -224,7 +223,7 @@ static struct node *hook_cast_format(struct lower *l, struct node *cast, struct 
     struct node *both[] = {args[0], args[1]};
     uint8_t type = args[2] ? (uint8_t)lower_type_of(args[2]->text) : 0;
     if (args[1]->kind != N_STRING)
-        return refuse(l, cast);
+        return hook_refuse(l, cast);
     switch (type) {
     case TY_DATE:
         return lower_template(l, "CAST(strptime($1, _fmt($2)) AS DATE)", both, 2, NULL);
@@ -273,39 +272,41 @@ static struct node *hook_mode(struct lower *l, struct node *call, struct node **
     (void)count;
     struct node *order = call->kids[CALL_WITHIN] ? call->kids[CALL_WITHIN] : call->kids[CALL_ORDER];
     if (list_count(order) != 1)
-        return refuse(l, call);
+        return hook_refuse(l, call);
     call->kids[CALL_WITHIN] = NULL;
     call->kids[CALL_ORDER] = order;
     return call;
 }
 
+static const struct hook_row hooks[] = {
+    {"date_add", hook_date_add},
+    {"date_sub", hook_date_sub},
+    {"str_to_date", hook_str_to_date},
+    {"group_concat", hook_group_concat},
+    {"concat", hook_concat},
+    {"count", hook_count},
+    {"format_number", hook_format_number},
+    {"json_extract", hook_json_extract},
+    {"generate_series", hook_generate_series},
+    {"regexp_replace", hook_regexp_replace},
+    {"pg_regexp_replace", hook_pg_regexp_replace},
+    {"to_char", hook_to_char},
+    {"sum", hook_sum},
+    {"percentile", hook_percentile},
+    {"mode", hook_mode},
+    {"timestampdiff", hook_timestampdiff},
+    {"cast_format", hook_cast_format},
+    {NULL, NULL},
+};
+
 lower_hook *lower_hook_find(const char *name)
 {
-    static const struct {
-        const char *name;
-        lower_hook *hook;
-    } hooks[] = {
-        {"date_add", hook_date_add},
-        {"date_sub", hook_date_sub},
-        {"str_to_date", hook_str_to_date},
-        {"group_concat", hook_group_concat},
-        {"concat", hook_concat},
-        {"count", hook_count},
-        {"format_number", hook_format_number},
-        {"json_extract", hook_json_extract},
-        {"generate_series", hook_generate_series},
-        {"regexp_replace", hook_regexp_replace},
-        {"pg_regexp_replace", hook_pg_regexp_replace},
-        {"to_char", hook_to_char},
-        {"sum", hook_sum},
-        {"percentile", hook_percentile},
-        {"mode", hook_mode},
-        {"timestampdiff", hook_timestampdiff},
-        {"cast_format", hook_cast_format},
-    };
-    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
-        if (strcmp(name, hooks[i].name) == 0)
-            return hooks[i].hook;
+    const struct hook_row *const tables[] = {hooks, hooks_clickhouse, hooks_units};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        for (const struct hook_row *row = tables[i]; row->name; row++) {
+            if (strcmp(name, row->name) == 0)
+                return row->hook;
+        }
     }
     return NULL;
 }

@@ -510,6 +510,12 @@ struct node *lower_expr(struct lower *l, const struct node *node)
     }
     case N_COLLATE:
         return lower(l, node->kids[0]);
+    case N_REF:
+        for (const struct lower_binding *b = l->bindings; b; b = b->outer) {
+            if (node->count == 1 && str_eq(node->kids[0]->text, b->name))
+                return b->value;
+        }
+        return finish(l, lower_copy(l, node));
     case N_PARAM:
         if (node->text.data && node->text.data[0] == '@')
             lower_unsupported(l, node, node->text, "no value for the variable");

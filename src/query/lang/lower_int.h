@@ -30,6 +30,13 @@ enum lang_type {
     TY_OTHER,
 };
 
+/* ClickHouse: WITH 10 AS n: the name stands for the value. */
+struct lower_binding {
+    struct str name;
+    struct node *value;
+    struct lower_binding *outer;
+};
+
 struct lower {
     struct arena *arena;
     const struct dialect *dialect;
@@ -37,8 +44,9 @@ struct lower {
     struct str text;
     struct lang_problem *problem;
     enum status status;
-    int aliases; /* made so far, for _t0, _t1 */
-    int depth;   /* of templates in templates */
+    struct lower_binding *bindings; /* of WITH value AS name, innermost first */
+    int aliases;                    /* made so far, for _t0, _t1 */
+    int depth;                      /* of templates in templates */
 };
 
 bool lower_has(const struct lower *l, uint32_t flag);

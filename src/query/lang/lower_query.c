@@ -394,14 +394,27 @@ static void select_as_struct(struct lower *l, struct node *select)
     select->flags &= ~(uint32_t)NODE_BY_NAME;
 }
 
-/* ClickHouse: WITH 10 AS n: a value becomes a query of one row; its uses, sub-queries. */
-static void check_with(struct lower *l, const struct node *with)
+/* ClickHouse: WITH 10 AS n. The values are bound, the queries stay. */
+static struct node *bind_values(struct lower *l, const struct node *with)
 {
-    for (size_t i = 0; i < list_count(with); i++) {
+    struct node *queries = lower_shallow(l, with);
+    size_t n = 0;
+    for (size_t i = 0; i < with->count && l->status == STATUS_OK; i++) {
         const struct node *cte = with->kids[i];
-        if (cte->kids[1] && !node_is_query(cte->kids[1]))
-            lower_unsupported(l, cte, cte->text, "no translation of WITH <value> AS");
+        if (!cte->kids[1] || node_is_query(cte->kids[1])) {
+            queries->kids[n++] = with->kids[i];
+            continue;
+        }
+        struct lower_binding *binding = ARENA_NEW(l->arena, struct lower_binding);
+        struct node *value = lower(l, cte->kids[1]);
+        if (!binding || l->status != STATUS_OK)
+            break;
+        *binding = (struct lower_binding){.name = cte->text, .value = value, .outer = l->bindings};
+        l->bindings = binding;
     }
+    if (l->status == STATUS_OK)
+        queries->count = (uint16_t)n;
+    return n ? queries : NULL;
 }
 
 struct node *lower_query(struct lower *l, const struct node *node)
@@ -409,13 +422,17 @@ struct node *lower_query(struct lower *l, const struct node *node)
     struct node *copy = lower_shallow(l, node);
     if (l->status != STATUS_OK)
         return copy;
-    check_with(l, node->kids[SLOT_WITH]);
+    struct lower_binding *outer = l->bindings;
+    struct node *with = node->kids[SLOT_WITH] ? bind_values(l, node->kids[SLOT_WITH]) : NULL;
     for (size_t i = 0; i < node->count && l->status == STATUS_OK; i++) {
-        if (i == SLOT_ORDER)
+        if (i == SLOT_WITH)
+            copy->kids[i] = lower(l, with);
+        else if (i == SLOT_ORDER)
             copy->kids[i] = lower_order(l, node->kids[i]);
         else if (!(node->kind == N_SELECT && i == SELECT_LIMIT_BY))
             copy->kids[i] = lower(l, node->kids[i]);
     }
+    l->bindings = outer;
     if (l->status != STATUS_OK)
         return copy;
     if (node->kind == N_SELECT && node->kids[SELECT_LIMIT_BY]) {
@@ -426,5 +443,8 @@ struct node *lower_query(struct lower *l, const struct node *node)
         select_as_struct(l, copy);
     if (node->flags & NODE_TIES)
         with_ties(l, copy);
+    if (node->kind == N_SETOP && l->id == LANG_CLICKHOUSE && !str_is(node->text, "UNION") &&
+        !(node->flags & NODE_DISTINCT))
+        copy->flags |= NODE_ALL; /* EXCEPT and INTERSECT keep duplicates there */
     return copy;
 }

@@ -447,11 +447,34 @@ static struct node *parse_lambda(struct parser *p, struct node *left)
     return parse_close(p, node);
 }
 
+/* ClickHouse: condition ? a : b */
+static struct node *parse_ternary(struct parser *p, struct node *left)
+{
+    struct node *node = behind(p, N_CASE, 3, left);
+    struct node *when = behind(p, N_WHEN, 2, left);
+    parse_next(p);
+    struct node *then = parse_expr(p, 0);
+    parse_expect_op(p, OP1(':'));
+    struct node *otherwise = parse_expr(p, 0);
+    struct node_list whens = {0};
+    parse_add(p, &whens, when);
+    struct node *list = parse_list(p, N_LIST, &whens, left->offset);
+    if (node != &p->spare && when != &p->spare) {
+        when->kids[1] = then;
+        node->kids[0] = NULL;
+        node->kids[1] = list;
+        node->kids[2] = otherwise;
+    }
+    return parse_close(p, node);
+}
+
 static struct node *symbol_operator(struct parser *p, struct node *left, int level)
 {
     const struct token *token = parse_current(p);
     if (level <= LEVEL_LAMBDA + 1 && at_lambda(p, left))
         return parse_lambda(p, left);
+    if (p->id == LANG_CLICKHOUSE && token->op == OP1('?'))
+        return level <= LEVEL_LAMBDA + 1 ? parse_ternary(p, left) : NULL;
     struct infix infix = infix_of(p, token);
     const struct token *behind_it = parse_peek(p, 1);
     if (token->op == OP1('%') && (behind_it->kind == T_END || parse_peek_op(p, 1, OP1(')')) ||

@@ -248,6 +248,13 @@ static struct node *parse_word(struct parser *p)
     if (node)
         return node;
     const struct token *token = parse_current(p);
+    if (p->id == LANG_CLICKHOUSE && parse_peek_op(p, 1, OP1('(')) &&
+        (token->keyword == KW_AND || token->keyword == KW_OR || token->keyword == KW_XOR ||
+         token->keyword == KW_LIKE || token->keyword == KW_ILIKE)) {
+        struct str name = token->text; /* and(a, b): operators are functions too */
+        parse_next(p);
+        return parse_call(p, name, token->offset);
+    }
     switch (token->keyword) {
     case KW_NULL:
         return leaf(p, N_NULL_);

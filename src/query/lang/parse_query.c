@@ -183,6 +183,27 @@ static void parse_lock(struct parser *p)
         parse_unsupported(p, "a row lock");
 }
 
+/* SETTINGS name = value, ...: those that change how, not what, are passed over. */
+static void parse_settings(struct parser *p)
+{
+    static const char *const harmless[] = {
+        "log_comment",        "max_threads",
+        "max_block_size",     "max_memory_usage",
+        "max_execution_time", "log_queries",
+        "use_query_cache",    "max_bytes_before_external_group_by"};
+    parse_next(p);
+    do {
+        bool known = false;
+        for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+            known = known || parse_is_word(p, harmless[i]);
+        if (!known)
+            parse_unsupported(p, "this setting");
+        parse_next(p);
+        parse_expect_op(p, OP1('='));
+        parse_expr(p, LEVEL_ADD);
+    } while (parse_accept_op(p, OP1(',')) && p->status == STATUS_OK);
+}
+
 /* ORDER BY, LIMIT, OFFSET, FETCH in any order that some dialect has. */
 static void parse_tail(struct parser *p, struct node *query)
 {
@@ -211,10 +232,12 @@ static void parse_tail(struct parser *p, struct node *query)
             parse_fetch(p, query);
         } else {
             parse_lock(p);
-            if (parse_is_kw(p, KW_SETTINGS) ||
-                (parse_is_kw(p, KW_FORMAT) && p->id == LANG_CLICKHOUSE) ||
-                parse_is_kw(p, KW_OPTION))
-                parse_unsupported(p, "this clause");
+            if (p->id == LANG_CLICKHOUSE && parse_accept_kw(p, KW_FORMAT))
+                parse_ident(p, true); /* of the answer, not of the rows */
+            if (parse_is_kw(p, KW_SETTINGS))
+                parse_settings(p);
+            if (parse_is_kw(p, KW_OPTION))
+                parse_unsupported(p, "OPTION");
             return;
         }
     }
@@ -574,8 +597,8 @@ static struct node *set_operation(struct parser *p, struct node *left, const cha
     parse_next(p);
     if (parse_accept_kw(p, KW_ALL))
         node->flags |= NODE_ALL;
-    else
-        parse_accept_kw(p, KW_DISTINCT);
+    else if (parse_accept_kw(p, KW_DISTINCT))
+        node->flags |= NODE_DISTINCT;
     if (parse_accept_kw(p, KW_CORRESPONDING))
         node->flags |= NODE_BY_NAME;
     if (parse_accept_kw(p, KW_BY)) {

@@ -11,7 +11,7 @@ static const char *const flag_names[] = {
     NULL,
 };
 
-enum { JSON_LEVELS = 40 }; /* deeper trees are cut; the writer's own depth is bounded */
+enum { JSON_LEVELS = 27 }; /* deeper trees are cut, so that the JSON may be sent back */
 
 static void put_node(const struct node *node, struct json_writer *w, int depth);
 

@@ -150,6 +150,8 @@ struct node *lower_type(struct lower *l, const struct node *node)
         return node->count ? struct_type(l, node) : type_named(l, node, "JSON", false);
     if (str_is(str_of(to), "@inner"))
         return node->count ? lower_type(l, node->kids[0]) : type_named(l, node, "TEXT", false);
+    if (str_is(str_of(to), "@sized")) /* VARCHAR(MAX), VARCHAR(10) */
+        return type_named(l, node, "TEXT", node->count == 1 && node->kids[0]->kind == N_NUMBER);
     if (str_is(str_of(to), "@map"))
         return node->count ? type_named(l, node, "MAP", true) : type_named(l, node, "JSON", false);
     if (str_is(str_of(to), "+"))

@@ -481,6 +481,13 @@ static void write_plain(struct writer *w, const struct node *node)
         write_text(w, (node->text.data[0] | 32) == 't' ? "TRUE" : "FALSE");
         break;
     case N_PARAM:
+        if (write_is(w, LANG_DUCKDB) && node->text.data[0] == ':') {
+            write_text(w, "$");
+            write_str(w, str_make(node->text.data + 1, node->text.len - 1));
+            break;
+        }
+        write_str(w, node->text);
+        break;
     case N_SLOT:
         write_str(w, node->text);
         break;

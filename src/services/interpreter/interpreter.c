@@ -3,11 +3,17 @@
 #include <stdlib.h>
 
 #include "services/interpreter/interpreter_int.h"
+#include "services/interpreter/sql.h"
 
 static const struct service_handler handlers[] = {
     {"parse_dsl", handle_parse_dsl},
     {"dsl_schema", handle_dsl_schema},
     {"transform_query", handle_transform},
+    {"parse_sql", handle_parse_sql},
+    {"sql_transpile", handle_sql_transpile},
+    {"sql_format", handle_sql_format},
+    {"interpreter_status", handle_interpreter_status},
+    {"interpreter_index", handle_interpreter_index},
 };
 
 enum status interpreter_check_time(const struct request *request, struct error *err)
@@ -18,6 +24,12 @@ enum status interpreter_check_time(const struct request *request, struct error *
         return STATUS_OK;
     return error_set(err, STATUS_TIMEOUT, "the parse took longer than %lld s",
                      (long long)(timeout_us / 1000000));
+}
+
+enum lang_dialect interpreter_dialect(const struct request *request)
+{
+    const struct interpreter *interpreter = request->context;
+    return interpreter->options.dialect;
 }
 
 static void collect(void *context, struct metrics *metrics)

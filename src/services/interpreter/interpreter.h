@@ -6,6 +6,7 @@
 #define QUARRY_SERVICES_INTERPRETER_H
 
 #include "query/dsl/dsl.h"
+#include "query/lang/lang.h"
 #include "service/service.h"
 
 struct interpreter;
@@ -15,6 +16,7 @@ struct interpreter_options {
     uint32_t plans_max; /* QUERY_PLAN_CACHE_SIZE; 0: none are kept */
     int64_t timeout_us; /* PARSING_TIMEOUT_SECONDS; 0: 30 s */
     bool optimize_joins, push_down_filters, column_pruning;
+    enum lang_dialect dialect; /* SQLGLOT_DIALECT */
 };
 
 /* `base` has everything but kind, handlers and calls. */

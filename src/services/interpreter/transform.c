@@ -11,6 +11,7 @@
 #include "query/dsl/text.h"
 #include "query/dsl/to_plan.h"
 #include "services/interpreter/interpreter_int.h"
+#include "services/interpreter/sql.h"
 
 enum { ANSWER_MAX = 32 << 20, KEY_MAX = 8 << 20 };
 
@@ -77,6 +78,10 @@ static enum status make_plan(struct transform *t, yyjson_val *given, struct erro
     plan_init(&t->plan, arena);
     if (json_get(given, "kind"))
         return plan_of_sql(&t->plan, given, err);
+    if (yyjson_is_str(json_get(given, "sql")) && json_get(given, "dialect")) {
+        TRY(interpreter_sql_tree(t->request, given, &t->made, err));
+        return plan_of_sql(&t->plan, yyjson_doc_get_root(t->made), err);
+    }
     if (yyjson_is_str(given))
         TRY(dsl_parse_text(arena, json_str_of(given), &t->options, &t->query, &t->made, err));
     else

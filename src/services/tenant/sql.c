@@ -286,10 +286,7 @@ enum status handle_sql(struct request *request)
         .parameters = request_json(request, "parameters"),
         .limit = request_has(request, "limit") ? request_int(request, "limit") : -1,
     };
-    if (!str_eq_nocase(dialect, STR("duckdb")))
-        return error_set(err, STATUS_NOT_IMPLEMENTED,
-                         "dialect '%.*s' comes with the interpreter: send 'duckdb' for now",
-                         dialect.len < 60 ? (int)dialect.len : 60, dialect.data);
+    TRY(tenant_translate(request->arena, dialect, &job.query, err));
     enum status status = tenant_views_open(request, &views, err);
     job.tables = views.tables;
     job.tables_len = views.len;

@@ -317,10 +317,10 @@ struct bar {
 };
 
 static const struct bar bars[] = {
-    {"mysql", 150, 115},    {"postgres", 224, 98}, {"duckdb", 218, 0}, {"bigquery", 164, 0},
-    {"snowflake", 231, 0},  {"spark", 146, 0},     {"hive", 109, 0},   {"databricks", 70, 0},
-    {"clickhouse", 70, 31}, {"tsql", 95, 0},       {"presto", 162, 0}, {"trino", 57, 0},
-    {"sqlite", 55, 48},     {"redshift", 59, 0},   {"oracle", 42, 0},
+    {"mysql", 150, 115},    {"postgres", 224, 98}, {"duckdb", 218, 0}, {"bigquery", 165, 0},
+    {"snowflake", 246, 0},  {"spark", 149, 0},     {"hive", 111, 0},   {"databricks", 74, 0},
+    {"clickhouse", 115, 82}, {"tsql", 146, 0},       {"presto", 232, 0}, {"trino", 68, 0},
+    {"sqlite", 62, 54},     {"redshift", 93, 0},   {"oracle", 63, 0},
 };
 
 static int check_pairs(const struct bar *bar, size_t *ret_total)
