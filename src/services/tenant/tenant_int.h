@@ -192,9 +192,11 @@ struct record_builder;
 /* A builder that starts from the source's present schema. */
 enum status tenant_builder(struct source *source, struct record_builder **ret_builder,
                            struct error *err);
-/* Finishes the builder (freed in any case) and stores its rows. */
-enum status tenant_store(struct source *source, struct record_builder *builder, struct str write_id,
-                         bool upsert, struct write_result *ret_result, struct error *err);
+/* Finishes the builder (freed in any case) and stores its rows, with what was left out of them
+ * (quarantine.h; its batch was begun with this builder). */
+struct quarantine;
+enum status tenant_store(struct quarantine *quarantine, struct record_builder *builder, bool upsert,
+                         struct write_result *ret_result, struct error *err);
 /* For a write that came without one. */
 void tenant_make_write_id(struct tenant_node *node, char out[UUID_TEXT_LEN + 1]);
 
@@ -220,6 +222,7 @@ enum status handle_compaction_status(struct request *request);
 enum status handle_compaction_job(struct request *request);
 enum status handle_compaction_cancel(struct request *request);
 enum status handle_tenant_stats(struct request *request);
+enum status handle_source_settings(struct request *request);
 enum status handle_schema_get(struct request *request);
 enum status handle_schema_change(struct request *request);
 enum status handle_index_add(struct request *request);
