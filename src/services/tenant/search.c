@@ -321,7 +321,7 @@ static enum status run_one(struct plan *plan, struct open_search *open, struct s
     plan->node->rows_returned += out->source_rows;
     use_global(plan, open, out->source_rows);
     if (plan->wants_cursor && tail.has_more) {
-        cursor_put(&plan->node->cursors, open, cursor);
+        cursor_put(&plan->node->cursors, open, open_search_close, cursor);
         tail.cursor = cursor;
     } else {
         open_search_close(open);
@@ -358,8 +358,9 @@ static enum status run_all(struct plan *plan, const struct source_set *set, stru
 
 static enum status run_cursor(struct plan *plan, struct out *out, struct error *err)
 {
-    struct open_search *open = NULL;
-    TRY(cursor_take(&plan->node->cursors, plan->cursor, &open, err));
+    void *taken = NULL;
+    TRY(cursor_take(&plan->node->cursors, plan->cursor, open_search_close, &taken, err));
+    struct open_search *open = taken;
     search_continue(open->search, plan->limit, &plan->context);
     return run_one(plan, open, source_config(open->view.source)->source_id, out, err);
 }
