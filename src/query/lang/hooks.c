@@ -301,7 +301,7 @@ static const struct hook_row hooks[] = {
 
 lower_hook *lower_hook_find(const char *name)
 {
-    const struct hook_row *const tables[] = {hooks, hooks_clickhouse, hooks_units};
+    const struct hook_row *const tables[] = {hooks, hooks_clickhouse, hooks_units, hooks_nested, hooks_snowflake};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         for (const struct hook_row *row = tables[i]; row->name; row++) {
             if (strcmp(name, row->name) == 0)

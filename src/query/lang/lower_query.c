@@ -110,8 +110,55 @@ static void check_table_function(struct lower *l, const struct node *call)
         lower_unsupported(l, call, call->text, "no translation of the table function");
 }
 
+static bool is_posexplode(const struct node *call)
+{
+    return node_is(call, N_CALL) && str_eq_nocase(call->text, STR("posexplode")) && list_count(call->kids[CALL_ARGS]) == 1;
+}
+
+static struct node *named_item(struct lower *l, struct node *value, struct str name)
+{
+    struct node *alias = lower_node(l, N_ALIAS, "", 2, value);
+    if (l->status == STATUS_OK) {
+        alias->text = name;
+        alias->kids[0] = value;
+    }
+    return alias;
+}
+
+/* POSEXPLODE(x) as two items: the position from 0, and the element. */
+static void posexplode_items(struct lower *l, const struct node *call, const struct node *names, struct node *items[2])
+{
+    struct node *value = lower(l, call->kids[CALL_ARGS]->kids[0]);
+    bool named = list_count(names) == 2;
+    if (l->status != STATUS_OK)
+        return;
+    items[0] = named_item(l, lower_template(l, "generate_subscripts($1, 1) - 1", &value, 1, NULL), named ? names->kids[0]->text : STR("pos"));
+    items[1] = named_item(l, lower_template(l, "unnest($1)", &value, 1, NULL), named ? names->kids[1]->text : STR("col"));
+}
+
+static struct node *posexplode_table(struct lower *l, const struct node *node)
+{
+    const struct node *alias = node->kids[1];
+    struct node *items[2] = {NULL, NULL};
+    posexplode_items(l, node->kids[0], alias ? alias->kids[1] : NULL, items);
+    struct node *select = lower_node(l, N_SELECT, "", SELECT_SLOTS, node), *table = lower_node(l, N_TABLE_QUERY, "", 3, node);
+    if (l->status != STATUS_OK)
+        return table;
+    select->kids[SELECT_ITEMS] = lower_list_of(l, N_LIST, items, 2, node);
+    table->kids[0] = select;
+    if (alias && alias->text.len) {
+        struct node *name = lower_node(l, N_ALIAS, "", 2, node);
+        if (l->status == STATUS_OK)
+            name->text = alias->text;
+        table->kids[1] = name;
+    }
+    return table;
+}
+
 static struct node *lower_table_call(struct lower *l, const struct node *node)
 {
+    if (is_posexplode(node->kids[0]))
+        return posexplode_table(l, node);
     struct node *table = lower_shallow(l, node);
     if (l->status != STATUS_OK)
         return table;
@@ -417,6 +464,27 @@ static struct node *bind_values(struct lower *l, const struct node *with)
     return n ? queries : NULL;
 }
 
+/* The select list; POSEXPLODE makes two items of one. */
+static struct node *lower_items(struct lower *l, const struct node *items)
+{
+    size_t more = 0;
+    for (size_t i = 0; i < list_count(items); i++)
+        more += is_posexplode(items->kids[i]);
+    if (!more)
+        return lower(l, items);
+    struct node *list = lower_node(l, N_LIST, "", items->count + more, items);
+    size_t n = 0;
+    for (size_t i = 0; i < items->count && l->status == STATUS_OK; i++) {
+        if (is_posexplode(items->kids[i])) {
+            posexplode_items(l, items->kids[i], NULL, list->kids + n);
+            n += 2;
+        } else {
+            list->kids[n++] = lower(l, items->kids[i]);
+        }
+    }
+    return list;
+}
+
 struct node *lower_query(struct lower *l, const struct node *node)
 {
     struct node *copy = lower_shallow(l, node);
@@ -429,6 +497,8 @@ struct node *lower_query(struct lower *l, const struct node *node)
             copy->kids[i] = lower(l, with);
         else if (i == SLOT_ORDER)
             copy->kids[i] = lower_order(l, node->kids[i]);
+        else if (node->kind == N_SELECT && i == SELECT_ITEMS)
+            copy->kids[i] = lower_items(l, node->kids[i]);
         else if (!(node->kind == N_SELECT && i == SELECT_LIMIT_BY))
             copy->kids[i] = lower(l, node->kids[i]);
     }
