@@ -15,7 +15,8 @@ static struct node *pair_of(struct lower *l, struct str name, struct node *value
 
 /* STRUCT(1 AS a, b): {'a': 1, 'b': b}; values without a name are col1, col2 in Spark, a row in
  * BigQuery. */
-static struct node *hook_struct(struct lower *l, struct node *call, struct node **args, size_t count)
+static struct node *hook_struct(struct lower *l, struct node *call, struct node **args,
+                                size_t count)
 {
     bool named = l->id != LANG_BIGQUERY;
     for (size_t i = 0; i < count; i++)
@@ -40,7 +41,8 @@ static struct node *hook_struct(struct lower *l, struct node *call, struct node 
 }
 
 /* named_struct('a', 1, 'b', 2), OBJECT_CONSTRUCT('a', 1): {'a': 1, 'b': 2} */
-static struct node *hook_named_struct(struct lower *l, struct node *call, struct node **args, size_t count)
+static struct node *hook_named_struct(struct lower *l, struct node *call, struct node **args,
+                                      size_t count)
 {
     if (count % 2)
         return hook_refuse(l, call);
@@ -58,26 +60,34 @@ static struct node *hook_named_struct(struct lower *l, struct node *call, struct
 
 /* ARRAY_INSERT(list, position, value): positions count from 1 in Spark, from 0 in Snowflake, from
  * -1 backwards in both. */
-static struct node *hook_array_insert(struct lower *l, struct node *call, struct node **args, size_t count)
+static struct node *hook_array_insert(struct lower *l, struct node *call, struct node **args,
+                                      size_t count)
 {
     const struct node *at = args[1];
     bool negative = node_is(at, N_UNARY) && str_is(at->text, "-");
     int64_t position = 0;
-    if (!str_to_int64(negative ? at->kids[0]->text : at->text, &position) || (!negative && at->kind != N_NUMBER))
+    if (!str_to_int64(negative ? at->kids[0]->text : at->text, &position) ||
+        (!negative && at->kind != N_NUMBER))
         return hook_refuse(l, call);
     (void)count;
     struct node *parts[] = {args[0], args[2], NULL, NULL};
     if (negative) {
         int64_t back = l->id == LANG_SNOWFLAKE ? -position : -position + 1;
         parts[2] = lower_number(l, back, call);
-        return lower_template(l, "CASE WHEN $1 IS NULL THEN NULL ELSE list_concat($1[1:length($1) + $3], [$2], $1[length($1) + $3 + 1:]) END", parts, 3, call);
+        return lower_template(l,
+                              "CASE WHEN $1 IS NULL THEN NULL ELSE list_concat($1[1:length($1) + "
+                              "$3], [$2], $1[length($1) + $3 + 1:]) END",
+                              parts, 3, call);
     }
     int64_t before = l->id == LANG_SNOWFLAKE ? position : position - 1;
     if (before <= 0)
-        return lower_template(l, "CASE WHEN $1 IS NULL THEN NULL ELSE list_concat([$2], $1) END", parts, 2, call);
+        return lower_template(l, "CASE WHEN $1 IS NULL THEN NULL ELSE list_concat([$2], $1) END",
+                              parts, 2, call);
     parts[2] = lower_number(l, before, call);
     parts[3] = lower_number(l, before + 1, call);
-    return lower_template(l, "CASE WHEN $1 IS NULL THEN NULL ELSE list_concat($1[1:$3], [$2], $1[$4:]) END", parts, 4, call);
+    return lower_template(
+        l, "CASE WHEN $1 IS NULL THEN NULL ELSE list_concat($1[1:$3], [$2], $1[$4:]) END", parts, 4,
+        call);
 }
 
 static struct node *without_nulls(struct node *call)
@@ -87,44 +97,53 @@ static struct node *without_nulls(struct node *call)
 }
 
 /* ANY_VALUE(x [, true]), FIRST(x, true): the first that is not null */
-static struct node *hook_any_value(struct lower *l, struct node *call, struct node **args, size_t count)
+static struct node *hook_any_value(struct lower *l, struct node *call, struct node **args,
+                                   size_t count)
 {
     (void)count;
     return lower_template(l, "any_value($1)", args, 1, without_nulls(call));
 }
 
-static struct node *hook_first_value(struct lower *l, struct node *call, struct node **args, size_t count)
+static struct node *hook_first_value(struct lower *l, struct node *call, struct node **args,
+                                     size_t count)
 {
     if (count == 2)
         return hook_any_value(l, call, args, count);
-    return lower_template(l, call->kids[CALL_OVER] ? "first_value($1)" : "first($1)", args, 1, call);
+    return lower_template(l, call->kids[CALL_OVER] ? "first_value($1)" : "first($1)", args, 1,
+                          call);
 }
 
 /* PERCENTILE_CONT(x, 0.5) as BigQuery and Spark write it, nulls or not */
-static struct node *hook_plain_quantile(struct lower *l, struct node *call, struct node **args, size_t count)
+static struct node *hook_plain_quantile(struct lower *l, struct node *call, struct node **args,
+                                        size_t count)
 {
     bool disc = str_eq_nocase(call->text, STR("percentile_disc"));
-    return lower_template(l, disc ? "quantile_disc($1, $2)" : "quantile_cont($1, $2)", args, count, without_nulls(call));
+    return lower_template(l, disc ? "quantile_disc($1, $2)" : "quantile_cont($1, $2)", args, count,
+                          without_nulls(call));
 }
 
-static struct node *hook_sort_array(struct lower *l, struct node *call, struct node **args, size_t count)
+static struct node *hook_sort_array(struct lower *l, struct node *call, struct node **args,
+                                    size_t count)
 {
     if (args[1]->kind != N_BOOL)
         return hook_refuse(l, call);
     bool up = (args[1]->text.data[0] | 32) == 't';
-    return up ? TEMPLATE("list_sort($1, 'ASC', 'NULLS FIRST')") : TEMPLATE("list_sort($1, 'DESC', 'NULLS LAST')");
+    return up ? TEMPLATE("list_sort($1, 'ASC', 'NULLS FIRST')")
+              : TEMPLATE("list_sort($1, 'DESC', 'NULLS LAST')");
 }
 
 /* SHA2(x [, 256]) */
 static struct node *hook_sha2(struct lower *l, struct node *call, struct node **args, size_t count)
 {
-    if (count == 2 && !(hook_is_literal(args[1]) && (str_is(args[1]->text, "256") || str_is(args[1]->text, "0"))))
+    if (count == 2 &&
+        !(hook_is_literal(args[1]) && (str_is(args[1]->text, "256") || str_is(args[1]->text, "0"))))
         return hook_refuse(l, call);
     return TEMPLATE("sha256($1)");
 }
 
 /* TO_DATE(x), TO_DATE(x, 'yyyy'): NULL when it is none (Databricks: an error) */
-static struct node *hook_hive_to_date(struct lower *l, struct node *call, struct node **args, size_t count)
+static struct node *hook_hive_to_date(struct lower *l, struct node *call, struct node **args,
+                                      size_t count)
 {
     bool strict = l->id == LANG_DATABRICKS;
     bool plain = count == 1 || (args[1]->kind == N_STRING && str_is(args[1]->text, "yyyy-MM-dd"));
@@ -132,7 +151,8 @@ static struct node *hook_hive_to_date(struct lower *l, struct node *call, struct
         return args[0];
     if (plain)
         return strict ? TEMPLATE("CAST($1 AS DATE)") : TEMPLATE("TRY_CAST($1 AS DATE)");
-    return strict ? TEMPLATE("CAST(strptime($1, _fmt($2)) AS DATE)") : TEMPLATE("CAST(CAST(try_strptime($1, _fmt($2)) AS TIMESTAMP) AS DATE)");
+    return strict ? TEMPLATE("CAST(strptime($1, _fmt($2)) AS DATE)")
+                  : TEMPLATE("CAST(CAST(try_strptime($1, _fmt($2)) AS TIMESTAMP) AS DATE)");
 }
 
 const struct hook_row hooks_nested[] = {

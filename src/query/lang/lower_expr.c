@@ -371,7 +371,8 @@ static struct node *lower_quantified(struct lower *l, const struct node *node)
     }
     struct node *sum = NULL;
     for (size_t i = 0; i < list->count && l->status == STATUS_OK; i++) {
-        struct node *one = like_node(l, op.data[0] == 'I' ? "ILIKE" : "LIKE", left, list->kids[i], false);
+        struct node *one =
+            like_node(l, op.data[0] == 'I' ? "ILIKE" : "LIKE", left, list->kids[i], false);
         if (node->kids[2] && l->status == STATUS_OK)
             one->kids[2] = lower(l, node->kids[2]);
         sum = sum ? lower_binary(l, all ? "AND" : "OR", sum, one) : one;

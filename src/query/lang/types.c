@@ -158,7 +158,9 @@ struct node *lower_type(struct lower *l, const struct node *node)
     if (str_is(str_of(to), "@number")) { /* no scale means whole numbers */
         if (node->count == 2)
             return type_named(l, node, "DECIMAL", true);
-        const char *name = node->count ? arena_printf(l->arena, "DECIMAL(%.*s, 0)", STR_ARG(node->kids[0]->text)) : "DECIMAL(38, 0)";
+        const char *name =
+            node->count ? arena_printf(l->arena, "DECIMAL(%.*s, 0)", STR_ARG(node->kids[0]->text))
+                        : "DECIMAL(38, 0)";
         return type_named(l, node, name ? name : "DECIMAL", false);
     }
     if (str_is(str_of(to), "@object"))
