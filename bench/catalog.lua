@@ -9,7 +9,6 @@ if what == "read" then
   end
 end
 local words = {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"}
-local thread_id
 
 function setup(thread)
   thread_count = (thread_count or 0) + 1

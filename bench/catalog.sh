@@ -34,7 +34,7 @@ count() {
 }
 
 round=0
-while [ "$(count)" -lt "$assets" ]; do
+while [ "$(count)" -lt "$assets" ] && [ $round -lt 100 ]; do
     round=$((round + 1))
     run "write-$round" CATALOG_DO=write CATALOG_RUN=$round
 done

@@ -3,6 +3,7 @@
 #include "catalog/file/file_backend.h"
 #include "catalog/folder.h"
 #include "catalog/postgres/postgres_backend.h"
+#include "catalog/redis/redis_backend.h"
 #include "catalog/sqlite/sqlite_backend.h"
 
 static enum status open_sqlite(struct sys *sys, const char *path, struct backend **ret,
@@ -23,18 +24,21 @@ enum status catalog_backend_open(struct sys *sys, const char *url, struct backen
 {
     struct str rest = str_of(url), scheme = STR_NONE;
     if (!str_split(&rest, ':', &scheme) || !rest.len)
-        return error_set(
-            err, STATUS_INVALID_ARGUMENT,
-            "'%s' names no catalog: write sqlite:FILE, file:FOLDER or postgresql://...", url);
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "'%s' names no catalog: write sqlite:FILE, file:FOLDER, postgresql://... "
+                         "or redis://...",
+                         url);
     if (str_is(scheme, "sqlite"))
         return open_sqlite(sys, rest.data, ret, err);
     if (str_is(scheme, "file"))
         return file_backend_open(sys, rest.data, ret, err);
+    if (str_is(scheme, "redis") || str_is(scheme, "unix"))
+        return redis_backend_open(&(struct redis_backend_options){.url = url}, ret, err);
     if (str_is(scheme, "postgresql") || str_is(scheme, "postgres"))
         return postgres_backend_open(&(struct postgres_backend_options){.url = url, .listen = true},
                                      ret, err);
-    return error_set(
-        err, STATUS_INVALID_ARGUMENT,
-        "there is no catalog back end '%.*s': write sqlite:FILE, file:FOLDER or postgresql://...",
-        STR_ARG(scheme));
+    return error_set(err, STATUS_INVALID_ARGUMENT,
+                     "there is no catalog back end '%.*s': write sqlite:FILE, file:FOLDER, "
+                     "postgresql://... or redis://...",
+                     STR_ARG(scheme));
 }

@@ -1,4 +1,5 @@
-/* open.h: a back end by its URL: "sqlite:FILE", "file:FOLDER", "postgresql://USER@HOST:PORT/DB". */
+/* open.h: a back end by its URL: "sqlite:FILE", "file:FOLDER", "postgresql://USER@HOST:PORT/DB",
+ * "redis://HOST:PORT/DB". */
 #ifndef QUARRY_CATALOG_OPEN_H
 #define QUARRY_CATALOG_OPEN_H
 

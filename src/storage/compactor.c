@@ -205,6 +205,7 @@ static void upkeep(struct compactor *compactor, struct source *source, bool expi
         history_collect(source);
         pthread_mutex_unlock(&source->flush_lock);
     }
+    source_retain_when_due(source);
     compact_by_itself(compactor, source);
 }
 

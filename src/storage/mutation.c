@@ -39,6 +39,7 @@ struct chunk_change {
 struct mutation {
     struct source *source;
     struct str write_id;
+    const struct write_side *side;
     struct view view;
     struct deletion_builder *marks; /* of the view's units */
     struct targets segments, frames;
@@ -335,6 +336,11 @@ void mutation_publish(struct mutation *mutation, uint64_t lsn, int64_t now_us)
     source->mutating = false;
 }
 
+void mutation_set_side(struct mutation *mutation, const struct write_side *side)
+{
+    mutation->side = side;
+}
+
 enum status mutation_commit(struct mutation *mutation, struct batch *batch,
                             struct write_result *ret_result, struct error *err)
 {
@@ -350,7 +356,8 @@ enum status mutation_commit(struct mutation *mutation, struct batch *batch,
         status = prepare(mutation, err);
     /* One that changes nothing is only logged for its write id. */
     if (status == STATUS_OK && (batch || mutation->rows || mutation->write_id.data))
-        status = source_log(source, batch, mutation->write_id, mutation, ret_result, err);
+        status = source_log(source, batch, mutation->write_id, mutation, mutation->side, ret_result,
+                            err);
     store_count_write(source->store, status, ret_result, batch ? ret_result->rows : 0);
     return status;
 }

@@ -437,6 +437,7 @@ static enum status open_wal(struct store *store, struct error *err)
                                   .segment_bytes = store->options.wal_segment_bytes,
                                   .read_only = store->options.read_only,
                                   .retention_us = store->options.wal_retention_us,
+                                  .commit_delay_us = store->options.wal_commit_delay_us,
                                   .after_group = store_after_group,
                                   .after_context = store};
     TRY(sys_path(dir, err, "%s/wal", store->path));

@@ -165,6 +165,11 @@ static enum status drop(struct schema_draft *d, uint32_t at, struct error *err)
                          "\"%.*s\" has an index: drop that first (DELETE "
                          "/sources/{id}/indexes/{column})",
                          shown(name), name.data);
+    if (d->retention.len && str_eq(d->retention, name))
+        return error_set(err, STATUS_CONFLICT,
+                         "\"%.*s\" is the retention column: choose another first (POST "
+                         "/sources/{id}/settings)",
+                         shown(name), name.data);
     move(d, at, d->len - 1);
     d->len--;
     return STATUS_OK;
@@ -179,6 +184,8 @@ static enum status rename_column(struct schema_draft *d, uint32_t at,
     TRY(check_new_name(d, change->to, err));
     rename_listed(d->partition, d->config->partition_columns_len, change->column, change->to);
     rename_listed(d->index, d->config->index_columns_len, change->column, change->to);
+    if (str_eq(d->retention, change->column))
+        d->retention = change->to;
     d->fields[at].name = change->to;
     return STATUS_OK;
 }
@@ -254,6 +261,7 @@ static enum status begin(struct schema_draft *d, struct error *err)
         d->fields[i] = schema->fields[i];
         d->traits[i] = schema->traits[i];
     }
+    d->retention = config->settings.retention_column;
     for (uint32_t i = 0; i < config->partition_columns_len; i++)
         d->partition[i] = config->partition_columns[i];
     for (uint32_t i = 0; i < config->index_columns_len; i++)

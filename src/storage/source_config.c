@@ -63,6 +63,35 @@ static enum status check_fields(const struct source_config *config, struct error
     return STATUS_OK;
 }
 
+static const char *const on_error_names[ON_ERROR_COUNT] = {"reject", "quarantine", "skip"};
+
+const char *on_error_name(enum on_error mode)
+{
+    return on_error_names[mode];
+}
+
+bool on_error_parse(struct str text, enum on_error *ret)
+{
+    for (int i = 0; i < ON_ERROR_COUNT; i++) {
+        if (str_is(text, on_error_names[i])) {
+            *ret = (enum on_error)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status check_settings(const struct source_settings *settings, struct error *err)
+{
+    if (settings->retention_days > RETENTION_DAYS_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "retention_days: 0 to %d",
+                         RETENTION_DAYS_MAX);
+    if (settings->retention_column.len > FIELD_NAME_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "retention_column: a name has at most %d bytes", FIELD_NAME_MAX);
+    return STATUS_OK;
+}
+
 enum status source_config_check(const struct source_config *config, struct error *err)
 {
     TRY(check_id(config->source_id, err));
@@ -72,6 +101,7 @@ enum status source_config_check(const struct source_config *config, struct error
                          "name, connection_string and data_path have at most %d bytes",
                          SOURCE_TEXT_MAX);
     TRY(check_fields(config, err));
+    TRY(check_settings(&config->settings, err));
     TRY(check_columns("partition_columns", config->partition_columns, config->partition_columns_len,
                       err));
     TRY(check_columns("index_columns", config->index_columns, config->index_columns_len, err));
@@ -115,6 +145,7 @@ enum status source_config_copy(struct arena *arena, const struct source_config *
     to->name = copy_str(arena, from->name);
     to->connection_string = copy_str(arena, from->connection_string);
     to->data_path = copy_str(arena, from->data_path);
+    to->settings.retention_column = copy_str(arena, from->settings.retention_column);
     to->fields = copy_fields(arena, from->fields, from->fields_len);
     to->partition_columns = copy_list(arena, from->partition_columns, from->partition_columns_len);
     to->index_columns = copy_list(arena, from->index_columns, from->index_columns_len);
@@ -147,7 +178,7 @@ enum status source_config_copy(struct arena *arena, const struct source_config *
         to->max_file_size_mb = MAX_FILE_SIZE_MB;
     if (!to->source_id.data || !to->name.data || !to->connection_string.data ||
         !to->data_path.data || !to->fields || !to->partition_columns || !to->index_columns ||
-        !to->key_columns)
+        !to->key_columns || !to->settings.retention_column.data)
         return error_no_memory(err);
     return STATUS_OK;
 }
@@ -226,6 +257,16 @@ static void write_fields(struct json_writer *w, const struct source_config *conf
     json_end_array(w);
 }
 
+static void write_settings(struct json_writer *w, const struct source_settings *settings)
+{
+    if (settings->on_error != ON_ERROR_REJECT)
+        json_kv_strz(w, "on_error", on_error_name(settings->on_error));
+    if (settings->retention_days)
+        json_kv_int(w, "retention_days", settings->retention_days);
+    if (settings->retention_column.len)
+        json_kv_str(w, "retention_column", settings->retention_column);
+}
+
 enum status source_config_write(struct sys *sys, const char *path,
                                 const struct source_config *config, struct uuid incarnation,
                                 int64_t created_us, struct error *err)
@@ -262,6 +303,7 @@ enum status source_config_write(struct sys *sys, const char *path,
     }
     if (config->sorted_fields_len)
         write_numbers(w, "sorted_fields", config->sorted_fields, config->sorted_fields_len);
+    write_settings(w, &config->settings);
     json_kv_strz(w, "codec", parquet_codec_name(config->codec));
     json_kv_int(w, "max_file_size_mb", config->max_file_size_mb);
     json_kv_bool(w, "wal_enabled", config->wal_enabled);
@@ -340,6 +382,15 @@ static bool read_declared_partition(yyjson_val *json, struct arena *arena,
                      len == config->partition_columns_len);
 }
 
+/* Members that are absent: the defaults. */
+static bool read_settings(yyjson_val *root, struct source_settings *settings)
+{
+    struct str on_error = json_str_of(json_get(root, "on_error"));
+    settings->retention_days = (uint32_t)yyjson_get_uint(json_get(root, "retention_days"));
+    settings->retention_column = json_str_of(json_get(root, "retention_column"));
+    return !on_error.data || on_error_parse(on_error, &settings->on_error);
+}
+
 /* Borrows from the document. */
 static bool read_config(yyjson_val *root, struct arena *arena, struct source_config *config,
                         struct uuid *incarnation)
@@ -367,6 +418,7 @@ static bool read_config(yyjson_val *root, struct arena *arena, struct source_con
                      &config->partition_columns_len) &&
            read_list(json_get(root, "index_columns"), arena, &config->index_columns,
                      &config->index_columns_len) &&
+           read_settings(root, &config->settings) &&
            (!json_get(root, "key_columns") ||
             read_list(json_get(root, "key_columns"), arena, &config->key_columns,
                       &config->key_columns_len)) &&

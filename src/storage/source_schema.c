@@ -136,6 +136,7 @@ static enum status make_config(struct alter *alter, const struct schema_def *def
         draft.declared_partition_columns = old->partition_columns;
     draft.partition_columns = d->partition;
     draft.index_columns = d->index;
+    draft.settings.retention_column = d->retention;
     draft.schema = def;
     TRY(source_config_check(&draft, err));
     alter->present = ARENA_NEW(&alter->source->arena, struct source_config);
@@ -227,7 +228,7 @@ static void show_snapshot(struct source *source)
     if (old->id == 0 || source->history.unsure)
         return;
     struct snapshot *new = snapshot_new(source->schema, old->segments, old->segments_len, NULL);
-    if (new && snapshot_keep_deletions(new, old, NULL) == STATUS_OK)
+    if (new &&snapshot_keep_deletions(new, old, NULL) == STATUS_OK)
         (void)write_snapshot(source, &commit, new, NULL); /* the next commit shows it otherwise */
     commit_release(&commit);
     snapshot_unref(new);

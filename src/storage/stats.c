@@ -32,7 +32,12 @@ void source_get_stats(struct source *source, struct source_stats *ret_stats)
         .flush_failures = source->flush_failures,
         .index_entries = snapshot->index_entries,
         .snapshots = source->history.len + (snapshot->id != 0),
+        .retention_us = source->retention_us,
+        .retention_rows = source->retention_rows,
+        .retention_files = source->retention_files,
     };
+    snprintf(ret_stats->retention_error, sizeof ret_stats->retention_error, "%s",
+             source->retention_error);
     snprintf(ret_stats->flush_error, sizeof ret_stats->flush_error, "%s", source->flush_error);
     pthread_mutex_unlock(&source->lock);
 }

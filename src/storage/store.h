@@ -37,6 +37,7 @@ struct store_options {
     int64_t flush_age_us;        /* a memtable older than this is flushed; 0: 300 s */
     uint32_t flush_threads;      /* 0: 1 */
     uint64_t wal_segment_bytes;  /* 0: 64 MiB */
+    int64_t wal_commit_delay_us; /* of a group of writers for more of them; 0: none */
     int64_t wal_retention_us; /* log segments that nobody needs are kept so long; 0: not at all */
     int64_t
         snapshot_retention_us;   /* older states are kept so long; 0: 24 h; negative: not at all */
@@ -70,6 +71,25 @@ enum transform {
     TRANSFORM_HOUR
 };
 
+/* What becomes of a record that does not fit, unless its write says otherwise. */
+enum on_error {
+    ON_ERROR_REJECT,     /* the whole batch is refused */
+    ON_ERROR_QUARANTINE, /* it goes to the source <id>.quarantine */
+    ON_ERROR_SKIP,       /* it is left out */
+    ON_ERROR_COUNT
+};
+const char *on_error_name(enum on_error mode); /* "reject", "quarantine", "skip" */
+bool on_error_parse(struct str text, enum on_error *ret);
+
+enum { RETENTION_DAYS_MAX = 36500 };
+
+/* What may be changed later (source_set). */
+struct source_settings {
+    enum on_error on_error;
+    uint32_t retention_days;     /* rows older than this go; 0: none */
+    struct str retention_column; /* a date or timestamp; length 0: by the age of their file */
+};
+
 /* As declared by the client (contracts 1.3.3); all borrowed on the way in. */
 struct source_config {
     struct str source_id; /* [A-Za-z0-9_][A-Za-z0-9_.-]*, at most SOURCE_ID_MAX */
@@ -93,6 +113,7 @@ struct source_config {
     uint32_t sorted_fields_len;
     const struct str *declared_partition_columns; /* when one was renamed since; else NULL */
     const struct schema_def *schema;              /* as source_alter has made it; else NULL */
+    struct source_settings settings;
     enum parquet_codec codec;
     uint32_t max_file_size_mb;
     bool wal_enabled; /* false: acknowledged once it can be read; the log is written behind it, so a
@@ -113,8 +134,12 @@ void source_unref(struct source *source);
 /* All sources in the order of their ids, referenced; array from malloc. */
 enum status store_list_sources(struct store *store, struct source ***ret_sources, uint32_t *ret_len,
                                struct error *err);
-/* Borrowed from source; its index columns are those in force. */
+/* Borrowed from source; its index columns and settings are those in force. */
 const struct source_config *source_config(const struct source *source);
+/* Durable when it returns. Declaring the source again does not bring the old ones back.
+ * STATUS_INVALID_ARGUMENT for a column that there is not or that holds no time. */
+enum status source_set(struct source *source, const struct source_settings *settings,
+                       struct error *err);
 
 /* --- schema --- */
 
@@ -244,6 +269,17 @@ void mutation_end(struct mutation *mutation); /* NULL is fine */
 enum status source_upsert(struct source *source, struct batch *batch, struct str write_id,
                           struct write_result *ret_result, struct error *err);
 
+/* Rows of another source that are stored together with a write: both or neither, also after a
+ * crash. */
+struct write_side {
+    struct source *source;
+    struct batch *batch;
+};
+/* source_write or source_upsert with a side (NULL: without). */
+enum status source_write_with(struct source *source, struct batch *batch, struct str write_id,
+                              bool upsert, const struct write_side *side,
+                              struct write_result *ret_result, struct error *err);
+
 /* Everything acknowledged so far becomes Parquet and a snapshot. */
 enum status source_flush(struct source *source, struct error *err);
 
@@ -319,6 +355,12 @@ bool view_has_sorted(const struct view *view, uint32_t field);
 enum status segment_range(struct segment *segment, int32_t field_id,
                           const struct value_range *range, uint64_t limit, bool *ret_used,
                           uint64_t **ret_rows, uint32_t *ret_len, struct error *err);
+/* Rows (ascending) among which the first `count` by value are, nulls left out, from the sorted
+ * sidecar; of equal values all or those that come first. `*ret_used` false: there is no such index,
+ * or fewer values, or too many equal ones. */
+enum status segment_first_rows(struct segment *segment, int32_t field_id, bool descending,
+                               uint32_t count, bool *ret_used, uint64_t **ret_rows,
+                               uint32_t *ret_len, struct error *err);
 /* Point look-ups over all segments at once: clears the bit of each segment of the view (bit i % 64
  * of word i / 64) that certainly has none of the values; each has a type that the column has or had
  * (INT64 and DOUBLE, DATE and TIMESTAMP). Cheap; false when nothing is known yet. */
@@ -402,6 +444,10 @@ enum status source_rollback(struct source *source, const struct as_of *as_of,
                             uint64_t *ret_snapshot_id, struct error *err);
 /* Lets go of what has expired now, and of files that nobody needs any more. */
 enum status source_expire(struct source *source, struct error *err);
+
+/* Removes now what is older than the source keeps it (retention_days): files whose rows all are.
+ * The background thread does so by itself. */
+enum status source_retain(struct source *source, struct error *err);
 
 /* --- compaction: jobs of a background thread --- */
 
@@ -496,6 +542,9 @@ struct source_stats {
     uint64_t index_entries;
     uint64_t snapshots;    /* readable states, the current one included */
     char flush_error[160]; /* why the last flush failed; "" when it succeeded */
+    int64_t retention_us;  /* when the age of rows was looked at last; 0: never */
+    uint64_t retention_rows, retention_files; /* removed since the start */
+    char retention_error[160];                /* of the last time; "" when it succeeded */
 };
 void source_get_stats(struct source *source, struct source_stats *ret_stats);
 

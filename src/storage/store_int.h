@@ -131,6 +131,9 @@ struct source {
     int64_t last_updated_us;
     uint64_t flushes, flush_failures;
     char flush_error[160];
+    int64_t retention_us;
+    uint64_t retention_rows, retention_files;
+    char retention_error[160];
     int64_t flush_not_before_us; /* monotonic; after a failure */
     int64_t flush_backoff_us;
     bool flushing;
@@ -138,6 +141,8 @@ struct source {
     struct table *table; /* flush_lock */
     struct history history;
     _Atomic bool upkeep_due;       /* the compactor is to look at it */
+    _Atomic bool retention_due;    /* and at the age of its rows at once */
+    int64_t retain_not_before_us;  /* the compactor's own: monotonic */
     int64_t compact_not_before_us; /* the compactor's own: monotonic, after a failure */
 
     struct finder_list finders;
@@ -194,6 +199,7 @@ struct schema_draft {
     uint32_t len;
     int32_t last_field_id;
     struct str *partition, *index; /* the configuration's lists, renamed */
+    struct str retention;          /* its column too */
     const struct source_config *config;
     const struct schema *schema;
     const uint8_t *big_ints;
@@ -243,7 +249,10 @@ void source_merge_chunks(struct source *source);
  * `mutation` (its targets are encoded, mutation_publish is called with it) `batch` may be NULL.
  * `batch` fits the schema as far as known. */
 enum status source_log(struct source *source, struct batch *batch, struct str write_id,
-                       struct mutation *mutation, struct write_result *result, struct error *err);
+                       struct mutation *mutation, const struct write_side *side,
+                       struct write_result *result, struct error *err);
+/* For mutation_commit of this one; borrowed until then. */
+void mutation_set_side(struct mutation *mutation, const struct write_side *side);
 /* In the store's statistics; `rows`: new ones. */
 void store_count_write(struct store *store, enum status status, const struct write_result *result,
                        uint32_t rows);
@@ -255,6 +264,8 @@ enum status source_fit_batch(struct source *source, struct batch *batch, struct 
                              struct error *err);
 /* The WAL's hook after a group: merges what the group has published. */
 void store_after_group(void *context);
+/* Has it merge this source's chunks; the thread that publishes. */
+void source_list_for_merge(struct source *source);
 /* Waits for room, counts `bytes` in; STATUS_TOO_MANY_REQUESTS. */
 /* For thread_cond_wait_until: waits of threads go by the kernel's clock also in a simulated world.
  */
@@ -358,6 +369,25 @@ void compactor_stop(struct store *store);
 void compactor_release(struct store *store);
 /* There may be something to do for this source. */
 void compactor_wake(struct source *source);
+
+/* --- retention.c --- */
+
+/* Removes files whose rows are all too old, if it is time for that. The compactor's thread. */
+void source_retain_when_due(struct source *source);
+
+/* --- upsert.c --- */
+
+enum status source_upsert_with(struct source *source, struct batch *batch, struct str write_id,
+                               const struct write_side *side, struct write_result *ret_result,
+                               struct error *err);
+
+/* --- side_write.c --- */
+
+/* The side's frame, ready to go before another one. NULL for a side that is NULL. */
+enum status side_write_make(const struct write_side *side, struct wal_frame **ret_frame,
+                            struct error *err);
+/* It was not submitted: lets go of what it holds. NULL is fine. */
+void side_write_drop(struct wal_frame *frame);
 
 /* --- source_index.c --- */
 

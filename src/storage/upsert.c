@@ -377,8 +377,9 @@ static enum status replace(struct mutation *mutation, const struct source_config
     return status;
 }
 
-enum status source_upsert(struct source *source, struct batch *batch, struct str write_id,
-                          struct write_result *ret_result, struct error *err)
+enum status source_upsert_with(struct source *source, struct batch *batch, struct str write_id,
+                               const struct write_side *side, struct write_result *ret_result,
+                               struct error *err)
 {
     const struct source_config *config = source_config(source);
     struct mutation *mutation = NULL;
@@ -390,8 +391,16 @@ enum status source_upsert(struct source *source, struct batch *batch, struct str
     if (batch->rows == 0)
         return error_set(err, STATUS_INVALID_ARGUMENT, "a write holds at least one record");
     TRY(mutation_begin(source, write_id, &mutation, ret_result, err));
+    if (mutation)
+        mutation_set_side(mutation, side);
     enum status status =
         mutation ? replace(mutation, config, source, batch, ret_result, err) : STATUS_OK;
     mutation_end(mutation);
     return status;
+}
+
+enum status source_upsert(struct source *source, struct batch *batch, struct str write_id,
+                          struct write_result *ret_result, struct error *err)
+{
+    return source_upsert_with(source, batch, write_id, NULL, ret_result, err);
 }

@@ -138,7 +138,7 @@ struct pending_write {
     uint64_t id_number;
 };
 
-static void list_for_merge(struct source *source)
+void source_list_for_merge(struct source *source)
 {
     if (source->merge_listed)
         return;
@@ -171,7 +171,7 @@ static void on_publish(struct wal_frame *frame, enum status status)
     source_settled(source);
     pthread_mutex_unlock(&source->lock);
     if (!dropped) {
-        list_for_merge(source);
+        source_list_for_merge(source);
     } else if (chunk) {
         store_memory_give(source->store, bytes);
         chunk_unref(chunk);
@@ -329,8 +329,8 @@ static enum status fill_frame(struct source *source, const struct batch *batch, 
 
 /* Step 3 to 5. The chunk's memory has been taken; it is given back here unless published. */
 static enum status log_and_wait(struct source *source, struct batch *batch, struct str write_id,
-                                struct mutation *mutation, struct chunk *chunk,
-                                struct write_result *result, struct error *err)
+                                struct mutation *mutation, const struct write_side *side,
+                                struct chunk *chunk, struct write_result *result, struct error *err)
 {
     struct wal *wal = source->store->wal;
     uint64_t bytes = chunk ? chunk->bytes : 0;
@@ -342,6 +342,8 @@ static enum status log_and_wait(struct source *source, struct batch *batch, stru
         status = wal_frame_new(wal, bytes < WAL_PAYLOAD_MAX ? bytes : WAL_PAYLOAD_MAX, &frame, err);
     if (status == STATUS_OK)
         status = fill_frame(source, batch, write_id, mutation, frame, err);
+    if (status == STATUS_OK)
+        status = side_write_make(side, &frame->before, err);
     if (status == STATUS_OK) {
         *write = (struct pending_write){source, chunk, mutation, write_id.len > 0, 0};
         frame->context = write;
@@ -355,7 +357,10 @@ static enum status log_and_wait(struct source *source, struct batch *batch, stru
         free(write);
         chunk_unref(chunk);
         store_memory_give(source->store, bytes);
+        side_write_drop(frame ? frame->before : NULL);
     }
+    if (frame)
+        wal_frame_unref(wal, frame->before);
     wal_frame_unref(wal, frame);
     return status;
 }
@@ -384,10 +389,11 @@ enum status source_check_write(struct source *source, struct str write_id, bool 
 }
 
 enum status source_log(struct source *source, struct batch *batch, struct str write_id,
-                       struct mutation *mutation, struct write_result *result, struct error *err)
+                       struct mutation *mutation, const struct write_side *side,
+                       struct write_result *result, struct error *err)
 {
     if (!batch)
-        return log_and_wait(source, NULL, write_id, mutation, NULL, result, err);
+        return log_and_wait(source, NULL, write_id, mutation, side, NULL, result, err);
     struct chunk *chunk = chunk_new(source->store->sys, batch, 0, 0);
     if (!chunk)
         return error_no_memory(err);
@@ -397,11 +403,12 @@ enum status source_log(struct source *source, struct batch *batch, struct str wr
         chunk_unref(chunk);
         return status;
     }
-    return log_and_wait(source, batch, write_id, mutation, chunk, result, err);
+    return log_and_wait(source, batch, write_id, mutation, side, chunk, result, err);
 }
 
 static enum status write_batch(struct source *source, struct batch *batch, struct str write_id,
-                               struct write_result *result, struct error *err)
+                               const struct write_side *side, struct write_result *result,
+                               struct error *err)
 {
     bool duplicate = false;
     struct schema *schema = NULL;
@@ -412,7 +419,7 @@ static enum status write_batch(struct source *source, struct batch *batch, struc
         return STATUS_OK;
     TRY(source_fit_batch(source, batch, &schema, err));
     schema_unref(schema);
-    return source_log(source, batch, write_id, NULL, result, err);
+    return source_log(source, batch, write_id, NULL, side, result, err);
 }
 
 void store_count_write(struct store *store, enum status status, const struct write_result *result,
@@ -426,11 +433,20 @@ void store_count_write(struct store *store, enum status status, const struct wri
     }
 }
 
+enum status source_write_with(struct source *source, struct batch *batch, struct str write_id,
+                              bool upsert, const struct write_side *side,
+                              struct write_result *ret_result, struct error *err)
+{
+    if (upsert)
+        return source_upsert_with(source, batch, write_id, side, ret_result, err);
+    *ret_result = (struct write_result){0};
+    enum status status = write_batch(source, batch, write_id, side, ret_result, err);
+    store_count_write(source->store, status, ret_result, ret_result->rows);
+    return status;
+}
+
 enum status source_write(struct source *source, struct batch *batch, struct str write_id,
                          struct write_result *ret_result, struct error *err)
 {
-    *ret_result = (struct write_result){0};
-    enum status status = write_batch(source, batch, write_id, ret_result, err);
-    store_count_write(source->store, status, ret_result, ret_result->rows);
-    return status;
+    return source_write_with(source, batch, write_id, false, NULL, ret_result, err);
 }

@@ -1,6 +1,8 @@
 """The catalog service with the real program: assets, the graph registry, storage locations,
 permissions, relations, audit, configuration, the node's sources as assets, restart and kill."""
 
+import json
+import os
 import subprocess
 import threading
 
@@ -360,3 +362,74 @@ def test_openapi_has_the_routes(server):
     api = server.client("catalog").get("/openapi.json").ok().json["paths"]
     for path in ("/assets", "/graphs", "/registry/stats", "/storage-locations", "/audit"):
         assert path in api
+
+
+def quarry(*words, status=0, catalog=None):
+    """Runs the command line; gives its standard output."""
+    environment = {**os.environ, "QUARRY_CATALOG_URL": f"http://127.0.0.1:{catalog.port}"} if catalog else None
+    done = subprocess.run([bin_folder() / "quarry", *map(str, words)], capture_output=True, text=True,
+                          timeout=60, check=False, env=environment)
+    assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
+    return done.stdout
+
+
+def test_command_line(catalog, name):
+    def run(*words, status=0):
+        return quarry(*words, status=status, catalog=catalog)
+
+    asset = json.loads(run("asset", "create", "graph", name, "--set", 'tags=["x"]', "--set", "description=a b", "--json"))
+    assert asset["name"] == name and asset["tags"] == ["x"] and asset["description"] == "a b"
+    assert name in run("asset", "list", "--set", f"name={name}")
+    assert json.loads(run("asset", "update", asset["id"], "--set", "description=c"))["revision"] == 2
+    run("asset", "move", asset["id"], "deprecated")
+    run("asset", "move", asset["id"], "draft", status=1)
+    run("grant", "add", asset["id"], "ann", "read")
+    assert "ann" in run("grant", "list", asset["id"])
+    assert "asset.lifecycle" in run("asset", "history", asset["id"])
+    run("asset", "delete", asset["id"])
+    run("asset", "show", asset["id"], status=1)
+    run("user", "create", name, "--set", f"email={name}@x")
+    assert f"{name}@x" in run("user", "list", "--set", "limit=1000")
+    run("user", "delete", name)
+    run("config", "set", name, "5", "--set", "type=integer")
+    assert '"5"' in run("config", "get", name)
+    run("config", "delete", name)
+    assert "asset.create" in run("audit", "list", "--set", f"resource_id={asset['id']}")
+    run("asset", "shwo", "x", status=2)
+    run("asset", "show", status=2)
+
+
+def test_backup_migrate_restore(new_server, tmp_path):
+    server = new_server()
+    catalog = server.client("catalog")
+    ids = [create(catalog, f"g{i}", tags=[f"t{i % 3}"], properties={"n": i})["id"] for i in range(30)]
+    live = f"sqlite:{tmp_path}/data/catalog/catalog.db"
+    assert "0 faults" in quarry("catalog", "verify", live)
+    quarry("catalog", "backup", live, tmp_path / "backup.db")  # while it is used
+    quarry("catalog", "backup", live, tmp_path / "backup.db", status=4)
+    catalog.delete(f"/assets/{ids[0]}?purge=true").ok()
+    catalog.close()
+    server.stop()
+    files = f"file:{tmp_path}/files"
+    assert "counts and hashes agree" in quarry("catalog", "migrate", live, files)
+    assert quarry("catalog", "digest", live) == quarry("catalog", "digest", files)
+    stored = json.loads((tmp_path / "files" / "assets" / f"{ids[1]}.json").read_text())
+    assert stored["name"] == "g1" and stored["properties"] == {"n": 1}
+    assert "copied 0," in quarry("catalog", "migrate", live, files)
+    quarry("catalog", "restore", tmp_path / "backup.db", live, status=1)  # not empty
+    quarry("catalog", "restore", tmp_path / "backup.db", f"sqlite:{tmp_path}/again.db")
+    other = new_server("other", settings=[f"--catalog-url={files}"])
+    client = other.client("catalog")
+    assert client.get("/health").ok().json["details"]["backend"] == "file"
+    client.get(f"/assets/{ids[0]}").refused(404)
+    assert client.get(f"/assets/{ids[1]}").ok().json["properties"] == {"n": 1}
+    assert client.get("/assets?kind=graph&tags=t1&limit=1000").ok().json["assets"]
+    client.request("PATCH", f"/assets/{ids[1]}", {"description": "x"}).ok()
+    quarry("catalog", "verify", files, status=1)  # in use
+    client.close()
+    other.stop()
+    assert "0 faults" in quarry("catalog", "verify", files)
+    again = new_server("again", settings=[f"--catalog-url=sqlite:{tmp_path}/again.db"])
+    client = again.client("catalog")
+    client.get(f"/assets/{ids[0]}").ok()
+    client.close()

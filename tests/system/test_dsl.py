@@ -302,3 +302,48 @@ def test_injection(sales, evil):
         if answer.status == 200:
             assert answer.json["row_count"] == 9
     assert len(ids(sales, [])) == 9
+
+
+@pytest.mark.parametrize("order_by", [[], ["g"], [{"field": "g", "direction": "desc"}, "v"]])
+@pytest.mark.parametrize("distinct", [False, True])
+def test_cursor(client, name, order_by, distinct):
+    """The pages hold every row once, ties, twins and writes meanwhile notwithstanding."""
+    client.add_source(name, {"g": "int64", "v": "string", "j": "json"})
+    records = [{"g": n % 3, "v": f"v{n % 7}", "j": {"n": n % 2}} for n in range(100)]
+    client.write(name, records[:50])
+    client.flush(name)
+    client.write(name, records[50:])
+    query = {"source": name, "select": ["g", "v"], "order_by": order_by, "limit": 13,
+             "distinct": distinct, "cursor": "*"}
+    pages, used = [], []
+    while query["cursor"]:
+        answer = client.post("/query/dsl", query).ok().json
+        pages.append(answer["rows"])
+        assert answer["truncated"] is (answer["cursor"] is not None)
+        used.append(query["cursor"])
+        query["cursor"] = answer["cursor"]
+        client.write(name, [{"g": 1, "v": "later"}])
+    found = [row for page in pages for row in page]
+    expected = [[record["g"], record["v"]] for record in records]
+    if distinct:
+        expected = [list(row) for row in {tuple(row) for row in expected}]
+    assert sorted(found) == sorted(expected)
+    assert all(len(page) == 13 for page in pages[:-1])
+    if order_by == ["g"]:
+        assert [row[0] for row in found] == sorted(row[0] for row in found)
+    for bad in (used[-1], "0-0000000000000000", "nonsense", "'"):
+        if bad != "*":
+            answer = client.post("/query/dsl", {**query, "cursor": bad})
+            assert (answer.status, answer.json["error"]["code"]) == (400, "BAD_CURSOR"), bad
+
+
+def test_cursor_is_of_one_query(client, sales):
+    query = {"source": "dsl_sales", "select": ["order_id"], "limit": 2, "cursor": "*"}
+    cursor = client.post("/query/dsl", query).ok().json["cursor"]
+    answer = client.post("/query/dsl", {**query, "cursor": cursor, "select": ["amount"]})
+    assert answer.status == 400 and answer.json["error"]["code"] == "BAD_CURSOR"
+    page = client.post("/data/search", {"source_ids": ["dsl_sales"], "limit": 2,
+                                        "cursor": "*"}).ok().json[0]
+    answer = client.post("/query/dsl", {**query, "cursor": page["cursor"]})
+    assert answer.json["error"]["code"] == "BAD_CURSOR"
+    assert client.post("/query/dsl", {"query": query, "format": "csv"}).status == 400

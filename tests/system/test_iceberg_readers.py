@@ -214,8 +214,9 @@ def wait_compacted(client, source):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """Folder, client and the states in order: appends, a new column, a column that widens (its old
-    values are rewritten by the compaction), tag, compaction, rollback."""
+    """Folder, client and the states in order: appends, a tag, a new column, deletes (the second
+    replaces files of the first), an update, a column that widens (its old values are rewritten by the
+    compaction), compaction, rollback to deletes."""
     from lib.quarry import Server
     server = Server(tmp_path_factory.mktemp("source") / "data", settings=SOURCE_SETTINGS)
     server.start()
@@ -238,12 +239,23 @@ def source(tmp_path_factory):
     client.write("ice", source_rows(60, 90, later=lambda n: n * 10))
     client.flush("ice")
     state("column")
+    client.post("/data/delete", {"source_id": "ice", "filters": {"id": {"lt": 10}}}).ok()
+    client.flush("ice")
+    state("deleted")
+    client.post("/data/delete", {"source_id": "ice", "filters": {"id": {"gte": 5, "lt": 15}}}).ok()
+    client.post("/data/delete", {"source_id": "ice", "filters": {"id": {"eq": 89}}}).ok()
+    client.flush("ice")
+    state("deleted again")
+    client.post("/data/update", {"source_id": "ice", "filters": {"id": {"gte": 20, "lt": 25}},
+                                 "set": {"real": -1.5}}).ok()
+    client.flush("ice")
+    state("updated")
     client.write("ice", source_rows(90, 100, later=lambda n: n + 0.5))
     client.flush("ice")
     state("widened")
     wait_compacted(client, "ice")
     state("compacted")
-    client.post("/sources/ice/rollback", {"snapshot_id": states["column"]}).ok()
+    client.post("/sources/ice/rollback", {"snapshot_id": states["deleted again"]}).ok()
     state("rolled back")
     yield server.data / "sources/ice", client, states
     server.stop()
@@ -259,14 +271,16 @@ def own_rows(client, snapshot):
     return by_id(map(plain_source_row, client.search("ice", as_of=snapshot, limit=1000)))
 
 
-STATES = ["first", "second", "column", "widened", "compacted", "rolled back"]
+COUNTS = {"first": 30, "second": 60, "column": 90, "deleted": 80, "deleted again": 74, "updated": 74,
+          "widened": 84, "compacted": 84, "rolled back": 74}
+STATES = list(COUNTS)
 
 
 @pytest.mark.parametrize("what", STATES)
 def test_icebird_reads_every_state_of_a_source(source, what, tmp_path):
     folder, client, states = source
     expected = own_rows(client, states[what])
-    assert len(expected) == {"first": 30, "second": 60, "column": 90, "rolled back": 90}.get(what, 100)
+    assert len(expected) == COUNTS[what]
     got = read_with_icebird(folder, states[what], tmp_path)
     assert by_id(map(plain_source_row, got)) == expected
 
@@ -288,12 +302,20 @@ def test_the_table_says_what_quarry_says(source):
     assert described.keys() == {item["snapshot_id"] for item in listed}
     for item in listed:
         summary = described[item["snapshot_id"]]["summary"]
-        assert int(summary["total-records"]) == item["total_rows"], item
+        deleted = int(summary["total-position-deletes"])
+        assert int(summary["total-records"]) - deleted == item["total_rows"], item
         assert int(summary["total-data-files"]) == item["total_files"], item
         assert summary["quarry.operation"] == item["operation"]
         assert int(summary["quarry.wal-lsn"]) > 0
     operations = [described[states[what]]["summary"]["operation"] for what in STATES]
-    assert operations == ["append", "append", "append", "append", "replace", "overwrite"]
+    assert operations == ["append", "append", "append", "delete", "delete", "overwrite", "append",
+                          "replace", "overwrite"]
+    deletes = described[states["deleted again"]]["summary"]
+    assert int(deletes["added-position-deletes"]) > int(deletes["removed-position-deletes"]) > 0
+    assert described[states["compacted"]]["summary"]["total-delete-files"] == "0"
+    back = described[states["rolled back"]]["summary"]
+    totals = [key for key in deletes if key.startswith("total-")]
+    assert len(totals) == 6 and all(back[key] == deletes[key] for key in totals)
     spec = next(spec for spec in metadata["partition-specs"]
                 if spec["spec-id"] == metadata["default-spec-id"])
     assert [(field["name"], field["transform"]) for field in spec["fields"]] == [
@@ -310,6 +332,9 @@ def test_a_moved_folder_is_a_table_again(new_server, tmp_path):
     client.flush("ice")
     client.write("ice", source_rows(20, 30))
     client.flush("ice")
+    client.post("/data/delete", {"source_id": "ice", "filters": {"id": {"gte": 28}}}).ok()
+    client.post("/data/delete", {"source_id": "ice", "filters": {"id": {"lt": 3}}}).ok()
+    client.flush("ice")
     expected = own_rows(client, 2)
     server.stop()
     (tmp_path / "data").rename(tmp_path / "elsewhere")
@@ -318,6 +343,9 @@ def test_a_moved_folder_is_a_table_again(new_server, tmp_path):
     for snapshot, count in ((1, 20), (2, 30)):
         got = read_with_icebird(folder, snapshot, tmp_path)
         assert by_id(map(plain_source_row, got)) == expected[:count] == own_rows(client, snapshot)
+    got = read_with_icebird(folder, "current", tmp_path)
+    assert by_id(map(plain_source_row, got)) == expected[3:28]
+    assert client.count("ice") == 25
 
 
 @pytest.mark.skipif(not CHDB, reason="QUARRY_CHDB (path of libchdb.so) is not set")

@@ -239,6 +239,24 @@ def test_forms_of_a_query(interpreter):
         assert interpreter.post("/transform/query", body).status == 400
 
 
+def test_sql(interpreter):
+    """A statement, its parse and the parse's tree give one plan; DSL and SQL one fingerprint."""
+    sql = "SELECT customer_id, SUM(amount) AS total FROM sales_data WHERE order_date >= " \
+          "'2024-01-01' GROUP BY customer_id ORDER BY total DESC LIMIT 7"
+    parsed = interpreter.post("/parse/sql", {"query": sql}).ok().json
+    answers = [transform(interpreter, form) for form in (sql, parsed, parsed["parsed_query"])]
+    assert answers[0]["logical_plan"] == answers[1]["logical_plan"] == answers[2]["logical_plan"]
+    assert {"predicate_pushdown", "top_k", "partial_aggregation"} <= set(rules(answers[0]))
+    assert answers[0]["execution_plan"]["internal_query"]["filters"] == {
+        "order_date": {"gte": "2024-01-01"}}
+    dsl = parse(interpreter, "AGGREGATE SUM(amount) AS total FROM sales_data WHERE order_date >= "
+                "'2020-01-01' GROUP BY customer_id ORDER BY total DESC LIMIT 3")
+    assert dsl["fingerprint"] == parsed["fingerprint"]
+    for text in ("SELECT", "SELECT 1 FROM", "WITH x"):
+        answer = interpreter.post("/transform/query", {"parsed_query": text})
+        assert answer.status in (400, 422), text
+
+
 def test_cache(new_server):
     server = new_server(settings=["--query-plan-cache-size=2"])
     client = server.client("interpreter")

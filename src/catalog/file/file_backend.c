@@ -4,7 +4,8 @@
  *   1. commit_plan checks it against memory and says what each record will be;
  *   2. of more than one record: commit.json is written with all of them and synced: from here on
  * the commit happens, whatever comes;
- *   3. each record's file is replaced or removed, each durable by itself;
+ *   3. each record's file is synced and renamed to its name, or removed; then the folders are
+ * synced;
  *   4. commit.json is removed, its folder synced;
  *   5. memory takes it over.
  * A failure in 2 undoes it. A failure in 3 or 4 leaves a commit that is decided but not done: the
@@ -17,7 +18,7 @@
 #include "catalog/folder.h"
 #include "catalog/record_set.h"
 
-enum { FILE_MAX = 16 << 20, COMMIT_FILE_MAX = 1 << 30 };
+enum { FILE_MAX = 16 << 20, COMMIT_FILE_MAX = 1 << 30, ALL_DOMAINS = (1 << DOMAIN_COUNT) - 1 };
 
 static const char format_text[] = "quarry-catalog 1\n";
 
@@ -86,6 +87,20 @@ static enum status file_name(const struct file_backend *backend, enum domain dom
     return status;
 }
 
+/* Old or new after a crash; the new name is durable after a sync of the folder. */
+static enum status put_file(struct sys *sys, const char *path, struct str bytes, struct error *err)
+{
+    char temp[SYS_PATH_MAX];
+    struct sys_file *file = NULL;
+    TRY(sys_path(temp, err, "%s.tmp", path));
+    TRY(sys_open(sys, temp, SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, &file, err));
+    enum status status = sys_pwrite(sys, file, bytes.data, bytes.len, 0, err);
+    if (status == STATUS_OK)
+        status = sys_sync(sys, file, err);
+    sys_close(sys, file);
+    return status == STATUS_OK ? sys_rename(sys, temp, path, err) : status;
+}
+
 static enum status write_record_file(struct file_backend *backend, const struct record *record,
                                      struct error *err)
 {
@@ -102,7 +117,7 @@ static enum status write_record_file(struct file_backend *backend, const struct 
     if (status == STATUS_OK)
         status = buf_check(&pretty, "a record", err);
     if (status == STATUS_OK)
-        status = sys_replace_file(backend->sys, path, (struct slice){pretty.data, pretty.len}, err);
+        status = put_file(backend->sys, path, buf_str(&pretty), err);
     buf_release(&compact);
     buf_release(&pretty);
     return status;
@@ -111,13 +126,23 @@ static enum status write_record_file(struct file_backend *backend, const struct 
 static enum status remove_record_file(struct file_backend *backend, enum domain domain,
                                       struct str id, struct error *err)
 {
-    char path[SYS_PATH_MAX], folder[SYS_PATH_MAX];
+    char path[SYS_PATH_MAX];
     TRY(file_name(backend, domain, id, path, err));
-    TRY(sys_path(folder, err, "%s/%s", backend->path, domain_name(domain)));
     enum status status = sys_unlink(backend->sys, path, err);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        return status;
-    return sys_sync_dir(backend->sys, folder, err);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* The names of all domains in the set of bits. */
+static enum status sync_names(struct file_backend *backend, unsigned domains, struct error *err)
+{
+    char folder[SYS_PATH_MAX];
+    for (int i = 0; i < DOMAIN_COUNT; i++) {
+        if (!(domains >> i & 1))
+            continue;
+        TRY(sys_path(folder, err, "%s/%s", backend->path, domain_name((enum domain)i)));
+        TRY(sys_sync_dir(backend->sys, folder, err));
+    }
+    return STATUS_OK;
 }
 
 /* --- commit.json: [{"domain":..,"id":..,"record":{..}|null}, ...] --- */
@@ -207,6 +232,8 @@ static enum status redo_commit(struct file_backend *backend, struct error *err)
     yyjson_doc_free(doc);
     arena_release(&arena);
     buf_release(&buf);
+    if (status == STATUS_OK)
+        status = sync_names(backend, ALL_DOMAINS, err);
     if (status != STATUS_OK)
         return error_wrap(err, "%s cannot be finished", path);
     return remove_commit(backend, err);
@@ -217,14 +244,16 @@ static enum status redo_commit(struct file_backend *backend, struct error *err)
 static enum status apply_files(struct file_backend *backend, const struct commit_plan *plan,
                                struct error *err)
 {
+    unsigned domains = 0;
     for (uint32_t i = 0; i < plan->len; i++) {
         const struct planned *item = &plan->items[i];
+        domains |= 1u << item->domain;
         if (item->after)
             TRY(write_record_file(backend, item->after, err));
         else
             TRY(remove_record_file(backend, item->domain, item->id, err));
     }
-    return STATUS_OK;
+    return sync_names(backend, domains, err);
 }
 
 /* Steps 2 to 4. A commit of one record needs no commit.json, but whether it happened is as open

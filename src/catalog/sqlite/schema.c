@@ -112,11 +112,12 @@ static const char search[] =
 
 /* The texts of one migration, run in order; NULL-ended. */
 struct migration {
-    const char *texts[4];
+    const char *texts[5];
 };
 
 static const struct migration migrations[] = {
     {{tables, search}},
+    {{sqlite_views_graphs, sqlite_views_shared, sqlite_views_collections, sqlite_view_inserts}},
 };
 
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };

@@ -82,6 +82,10 @@ enum status row_read(sqlite3_stmt *stmt, enum domain domain, struct arena *arena
 /* Brings the schema up to date; safe when several do so at once. */
 enum status schema_migrate(struct connection *connection, const char *path, struct error *err);
 
+/* --- views.c: SQL texts --- */
+extern const char sqlite_views_graphs[], sqlite_views_shared[], sqlite_views_collections[],
+    sqlite_view_inserts[];
+
 /* --- read.c --- */
 enum status sqlite_get(struct backend *backend, enum domain domain, struct str tenant,
                        struct str id, struct arena *arena, struct record *ret, struct error *err);

@@ -53,6 +53,8 @@ int run_fsck(struct cli *cli, const struct command *command, int argc, char **ar
 int run_repair(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_backup(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_restore(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_catalog(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_assets(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_api(struct cli *cli, const struct command *command, int argc, char **argv);
 /* Summary and fields of one operation, from the list. */
 void api_print_operation(FILE *out, const char *name);

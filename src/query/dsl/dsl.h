@@ -158,8 +158,8 @@ struct dsl_generate_options {
 enum status dsl_generate(struct arena *arena, const struct dsl_query *query,
                          const struct dsl_generate_options *options, struct dsl_sql *ret,
                          struct error *err);
-/* Of the query's SQL with its values left out: equal for queries that differ in values only. 0 when
- * memory ran out. */
+/* lang_fingerprint of the query's SQL: equal for queries that differ in values only, and for the
+ * same query written in SQL. 0 when memory ran out. */
 uint64_t dsl_fingerprint(struct arena *arena, const struct dsl_query *query);
 /* "parameters" as JSON array, for sql_query. */
 void dsl_write_parameters(const struct dsl_sql *sql, struct json_writer *w);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "query/dsl/dsl_int.h"
+#include "query/lang/lang.h"
 #include "query/sql/wire.h"
 
 /* --- sources --- */
@@ -366,6 +367,13 @@ static void dsl_gen_total_order(struct dsl_gen *g)
 {
     const struct dsl_query *q = g->query;
     const char *before = q->order_len ? ", " : " ORDER BY ";
+    for (uint32_t i = 0; q->distinct && !q->star && i < q->outputs_len; i++) {
+        dsl_gen_text(g, before);
+        dsl_gen_identifier(g, q->outputs[i].alias);
+        before = ", ";
+    }
+    if (q->distinct && !q->star)
+        return;
     for (uint32_t i = 0; i < q->tables_len; i++) {
         const struct dsl_table *table = &q->tables[i];
         if (table->join == JOIN_SEMI || table->join == JOIN_ANTI)
@@ -393,7 +401,7 @@ static void dsl_gen_statement(struct dsl_gen *g, const struct dsl_generate_optio
     dsl_gen_clause(g, " HAVING ", q->having);
     dsl_gen_clause(g, " QUALIFY ", q->qualify);
     dsl_gen_orders(g, q->order, q->order_len);
-    if (options->total_order && !q->distinct)
+    if (options->total_order)
         dsl_gen_total_order(g);
     buf_printf(&g->sql, " LIMIT %lld", (long long)(q->limit + (options->probe ? 1 : 0)));
     if (offset)
@@ -456,7 +464,7 @@ uint64_t dsl_fingerprint(struct arena *arena, const struct dsl_query *query)
     struct dsl_sql sql;
     if (dsl_generate(arena, query, &how, &sql, NULL) != STATUS_OK)
         return 0;
-    return str_hash(sql.text);
+    return lang_fingerprint(arena, sql.text, LANG_DUCKDB, NULL);
 }
 
 void dsl_write_parameters(const struct dsl_sql *sql, struct json_writer *w)

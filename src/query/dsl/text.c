@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 enum kind { END, WORD, QUOTED, NUMBER, TEXT, PARAM, SYMBOL, BROKEN };
 
 struct token {
@@ -633,6 +635,10 @@ enum status dsl_parse_text(struct arena *arena, struct str text, const struct ds
     struct str trimmed = str_trim(text);
     enum status status = STATUS_OK;
     *ret_doc = NULL;
+    if (!utf8_is_valid(text.data, text.len)) {
+        *ret_query = dsl_query_of_error(arena, DSL_INVALID_TEXT, "", "the text is not UTF-8");
+        return *ret_query ? STATUS_OK : error_no_memory(err);
+    }
     if (trimmed.len && trimmed.data[0] == '{')
         return parse_json(arena, text, options, ret_query, ret_doc, err);
     t.doc = yyjson_mut_doc_new(NULL);

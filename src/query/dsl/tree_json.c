@@ -53,8 +53,8 @@ static void write_cond(struct json_writer *w, const struct dsl_cond *cond)
     json_end_object(w);
 }
 
-/* An outermost `and` is an array, as people write it; anything else stands by itself, since an array
- * around it would be one level more. */
+/* An outermost `and` is an array, as people write it; anything else stands by itself, since an
+ * array around it would be one level more. */
 static void write_conds(struct json_writer *w, const char *key, const struct dsl_cond *cond)
 {
     if (!cond)

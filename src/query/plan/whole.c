@@ -121,9 +121,17 @@ static void set_columns(const struct needs *needs, const struct plan_node *root,
     plan_note(needs->plan, "column_pruning", "only the columns that are used are read");
 }
 
+/* Whether all columns of a source come out at the top. */
+static bool gives_all(const struct plan_node *node)
+{
+    if (!node || node->op == PLAN_PROJECT || node->op == PLAN_AGGREGATE)
+        return false;
+    return node->op == PLAN_SCAN || gives_all(node->input) || gives_all(node->right);
+}
+
 void rule_columns(struct plan *plan)
 {
-    struct needs needs = {.plan = plan};
+    struct needs needs = {.plan = plan, .everything = gives_all(plan->root)};
     need_node(&needs, plan->root);
     uint32_t scans = count_scans(plan->root);
     if (needs.everything || scans == 0 || (scans > 1 && !all_named(&needs, plan->root)))

@@ -101,14 +101,15 @@ static void append_file_names(struct buf *sql, yyjson_val *files)
 }
 
 /* Both lists of files have the same order: a file's number is that of the file of its deleted rows.
- */
+ * The condition is always true: it lets the engine expect few deleted rows and build the hash table
+ * of them, not of the table's rows that a statement has filtered. */
 static void append_anti_join(struct buf *sql, yyjson_val *deletes)
 {
-    buf_append_str(sql, STR(" AS t ANTI JOIN "));
+    buf_append_str(sql, STR(" AS t ANTI JOIN (SELECT pos,file_index FROM "));
     append_file_names(sql, deletes);
     buf_printf(sql,
                ",schema=MAP {%d:{name:'pos',type:'BIGINT',default_value:NULL}},"
-               "hive_partitioning=false) AS d "
+               "hive_partitioning=false) WHERE pos>=0) AS d "
                "ON d.pos=t.file_row_number AND d.file_index=t.file_index",
                DELETION_FIELD_POS);
 }

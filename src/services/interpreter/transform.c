@@ -1,15 +1,16 @@
 /* transform.c: POST /transform/query: a parsed query to a logical plan with the rules that were
  * applied, and to the origin's execution plan.
  *
- * What comes in may be a query of the DSL (as object or text), the answer of /parse/dsl or
- * /parse/sql, the `parsed_query` of either, or the origin's internal_query. The plan is a function
- * of that and of the level, so it is cached by both; only query_id and the cache's own figures are
- * written anew. */
+ * What comes in may be a query of the DSL (as object or text), an SQL statement, the answer of
+ * /parse/dsl or /parse/sql, the `parsed_query` of either, or the origin's internal_query. The plan
+ * is a function of that and of the level, so it is cached by both; only query_id and the cache's
+ * own figures are written anew. */
 #include <stdio.h>
 
 #include "base/uuid.h"
 #include "query/dsl/text.h"
 #include "query/dsl/to_plan.h"
+#include "query/lang/lang.h"
 #include "services/interpreter/interpreter_int.h"
 #include "services/interpreter/sql.h"
 
@@ -72,12 +73,50 @@ static yyjson_val *unwrap(yyjson_val *given)
     return yyjson_is_obj(inside) ? inside : given;
 }
 
+static bool begins_with(struct str text, const char *word)
+{
+    size_t n = strlen(word);
+    text = str_trim(text);
+    return text.len > n && str_eq_nocase(str_make(text.data, n), str_of(word));
+}
+
+/* A statement itself: parsed here, in the dialect of the setting. */
+static enum status plan_of_statement(struct transform *t, struct str text, struct error *err)
+{
+    struct arena *arena = t->request->arena;
+    struct lang_problem problem;
+    struct lang_query query;
+    struct buf tree;
+    struct json_writer w;
+    enum status status =
+        lang_parse(arena, text, t->interpreter->options.dialect, NULL, &query, &problem);
+    if (status != STATUS_OK) {
+        error_set(err, status, "%s", problem.message);
+        err->offset = (int64_t)problem.offset;
+        err->line = (int64_t)problem.line;
+        err->column = (int64_t)problem.column;
+        return status;
+    }
+    buf_init(&tree, ANSWER_MAX);
+    json_writer_init(&w, &tree);
+    lang_tree_json(&query, &w);
+    status = buf_check(&tree, "the statement's tree", err);
+    if (status == STATUS_OK)
+        status = json_parse(buf_str(&tree), &t->made, err);
+    buf_release(&tree);
+    TRY(status);
+    return plan_of_sql(&t->plan, yyjson_doc_get_root(t->made), err);
+}
+
 static enum status make_plan(struct transform *t, yyjson_val *given, struct error *err)
 {
     struct arena *arena = t->request->arena;
+    struct str text = json_str_of(given);
     plan_init(&t->plan, arena);
     if (json_get(given, "kind"))
         return plan_of_sql(&t->plan, given, err);
+    if (text.data && (begins_with(text, "select") || begins_with(text, "with")))
+        return plan_of_statement(t, text, err);
     if (yyjson_is_str(json_get(given, "sql")) && json_get(given, "dialect")) {
         TRY(interpreter_sql_tree(t->request, given, &t->made, err));
         return plan_of_sql(&t->plan, yyjson_doc_get_root(t->made), err);

@@ -255,11 +255,11 @@ static void place_in_file(const struct loader *l, struct error *err)
     if (err->offset >= 0)
         err->offset += (int64_t)l->bytes;
     if (err->record >= 0)
-        err->record += (int64_t)l->rows;
+        err->record += (int64_t)(l->rows + l->quarantine.total);
     if (l->batches == 0)
         return;
     if (err->status == STATUS_SCHEMA)
-        shift_number(err->message, "record ", (int64_t)l->rows);
+        shift_number(err->message, "record ", (int64_t)(l->rows + l->quarantine.total));
     if (err->status == STATUS_INVALID_JSON)
         shift_number(err->message, " at byte ", (int64_t)l->bytes);
     if (err->status == STATUS_INVALID_CSV)
@@ -271,14 +271,16 @@ static enum status store_once(struct loader *l, struct str text, struct error *e
     struct record_builder *builder;
     struct write_result result;
     TRY(tenant_builder(l->source, &builder, err));
+    quarantine_begin(&l->quarantine, builder, loader_write_id(l));
     enum status status = read_text(l, builder, text, err);
-    if (status != STATUS_OK || record_builder_rows(builder) == 0) {
+    if (status != STATUS_OK || record_builder_rows(builder) + l->quarantine.bad == 0) {
         record_builder_free(builder);
         if (status != STATUS_OK && err)
             place_in_file(l, err);
         return status;
     }
-    TRY(tenant_store(l->source, builder, loader_write_id(l), l->upsert, &result, err));
+    TRY(tenant_store(&l->quarantine, builder, l->upsert, &result, err));
+    quarantine_count(&l->quarantine);
     loader_count(l, &result);
     return STATUS_OK;
 }
@@ -293,6 +295,8 @@ static enum status store_text(struct loader *l, struct str text, struct error *e
         l->started = started;
         l->closed = closed;
         l->header.len = header;
+        l->quarantine.records_before = (int64_t)(l->rows + l->quarantine.total);
+        l->quarantine.lines_before = l->lines - (l->form == FORM_CSV && l->batches > 0);
         status = store_once(l, text, err);
     }
     return status;
@@ -362,6 +366,8 @@ static enum status run(struct loader *l, struct error *err)
     TRY(store_get_source(l->node->store, request_str(l->request, "source_id"), &l->source, err));
     if (l->form == FORM_PARQUET)
         return load_parquet(l, err);
+    TRY(quarantine_init(&l->quarantine, l->request, l->source));
+    l->quarantine.shown_id = STR("load");
     TRY(look_at_form(l, err));
     return load_text(l, err);
 }
@@ -376,6 +382,7 @@ static enum status answer_load(struct loader *l, struct error *err)
     json_kv_int(&answer.w, "rows_loaded", (int64_t)l->rows);
     json_kv_int(&answer.w, "rows_stored_before", (int64_t)l->rows_before);
     json_kv_int(&answer.w, "batches", (int64_t)l->batches);
+    quarantine_write(&l->quarantine, &answer.w);
     json_kv_null(&answer.w, "error_message");
     json_end_object(&answer.w);
     enum status status = answer_end(&answer, err);
@@ -397,6 +404,7 @@ enum status handle_load(struct request *request)
                    (unsigned long long)l.rows, (unsigned long long)l.batches);
     if (l.packed)
         codec_stream_release(&l.codec);
+    quarantine_release(&l.quarantine);
     if (l.source)
         source_unref(l.source);
     buf_release(&l.pending);

@@ -3,6 +3,7 @@
 #define QUARRY_SERVICES_TENANT_LOAD_INT_H
 
 #include "format/codec/codec.h"
+#include "services/tenant/quarantine.h"
 #include "services/tenant/tenant_int.h"
 
 enum {
@@ -24,6 +25,7 @@ struct loader {
     bool ended;           /* the body is read */
     bool started, closed; /* JSON array: '[' and ']' were seen */
     struct buf header;    /* CSV */
+    struct quarantine quarantine;
     struct str load_id;
     char write_id[WRITE_ID_MAX];
     uint64_t batches, rows, rows_before, bytes;

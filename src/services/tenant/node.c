@@ -27,6 +27,7 @@ static const struct service_handler handlers[] = {
     {"compaction_job", handle_compaction_job},
     {"compaction_cancel", handle_compaction_cancel},
     {"tenant_stats", handle_tenant_stats},
+    {"source_settings", handle_source_settings},
     {"source_schema", handle_schema_get},
     {"source_schema_change", handle_schema_change},
     {"source_indexes_add", handle_index_add},
@@ -97,6 +98,8 @@ static void collect_sources(struct tenant_node *node, struct metrics *metrics)
         total.bytes += stats.bytes;
         total.flushes += stats.flushes;
         total.snapshots += stats.snapshots;
+        total.retention_rows += stats.retention_rows;
+        total.retention_files += stats.retention_files;
     }
     metrics_set(metrics, METRIC_SOURCES, set.len);
     metrics_set(metrics, METRIC_ROWS, (double)total.rows);
@@ -104,6 +107,8 @@ static void collect_sources(struct tenant_node *node, struct metrics *metrics)
     metrics_set(metrics, METRIC_DATA_BYTES, (double)total.bytes);
     metrics_raise(metrics, METRIC_FLUSHES, total.flushes);
     metrics_set(metrics, METRIC_SNAPSHOTS, (double)total.snapshots);
+    metrics_raise(metrics, METRIC_RETENTION_ROWS, total.retention_rows);
+    metrics_raise(metrics, METRIC_RETENTION_FILES, total.retention_files);
     source_set_close(&set);
 }
 
@@ -156,6 +161,7 @@ static enum status open_store(struct tenant_node *node, struct error *err)
         .flush_age_us = node->options.flush_age_us,
         .flush_threads = node->options.flush_threads,
         .wal_retention_us = node->options.wal_retention_us,
+        .wal_commit_delay_us = node->options.wal_commit_delay_us,
         .snapshot_retention_us = node->options.snapshot_retention_us,
         .snapshots_min_kept = node->options.snapshots_min_kept,
         .auto_compaction = node->options.auto_compaction,

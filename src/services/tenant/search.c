@@ -18,6 +18,8 @@ struct plan {
     int64_t offset; /* of a source */
     int64_t global_limit, global_offset;
     bool global;
+    struct str order_by; /* data NULL: none */
+    bool descending;
     bool wants_cursor;
     struct str cursor;
     uint64_t total; /* rows answered so far */
@@ -48,6 +50,21 @@ static enum status decode_columns(struct request *request, struct plan *plan, st
     return STATUS_OK;
 }
 
+static enum status decode_order(struct request *request, struct plan *plan, struct error *err)
+{
+    yyjson_val *list = request_json(request, "order_by"), *first = yyjson_arr_get_first(list);
+    if (!list)
+        return STATUS_OK;
+    if (yyjson_arr_size(list) != 1)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "order_by names one column");
+    if (plan->wants_cursor || plan->global)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "order_by goes with limit and offset, not with a cursor or global paging");
+    plan->order_by = json_str_of(json_get(first, "column"));
+    plan->descending = str_is(json_str_of(json_get(first, "direction")), "desc");
+    return STATUS_OK;
+}
+
 static enum status decode(struct request *request, struct plan *plan, struct error *err)
 {
     *plan = (struct plan){.node = request->context, .request = request};
@@ -70,6 +87,7 @@ static enum status decode(struct request *request, struct plan *plan, struct err
     if (plan->global && (plan->limit >= 0 || plan->offset))
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "give limit/offset (each source) or global_limit/global_offset, not both");
+    TRY(decode_order(request, plan, err));
     return decode_columns(request, plan, err);
 }
 
@@ -238,6 +256,8 @@ static enum status open_one(struct plan *plan, struct source *source, struct ope
             .columns_len = plan->columns_len,
             .limit = plan->global ? plan->global_limit : plan->limit,
             .offset = (uint64_t)(plan->global ? plan->global_offset : plan->offset),
+            .order_by = plan->order_by,
+            .descending = plan->descending,
         };
         status = search_open(&open->view, &options, &plan->context, &open->search, err);
     }
@@ -301,7 +321,7 @@ static enum status run_one(struct plan *plan, struct open_search *open, struct s
     plan->node->rows_returned += out->source_rows;
     use_global(plan, open, out->source_rows);
     if (plan->wants_cursor && tail.has_more) {
-        cursor_put(&plan->node->cursors, open, cursor);
+        cursor_put(&plan->node->cursors, open, open_search_close, cursor);
         tail.cursor = cursor;
     } else {
         open_search_close(open);
@@ -338,8 +358,9 @@ static enum status run_all(struct plan *plan, const struct source_set *set, stru
 
 static enum status run_cursor(struct plan *plan, struct out *out, struct error *err)
 {
-    struct open_search *open = NULL;
-    TRY(cursor_take(&plan->node->cursors, plan->cursor, &open, err));
+    void *taken = NULL;
+    TRY(cursor_take(&plan->node->cursors, plan->cursor, open_search_close, &taken, err));
+    struct open_search *open = taken;
     search_continue(open->search, plan->limit, &plan->context);
     return run_one(plan, open, source_config(open->view.source)->source_id, out, err);
 }

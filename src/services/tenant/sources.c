@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/datetime.h"
+#include "services/tenant/quarantine.h"
 #include "services/tenant/tenant_int.h"
 
 static struct tenant_node *node_of(const struct request *request)
@@ -134,6 +135,14 @@ static enum status decode_names(struct request *request, const char *field,
     return STATUS_OK;
 }
 
+static enum status check_quarantine(const struct source_config *config, struct error *err)
+{
+    char id[SOURCE_ID_MAX + 1];
+    return config->settings.on_error == ON_ERROR_QUARANTINE
+               ? quarantine_id(config->source_id, id, err)
+               : STATUS_OK;
+}
+
 enum status handle_source_add(struct request *request)
 {
     struct error *err = &request->error;
@@ -144,7 +153,11 @@ enum status handle_source_add(struct request *request)
         .data_path = request_str(request, "data_path"),
         .max_file_size_mb = (uint32_t)request_int(request, "max_file_size_mb"),
         .wal_enabled = request_bool(request, "wal_enabled"),
+        .settings = {.retention_days = (uint32_t)request_int(request, "retention_days"),
+                     .retention_column = request_str(request, "retention_column")},
     };
+    (void)on_error_parse(request_str(request, "on_error"), &config.settings.on_error);
+    TRY(check_quarantine(&config, err));
     TRY(decode_schema(request, &config, err));
     TRY(decode_names(request, "partition_columns", &config.partition_columns,
                      &config.partition_columns_len, err));
@@ -157,11 +170,15 @@ enum status handle_source_add(struct request *request)
     return answer_success(request);
 }
 
+/* With its quarantine, if it has one. */
 enum status handle_source_remove(struct request *request)
 {
     struct error *err = &request->error;
-    TRY(store_remove_source(node_of(request)->store, request_path_param(request, "source_id"),
-                            err));
+    struct str id = request_path_param(request, "source_id");
+    char side[SOURCE_ID_MAX + 1];
+    TRY(store_remove_source(node_of(request)->store, id, err));
+    if (quarantine_id(id, side, NULL) == STATUS_OK)
+        (void)store_remove_source(node_of(request)->store, str_of(side), NULL); /* mostly: none */
     cursor_sweep(&node_of(request)->cursors);
     return answer_success(request);
 }
@@ -268,6 +285,50 @@ static void write_columns(struct json_writer *w, struct source *source)
     schema_unref(schema);
 }
 
+static void write_settings(struct json_writer *w, const struct source_settings *settings,
+                           const struct source_stats *stats)
+{
+    json_kv_strz(w, "on_error", on_error_name(settings->on_error));
+    json_keyz(w, "retention");
+    json_begin_object(w);
+    json_kv_int(w, "days", settings->retention_days);
+    json_kv_str(w, "column",
+                settings->retention_column.len ? settings->retention_column : STR_NONE);
+    write_time(w, "last_run", stats->retention_us);
+    json_kv_int(w, "rows_removed", (int64_t)stats->retention_rows);
+    json_kv_int(w, "files_removed", (int64_t)stats->retention_files);
+    json_kv_str(w, "error", stats->retention_error[0] ? str_of(stats->retention_error) : STR_NONE);
+    json_end_object(w);
+}
+
+/* --- settings --- */
+
+static enum status set(struct request *request, struct source *source)
+{
+    struct error *err = &request->error;
+    struct source_config config = *source_config(source);
+    struct source_settings *settings = &config.settings;
+    if (request_json(request, "on_error"))
+        (void)on_error_parse(request_str(request, "on_error"), &settings->on_error);
+    if (request_json(request, "retention_days"))
+        settings->retention_days = (uint32_t)request_int(request, "retention_days");
+    if (request_json(request, "retention_column"))
+        settings->retention_column = request_str(request, "retention_column");
+    TRY(check_quarantine(&config, err));
+    TRY(source_set(source, settings, err));
+    return answer_success(request);
+}
+
+enum status handle_source_settings(struct request *request)
+{
+    struct source *source;
+    TRY(store_get_source(node_of(request)->store, request_path_param(request, "source_id"), &source,
+                         &request->error));
+    enum status status = set(request, source);
+    source_unref(source);
+    return status;
+}
+
 static void write_details(struct json_writer *w, struct tenant_node *node, struct source *source,
                           const struct source_stats *stats)
 {
@@ -284,6 +345,7 @@ static void write_details(struct json_writer *w, struct tenant_node *node, struc
     write_names(w, "partition_columns", config->partition_columns, config->partition_columns_len);
     write_names(w, "key_columns", config->key_columns, config->key_columns_len);
     write_columns(w, source);
+    write_settings(w, &config->settings, stats);
     json_keyz(w, "wal_status");
     json_begin_object(w);
     json_kv_bool(w, "enabled", config->wal_enabled);

@@ -38,6 +38,7 @@ struct tenant_node_options {
     int64_t flush_age_us;    /* 0: the store's default */
     uint32_t flush_threads;  /* 0: the store's default */
     /* these as in storage/store.h */
+    int64_t wal_commit_delay_us;
     int64_t wal_retention_us, snapshot_retention_us, compaction_interval_us;
     uint32_t snapshots_min_kept;
     bool auto_compaction;

@@ -34,7 +34,7 @@ void admission_release(struct admission *admission);
 enum status admission_enter(struct admission *admission, struct error *err);
 void admission_leave(struct admission *admission);
 
-/* --- cursors: searches left open for the next page, see cursor.c --- */
+/* --- cursors: searches and queries left open for the next page, see cursor.c --- */
 struct cursor_entry;
 struct cursor_table {
     pthread_mutex_t lock;
@@ -48,15 +48,18 @@ struct open_search {
     struct view view;
     struct filter *filter;
 };
-void open_search_close(struct open_search *open);
+void open_search_close(void *open_search); /* NULL is fine */
+typedef void (*cursor_close)(void *open);
 enum status cursor_table_init(struct cursor_table *table, struct sys *sys, struct error *err);
 void cursor_table_release(struct cursor_table *table);
 /* Keeps `open` (taken) for CURSOR_IDLE_US and gives the text that continues it, once. The oldest
  * unused one is closed when the table is full. */
-void cursor_put(struct cursor_table *table, struct open_search *open, char ret[CURSOR_TEXT_MAX]);
-/* Takes it out of the table; STATUS_NOT_FOUND when it is unknown, used already or too old. */
-enum status cursor_take(struct cursor_table *table, struct str text, struct open_search **ret_open,
-                        struct error *err);
+void cursor_put(struct cursor_table *table, void *open, cursor_close close,
+                char ret[CURSOR_TEXT_MAX]);
+/* Takes it out of the table; STATUS_NOT_FOUND when it is unknown, of another kind (another `close`),
+ * used already or too old. */
+enum status cursor_take(struct cursor_table *table, struct str text, cursor_close close,
+                        void **ret_open, struct error *err);
 /* Closes all of a source that goes away, and those idle for too long. */
 void cursor_sweep(struct cursor_table *table);
 
@@ -192,9 +195,11 @@ struct record_builder;
 /* A builder that starts from the source's present schema. */
 enum status tenant_builder(struct source *source, struct record_builder **ret_builder,
                            struct error *err);
-/* Finishes the builder (freed in any case) and stores its rows. */
-enum status tenant_store(struct source *source, struct record_builder *builder, struct str write_id,
-                         bool upsert, struct write_result *ret_result, struct error *err);
+/* Finishes the builder (freed in any case) and stores its rows, with what was left out of them
+ * (quarantine.h; its batch was begun with this builder). */
+struct quarantine;
+enum status tenant_store(struct quarantine *quarantine, struct record_builder *builder, bool upsert,
+                         struct write_result *ret_result, struct error *err);
 /* For a write that came without one. */
 void tenant_make_write_id(struct tenant_node *node, char out[UUID_TEXT_LEN + 1]);
 
@@ -220,6 +225,7 @@ enum status handle_compaction_status(struct request *request);
 enum status handle_compaction_job(struct request *request);
 enum status handle_compaction_cancel(struct request *request);
 enum status handle_tenant_stats(struct request *request);
+enum status handle_source_settings(struct request *request);
 enum status handle_schema_get(struct request *request);
 enum status handle_schema_change(struct request *request);
 enum status handle_index_add(struct request *request);

@@ -6,6 +6,7 @@
 
 #include "base/uuid.h"
 #include "format/records/record_builder.h"
+#include "services/tenant/quarantine.h"
 #include "services/tenant/tenant_int.h"
 
 enum status tenant_builder(struct source *source, struct record_builder **ret_builder,
@@ -34,15 +35,14 @@ enum status tenant_builder(struct source *source, struct record_builder **ret_bu
     return status;
 }
 
-enum status tenant_store(struct source *source, struct record_builder *builder, struct str write_id,
-                         bool upsert, struct write_result *ret_result, struct error *err)
+enum status tenant_store(struct quarantine *quarantine, struct record_builder *builder, bool upsert,
+                         struct write_result *ret_result, struct error *err)
 {
     struct batch *batch;
     enum status status = record_builder_finish(builder, &batch, err);
     record_builder_free(builder);
     TRY(status);
-    status = upsert ? source_upsert(source, batch, write_id, ret_result, err)
-                    : source_write(source, batch, write_id, ret_result, err);
+    status = quarantine_store(quarantine, batch, upsert, ret_result, err);
     batch_unref(batch);
     return status;
 }
@@ -132,28 +132,31 @@ static enum status read_records(struct record_builder *builder, const struct wri
     return record_builder_array(builder, &scan, true, err);
 }
 
-static enum status store_once(struct source *source, const struct write_input *in,
+static enum status store_once(struct quarantine *quarantine, const struct write_input *in,
                               struct write_result *ret, struct error *err)
 {
     struct record_builder *builder;
-    TRY(tenant_builder(source, &builder, err));
+    TRY(tenant_builder(quarantine->source, &builder, err));
+    quarantine_begin(quarantine, builder, in->write_id);
     enum status status = read_records(builder, in, err);
-    if (status == STATUS_OK && record_builder_rows(builder) == 0)
+    if (status == STATUS_OK && record_builder_rows(builder) + quarantine->bad == 0)
         status =
             error_set(err, STATUS_INVALID_ARGUMENT, "the batch is empty: send at least one record");
     if (status != STATUS_OK) {
         record_builder_free(builder);
         return status;
     }
-    return tenant_store(source, builder, in->write_id, in->upsert, ret, err);
+    return tenant_store(quarantine, builder, in->upsert, ret, err);
 }
 
-static enum status store_records(struct source *source, const struct write_input *in,
+static enum status store_records(struct quarantine *quarantine, const struct write_input *in,
                                  struct write_result *ret, struct error *err)
 {
     enum status status = STATUS_SCHEMA_CHANGED;
     for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++)
-        status = store_once(source, in, ret, err);
+        status = store_once(quarantine, in, ret, err);
+    if (status == STATUS_OK)
+        quarantine_count(quarantine);
     return status;
 }
 
@@ -183,7 +186,8 @@ static enum status decode_write(struct request *request, struct write_input *in,
 }
 
 static enum status answer_write(struct request *request, const struct write_input *in,
-                                const struct write_result *result)
+                                const struct write_result *result,
+                                const struct quarantine *quarantine)
 {
     struct answer answer;
     answer_init(&answer, request, STR("application/json"));
@@ -198,6 +202,7 @@ static enum status answer_write(struct request *request, const struct write_inpu
     if (in->upsert && !result->duplicate) /* how many it replaced then is not remembered */
         json_kv_int(&answer.w, "rows_replaced", (int64_t)result->deleted);
     json_kv_bool(&answer.w, "duplicate", result->duplicate);
+    quarantine_write(quarantine, &answer.w);
     json_end_object(&answer.w);
     enum status status = answer_end(&answer, &request->error);
     answer_release(&answer);
@@ -219,12 +224,18 @@ enum status handle_write(struct request *request)
     struct write_result result;
     struct source *source;
     TRY(decode_write(request, &in, err));
-    TRY(store_get_source(node->store, request_str(request, "source_id"), &source, err));
-    enum status status = check_partition_columns(request, source, err);
-    if (status == STATUS_OK)
-        status = store_records(source, &in, &result, err);
-    source_unref(source);
-    TRY(status);
     tenant_make_write_id(node, in.made_id);
-    return answer_write(request, &in, &result);
+    TRY(store_get_source(node->store, request_str(request, "source_id"), &source, err));
+    struct quarantine quarantine;
+    enum status status = quarantine_init(&quarantine, request, source);
+    quarantine.shown_id = in.write_id.data ? in.write_id : str_of(in.made_id);
+    if (status == STATUS_OK)
+        status = check_partition_columns(request, source, err);
+    if (status == STATUS_OK)
+        status = store_records(&quarantine, &in, &result, err);
+    if (status == STATUS_OK)
+        status = answer_write(request, &in, &result, &quarantine);
+    quarantine_release(&quarantine);
+    source_unref(source);
+    return status;
 }

@@ -304,7 +304,8 @@ static enum status add_tree(struct backup *b, const char *root, const char *inne
         bool is_dir = names.data[at] == 'd';
         const char *name = names.data + at + 1;
         at += strlen(name) + 2;
-        if (str_starts(str_of(name), STR(".trash-")) || str_ends(str_of(name), STR(".tmp")))
+        if (str_starts(str_of(name), STR(".trash-")) || str_ends(str_of(name), STR(".tmp")) ||
+            str_ends(str_of(name), STR(".spare")))
             continue;
         status = sys_path(below, err, "%s/%s", inner, name);
         if (status == STATUS_OK)

@@ -281,6 +281,18 @@ static void *writer_main(void *context)
 
 /* --- producers --- */
 
+struct wal_frame *wal_frame_beside(struct error *err)
+{
+    struct wal_frame *frame = calloc(1, sizeof *frame);
+    if (!frame) {
+        error_no_memory(err);
+        return NULL;
+    }
+    atomic_init(&frame->refs, 1);
+    buf_init(&frame->payload, WAL_PAYLOAD_MAX);
+    return frame;
+}
+
 enum status wal_frame_new(struct wal *wal, size_t size, struct wal_frame **ret_frame,
                           struct error *err)
 {
@@ -289,11 +301,9 @@ enum status wal_frame_new(struct wal *wal, size_t size, struct wal_frame **ret_f
     if (size > WAL_PAYLOAD_MAX)
         return error_set(err, STATUS_TOO_LARGE, "a batch of %zu bytes; at most %d are taken", size,
                          WAL_PAYLOAD_MAX);
-    struct wal_frame *frame = calloc(1, sizeof *frame);
+    struct wal_frame *frame = wal_frame_beside(err);
     if (!frame)
-        return error_no_memory(err);
-    atomic_init(&frame->refs, 1);
-    buf_init(&frame->payload, WAL_PAYLOAD_MAX);
+        return STATUS_NO_MEMORY;
     frame->reserved = size + WAL_FRAME_BYTES;
     pthread_mutex_lock(&wal->lock);
     while (wal->queued_bytes && wal->queued_bytes + frame->reserved > WAL_QUEUE_BYTES_MAX)

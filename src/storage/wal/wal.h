@@ -113,6 +113,9 @@ void wal_close(struct wal *wal);
 /* Blocks while the queue is full. `size` is the expected payload size. STATUS_NO_MEMORY. */
 enum status wal_frame_new(struct wal *wal, size_t size, struct wal_frame **ret_frame,
                           struct error *err);
+/* For a `before`: takes no room in the queue (so that nobody waits who has some already). NULL when
+ * memory is out. */
+struct wal_frame *wal_frame_beside(struct error *err);
 void wal_frame_unref(struct wal *wal, struct wal_frame *frame);
 void wal_submit(struct wal *wal, struct wal_frame *frame);
 enum status wal_wait(struct wal *wal, struct wal_frame *frame, struct error *err);

@@ -551,12 +551,100 @@ static void test_commit_cost(void **state)
     table_free(t);
 }
 
+/* An older snapshot's files are current again, under a new snapshot; nothing of them is written. */
+static void test_restore(void **state)
+{
+    (void)state;
+    struct table *t = table_new(true);
+    struct arena arena;
+    struct iceberg_edit edit;
+    append(t, 0, 5, true);
+    int64_t first = t->m.current_snapshot_id;
+    append(t, 5, 3, true);
+    begin(t, &edit, &arena);
+    struct iceberg_commit change = {.operation = ICEBERG_OVERWRITE,
+                                    .data_sequence_number = -1,
+                                    .restore = first,
+                                    .replaced = {.data_files = 3, .records = 33, .bytes = 3000}};
+    assert_int_equal(commit(t, &edit, &change, NULL), STATUS_OK);
+    assert_int_equal(edit.files_len, 1); /* the list */
+    finish(t, &edit);
+    const struct iceberg_snapshot *now = iceberg_current_snapshot(&t->m);
+    assert_true(now->id != first && now->sequence_number == 3);
+    assert_int_equal(live(t, now, seen, NULL), 5);
+    assert_true(
+        str_is(iceberg_property_find(now->summary, now->summary_len, "total-data-files"), "5"));
+    assert_true(
+        str_is(iceberg_property_find(now->summary, now->summary_len, "deleted-data-files"), "3"));
+    change.restore = 12345;
+    begin(t, &edit, &arena);
+    assert_int_equal(commit(t, &edit, &change, NULL), STATUS_NOT_FOUND);
+    arena_release(&arena);
+    table_free(t);
+}
+
+/* Of the snapshots those named stay, and the current one; tags go with theirs; numbers of metadata
+ * files can be skipped. */
+static void test_keep(void **state)
+{
+    (void)state;
+    struct table *t = table_new(false);
+    struct arena arena;
+    struct iceberg_edit edit;
+    int64_t ids[4];
+    for (int i = 0; i < 4; i++) {
+        append(t, i, 1, false);
+        ids[i] = t->m.current_snapshot_id;
+    }
+    begin(t, &edit, &arena);
+    assert_int_equal(iceberg_edit_ref(&edit, STR("gone"), true, ids[0], NULL), STATUS_OK);
+    assert_int_equal(iceberg_edit_ref(&edit, STR("kept"), true, ids[1], NULL), STATUS_OK);
+    assert_int_equal(iceberg_edit_keep(&edit, &ids[1], 1, NULL), STATUS_OK);
+    edit.version_min = 77;
+    finish(t, &edit);
+    assert_int_equal(t->m.snapshots_len, 2);
+    assert_true(iceberg_snapshot_find(&t->m, ids[1]) && iceberg_snapshot_find(&t->m, ids[3]));
+    assert_int_equal(t->m.refs_len, 2); /* main, kept */
+    assert_true(str_starts(t->path, STR("file:///w/t/metadata/00077-")));
+    assert_int_equal(t->m.snapshot_log_len, 1);
+    table_free(t);
+}
+
+/* Files of an older spec are added in a manifest of their own. */
+static void test_added_specs(void **state)
+{
+    (void)state;
+    struct table *t = table_new(true);
+    struct arena arena;
+    struct iceberg_edit edit;
+    struct iceberg_commit_result result;
+    struct iceberg_spec none = {0};
+    begin(t, &edit, &arena);
+    assert_int_equal(iceberg_edit_spec(&edit, &none, NULL), STATUS_OK);
+    const struct iceberg_data_file added[] = {make_file(&arena, 1, true),
+                                              make_file(&arena, 2, false)};
+    const int32_t specs[] = {0, 1};
+    struct iceberg_commit change = {.operation = ICEBERG_APPEND,
+                                    .added = added,
+                                    .added_specs = specs,
+                                    .added_len = 2,
+                                    .data_sequence_number = -1};
+    assert_int_equal(commit(t, &edit, &change, &result), STATUS_OK);
+    assert_int_equal(result.manifests_len, 2);
+    assert_int_equal(result.manifests[0].spec_id, 0);
+    assert_int_equal(result.manifests[1].spec_id, 1);
+    finish(t, &edit);
+    assert_int_equal(live(t, iceberg_current_snapshot(&t->m), seen, NULL), 2);
+    table_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commits),       cmocka_unit_test(test_conflict_and_hints),
         cmocka_unit_test(test_edits),         cmocka_unit_test(test_expire),
         cmocka_unit_test(test_foreign_forms), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_commit_cost)};
+        cmocka_unit_test(test_commit_cost),   cmocka_unit_test(test_restore),
+        cmocka_unit_test(test_keep),          cmocka_unit_test(test_added_specs)};
     return cmocka_run_group_tests_name("iceberg table", tests, NULL, NULL);
 }

@@ -1,9 +1,12 @@
 /* segments_test.c: the same random rows through a real store: as segments with hash and sorted
  * indexes (few large ones, or many small ones, for the key filters), as segments without, and as
  * unflushed chunks. All three must give what the plain judge gives. */
+#include "query/exec/change.h"
+#include "storage/table/deletion.h"
 #include "sys/sys.h"
 #include "unit/query/exec/random_model.h"
 
+enum { DELETES = 4 };
 enum { FEW_BATCHES = 6, MANY_BATCHES = 24, MANY_ROWS_MAX = 40 };
 
 struct stored {
@@ -13,6 +16,9 @@ struct stored {
     struct view views[3]; /* plain, indexed, hand-built chunks */
     int batches;
     yyjson_doc *docs[MANY_BATCHES];
+    yyjson_doc *deletes[DELETES]; /* filters whose rows were deleted */
+    int deletes_len;
+    struct deletion *gone[MANY_BATCHES]; /* the same of the hand-built chunks */
 };
 
 static void ok(enum status status, const struct error *err)
@@ -113,8 +119,12 @@ static void stored_release(struct stored *stored)
     source_unref(stored->plain);
     source_unref(stored->indexed);
     store_close(stored->store, false);
-    for (int b = 0; b < stored->batches; b++)
+    for (int b = 0; b < stored->batches; b++) {
         yyjson_doc_free(stored->docs[b]);
+        deletion_unref(stored->gone[b]);
+    }
+    for (int i = 0; i < stored->deletes_len; i++)
+        yyjson_doc_free(stored->deletes[i]);
     struct error err = ERROR_INIT;
     ok(sys_remove_tree(sys_posix(), stored->path, &err), &err);
 }
@@ -152,6 +162,15 @@ static char *sorted(const char *text)
     return result;
 }
 
+static bool is_deleted(const struct stored *stored, yyjson_val *row)
+{
+    for (int i = 0; i < stored->deletes_len; i++) {
+        if (judge_row(row, yyjson_doc_get_root(stored->deletes[i])))
+            return true;
+    }
+    return false;
+}
+
 static char *judged(struct stored *stored, const char *filter_text)
 {
     struct error err = ERROR_INIT;
@@ -164,7 +183,7 @@ static char *judged(struct stored *stored, const char *filter_text)
     for (int b = 0; b < stored->batches; b++)
         yyjson_arr_foreach(yyjson_doc_get_root(stored->docs[b]), i, max, row)
         {
-            if (judge_row(row, yyjson_doc_get_root(filter)))
+            if (judge_row(row, yyjson_doc_get_root(filter)) && !is_deleted(stored, row))
                 ids[n++] = yyjson_get_sint(yyjson_arr_get(row, 0));
         }
     yyjson_doc_free(filter);
@@ -262,11 +281,139 @@ static void check_view(struct stored *stored, int v, const char *text, const cha
     filter_free(filter);
 }
 
+/* --- order_by --- */
+
+/* The values of one column of a search, as they come; *ret_more: whether there are more. */
+static struct column values_of(struct view *view, const struct filter *filter,
+                               const struct search_options *order, bool *ret_more)
+{
+    struct error err = ERROR_INIT;
+    struct search_options options = *order;
+    struct search *search;
+    struct batch *batch;
+    struct column values;
+    int32_t field = schema_find(view->schema, options.columns[0]);
+    column_init(&values, view->schema->fields[field].type);
+    options.filter = filter;
+    ok(search_open(view, &options, &no_limits, &search, &err), &err);
+    for (;;) {
+        ok(search_next(search, &batch, &err), &err);
+        if (!batch)
+            break;
+        ok(column_append_range(&values, &batch->columns[0].column, 0, batch->rows), &err);
+        batch_unref(batch);
+    }
+    ok(search_has_more(search, ret_more, &err), &err);
+    search_close(search);
+    return values;
+}
+
+static const struct column *compared;
+static bool compared_down;
+
+static int compare_rows(const void *a, const void *b)
+{
+    struct value x = value_of_column(compared, *(const uint32_t *)a);
+    struct value y = value_of_column(compared, *(const uint32_t *)b);
+    if (x.is_null || y.is_null)
+        return (int)x.is_null - (int)y.is_null;
+    int order = value_compare(&x, &y);
+    return compared_down ? -order : order;
+}
+
+static void check_order(struct stored *stored, const char *text, struct str column)
+{
+    bool more;
+    struct filter *filter = parse_filter(text);
+    struct search_options options = {.columns = &column, .columns_len = 1, .limit = -1};
+    struct column all = values_of(&stored->views[2], filter, &options, &more);
+    uint32_t *rows = malloc((all.rows + 1) * sizeof *rows);
+    assert_non_null(rows);
+    for (uint32_t i = 0; i < all.rows; i++)
+        rows[i] = i;
+    options.order_by = column;
+    options.descending = model_random(2);
+    options.limit = model_random(4) ? model_random(12) : 200;
+    options.offset = model_random(3) ? 0 : model_random(20);
+    compared = &all;
+    compared_down = options.descending;
+    qsort(rows, all.rows, sizeof *rows, compare_rows);
+    uint64_t end = (uint64_t)options.limit + options.offset;
+    uint64_t wanted = all.rows <= options.offset ? 0
+                      : all.rows < end           ? all.rows - options.offset
+                                                 : (uint64_t)options.limit;
+    for (int v = 0; v < 3; v++) {
+        struct column got = values_of(&stored->views[v], filter, &options, &more);
+        assert_int_equal(got.rows, wanted);
+        assert_int_equal(more, all.rows > end);
+        for (uint32_t i = 0; i < got.rows; i++) {
+            struct value x = value_of_column(&got, i);
+            struct value y = value_of_column(&all, rows[options.offset + i]);
+            if (x.is_null != y.is_null || (!x.is_null && value_compare(&x, &y) != 0))
+                fail_msg("view %d: %s by %s: row %u", v, text, column.data, i);
+        }
+        column_release(&got);
+    }
+    column_release(&all);
+    free(rows);
+    filter_free(filter);
+}
+
+static void ordered(void **state)
+{
+    (void)state;
+    static const struct str columns[] = {{"i", 1}, {"x", 1}, {"s", 1}, {"d", 1},
+                                         {"t", 1}, {"b", 1}, {"id", 2}};
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct stored stored = {0};
+        model_state = seed * 0xA0761D6478BD642Fu;
+        stored_init(&stored, seed == 1 ? 9000 : seed == 2 ? MANY_ROWS_MAX : 300);
+        for (int i = 0; i < (seed == 1 ? 20 : 150); i++) {
+            char *text = model_random(2) ? model_filter() : strdup("{}");
+            assert_non_null(text);
+            check_order(&stored, text, columns[model_random(7)]);
+            free(text);
+        }
+        stored_release(&stored);
+    }
+}
+
+/* The first rows by an indexed column of a large segment cost few rows; what cannot be ordered. */
+static void ordered_reads_little(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    struct stored stored = {0};
+    struct search *search;
+    struct batch *batch;
+    model_state = 5;
+    stored_init(&stored, 20000);
+    struct search_options options = {
+        .order_by = STR("id"), .descending = true, .limit = 10, .columns = NULL};
+    ok(search_open(&stored.views[0], &options, &no_limits, &search, &err), &err);
+    ok(search_next(search, &batch, &err), &err);
+    assert_int_equal(batch->rows, 10);
+    batch_unref(batch);
+    assert_true(search_stats(search)->rows_scanned < stored.views[0].rows);
+    search_close(search);
+    options.limit = -1;
+    assert_int_equal(search_open(&stored.views[0], &options, &no_limits, &search, &err),
+                     STATUS_INVALID_ARGUMENT);
+    options.limit = 10;
+    options.order_by = STR("j");
+    assert_int_equal(search_open(&stored.views[0], &options, &no_limits, &search, &err),
+                     STATUS_INVALID_ARGUMENT);
+    options.order_by = STR("nobody");
+    assert_int_equal(search_open(&stored.views[0], &options, &no_limits, &search, &err),
+                     STATUS_INVALID_ARGUMENT);
+    stored_release(&stored);
+}
+
 static void differential(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 4; seed++) {
-        struct stored stored;
+        struct stored stored = {0};
         model_state = seed * 0xD1342543DE82EF95u;
         stored_init(&stored, seed == 4 ? 20000 : seed == 3 ? MANY_ROWS_MAX : 300);
         char *all = judged(&stored, "{}");
@@ -285,12 +432,88 @@ static void differential(void **state)
     }
 }
 
+static void delete_from(struct source *source, const char *text)
+{
+    struct error err = ERROR_INIT;
+    struct mutation *mutation;
+    struct write_result result;
+    struct exec_stats stats = {0};
+    struct filter *filter = parse_filter(text);
+    ok(mutation_begin(source, STR_NONE, &mutation, &result, &err), &err);
+    ok(change_delete(mutation, filter, &no_limits, &stats, &err), &err);
+    ok(mutation_commit(mutation, NULL, &result, &err), &err);
+    assert_int_equal(result.deleted, stats.rows_matched);
+    mutation_end(mutation);
+    filter_free(filter);
+}
+
+/* Deletes by a filter from both sources; now and then they are flushed. */
+static void delete_some(struct stored *stored)
+{
+    struct error err = ERROR_INIT;
+    char *text = model_filter();
+    delete_from(stored->plain, text);
+    delete_from(stored->indexed, text);
+    ok(json_parse(str_of(text), &stored->deletes[stored->deletes_len++], &err), &err);
+    free(text);
+    if (model_random(2)) {
+        ok(source_flush(stored->plain, &err), &err);
+        ok(source_flush(stored->indexed, &err), &err);
+    }
+}
+
+/* Views of the present state, the hand-built one too. */
+static void view_again(struct stored *stored)
+{
+    struct error err = ERROR_INIT;
+    size_t i, max;
+    yyjson_val *row;
+    for (int b = 0; b < stored->batches; b++) {
+        struct deletion_builder builder;
+        deletion_builder_init(&builder, stored->views[2].chunks[b]->rows);
+        yyjson_arr_foreach(yyjson_doc_get_root(stored->docs[b]), i, max, row)
+        {
+            if (is_deleted(stored, row))
+                ok(deletion_builder_add(&builder, i, &err), &err);
+        }
+        ok(deletion_builder_finish(&builder, &stored->gone[b], &err), &err);
+    }
+    stored->views[2].chunk_deletions = stored->gone;
+    view_close(&stored->views[0]);
+    view_close(&stored->views[1]);
+    ok(view_open(stored->plain, &stored->views[0], &err), &err);
+    ok(view_open(stored->indexed, &stored->views[1], &err), &err);
+}
+
+static void deleted_rows(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct stored stored = {0};
+        model_state = seed * 0xD1342543DE82EF95u;
+        stored_init(&stored, seed == 4 ? 20000 : seed == 3 ? MANY_ROWS_MAX : 300);
+        for (int i = 0; i < DELETES; i++)
+            delete_some(&stored);
+        view_again(&stored);
+        for (int i = 0; i < (seed == 4 ? 6 : 40); i++) {
+            char *text = i ? model_filter() : str_dup(STR("{}"));
+            char *wanted = judged(&stored, text);
+            check_view(&stored, 0, text, wanted);
+            check_view(&stored, 1, text, wanted);
+            check_order(&stored, text, i % 2 ? STR("s") : STR("i"));
+            free(text);
+            free(wanted);
+        }
+        stored_release(&stored);
+    }
+}
+
 /* An equality on an indexed column goes through the index and reads little. */
 static void index_is_used(void **state)
 {
     (void)state;
     struct error err = ERROR_INIT;
-    struct stored stored;
+    struct stored stored = {0};
     model_state = 77;
     stored_init(&stored, 20000);
     struct filter *filter = parse_filter("{\"id\":5}");
@@ -331,7 +554,7 @@ static void metadata_answers(void **state)
 {
     (void)state;
     struct error err = ERROR_INIT;
-    struct stored stored;
+    struct stored stored = {0};
     struct exec_stats stats = {0};
     struct aggregate *agg;
     struct aggregate_spec specs[] = {{.kind = AGG_COUNT},
@@ -420,9 +643,9 @@ static void row_groups(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(differential),
-        cmocka_unit_test(index_is_used),
-        cmocka_unit_test(metadata_answers),
+        cmocka_unit_test(differential),  cmocka_unit_test(deleted_rows),
+        cmocka_unit_test(ordered),       cmocka_unit_test(ordered_reads_little),
+        cmocka_unit_test(index_is_used), cmocka_unit_test(metadata_answers),
         cmocka_unit_test(row_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

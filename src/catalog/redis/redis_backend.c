@@ -1,0 +1,170 @@
+/* redis_backend.c: the URL, opening, what is asked of a server that is to be believed. */
+#include <stdlib.h>
+
+#include "catalog/redis/redis_int.h"
+#include "sys/thread.h"
+
+static enum status redis_health(struct backend *base, struct error *err)
+{
+    struct redis_backend *backend = (struct redis_backend *)base;
+    struct redis_command command;
+    struct arena arena;
+    redisReply *reply = NULL;
+    arena_init(&arena, 1 << 16);
+    redis_command_init(&command, &arena, 1);
+    redis_add(&command, STR("PING"));
+    enum status status = redis_read(backend, &command, &reply, err);
+    if (status == STATUS_OK)
+        freeReplyObject(reply);
+    arena_release(&arena);
+    return status;
+}
+
+static void redis_close(struct backend *base)
+{
+    struct redis_backend *backend = (struct redis_backend *)base;
+    redis_connections_close(backend);
+    pthread_mutex_destroy(&backend->lock);
+    pthread_cond_destroy(&backend->freed);
+    free(backend->host);
+    free(backend->password);
+    free(backend->prefix);
+    free(backend);
+}
+
+static const struct backend_ops redis_ops = {
+    .name = "redis",
+    .get = redis_get,
+    .find = redis_find,
+    .query = redis_query,
+    .group = redis_group,
+    .commit = redis_commit,
+    .scan = redis_scan,
+    .verify = redis_verify,
+    .health = redis_health,
+    .close = redis_close,
+};
+
+/* --- the URL --- */
+
+static enum status bad_url(struct error *err)
+{
+    return error_set(err, STATUS_INVALID_ARGUMENT,
+                     "a Redis server is written redis://[:PASSWORD@]HOST:PORT[/DATABASE] or "
+                     "unix:PATH");
+}
+
+/* HOST:PORT[/DATABASE] */
+static enum status parse_address(struct redis_backend *backend, struct str text, struct error *err)
+{
+    struct str host, port, rest = text;
+    int64_t number = 0, database = 0;
+    if (!str_split(&rest, '/', &text) || (rest.len && !str_to_int64(rest, &database)))
+        return bad_url(err);
+    rest = text;
+    if (!str_split(&rest, ':', &host) || !host.len)
+        return bad_url(err);
+    port = rest.data ? rest : STR("6379");
+    if (!str_to_int64(port, &number) || number < 1 || number > 65535 || database < 0 ||
+        database > 65535)
+        return bad_url(err);
+    backend->host = str_dup(host);
+    backend->port = (int)number;
+    backend->database = (int)database;
+    return backend->host ? STATUS_OK : error_no_memory(err);
+}
+
+static enum status parse_url(struct redis_backend *backend, struct str url, struct error *err)
+{
+    if (str_starts(url, STR("unix:"))) {
+        backend->is_unix = true;
+        backend->host = str_dup(str_make(url.data + 5, url.len - 5));
+        return backend->host ? STATUS_OK : error_no_memory(err);
+    }
+    if (!str_starts(url, STR("redis://")))
+        return bad_url(err);
+    struct str rest = str_make(url.data + 8, url.len - 8);
+    const char *at = rest.len ? memrchr(rest.data, '@', rest.len) : NULL;
+    if (at) {
+        struct str secret = str_make(rest.data, (size_t)(at - rest.data)), user;
+        if (!str_split(&secret, ':', &user) || user.len || !secret.data)
+            return bad_url(err);
+        backend->password = str_dup(secret);
+        if (!backend->password)
+            return error_no_memory(err);
+        rest = str_make(at + 1, rest.len - (size_t)(at + 1 - rest.data));
+    }
+    return parse_address(backend, rest, err);
+}
+
+/* --- durability --- */
+
+static enum status configure(struct redis_connection *connection, struct arena *arena,
+                             const char *name, const char *value, struct error *err)
+{
+    struct redis_command command;
+    redisReply *reply = NULL;
+    redis_command_init(&command, arena, 3);
+    redis_add(&command, STR("CONFIG"));
+    redis_add(&command, STR("GET"));
+    redis_add(&command, str_of(name));
+    TRY(redis_run(connection, &command, &reply, err));
+    bool set = reply->elements == 2 &&
+               str_is(str_make(reply->element[1]->str, reply->element[1]->len), value);
+    freeReplyObject(reply);
+    if (set)
+        return STATUS_OK;
+    redis_command_init(&command, arena, 4);
+    redis_add(&command, STR("CONFIG"));
+    redis_add(&command, STR("SET"));
+    redis_add(&command, str_of(name));
+    redis_add(&command, str_of(value));
+    TRY(redis_run(connection, &command, &reply, err));
+    freeReplyObject(reply);
+    return STATUS_OK;
+}
+
+/* A write that is answered must be on disk. */
+static enum status make_durable(struct redis_backend *backend, struct error *err)
+{
+    struct redis_connection *connection = NULL;
+    struct arena arena;
+    TRY(redis_take(backend, &connection, err));
+    arena_init(&arena, 1 << 16);
+    enum status status = configure(connection, &arena, "appendfsync", "always", err);
+    if (status == STATUS_OK)
+        status = configure(connection, &arena, "appendonly", "yes", err);
+    arena_release(&arena);
+    redis_give(backend, connection);
+    if (status == STATUS_INTERNAL)
+        return error_set(
+            err, STATUS_INVALID_ARGUMENT,
+            "The Redis server does not sync its writes and does not let us change "
+            "that: set 'appendonly yes' and 'appendfsync always' in its configuration.");
+    return status;
+}
+
+enum status redis_backend_open(const struct redis_backend_options *options,
+                               struct backend **ret_backend, struct error *err)
+{
+    struct redis_backend *backend = calloc(1, sizeof *backend);
+    if (!backend)
+        return error_no_memory(err);
+    backend->base.ops = &redis_ops;
+    backend->open_max = options->connections_max ? options->connections_max : 16;
+    backend->timeout_ms = options->timeout_ms ? options->timeout_ms : 5000;
+    backend->is_cache = options->is_cache;
+    pthread_mutex_init(&backend->lock, NULL);
+    thread_cond_init(&backend->freed);
+    backend->prefix = str_dup(str_of(options->prefix ? options->prefix : "quarry"));
+    enum status status =
+        backend->prefix ? parse_url(backend, str_of(options->url), err) : error_no_memory(err);
+    if (status == STATUS_OK)
+        status = backend->is_cache ? redis_health(&backend->base, err) : make_durable(backend, err);
+    if (status != STATUS_OK) {
+        redis_close(&backend->base);
+        return status;
+    }
+    *ret_backend = &backend->base;
+    return STATUS_OK;
+}
