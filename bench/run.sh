@@ -7,6 +7,7 @@
 #   bench/run.sh aggregate        aggregates over the archive's files, against DuckDB in its process
 #   bench/run.sh start            time from start to ready
 #   bench/run.sh memory           resident memory when idle
+#   bench/run.sh resolve          version resolution: 10,000 packages of 20 versions, and 3-SAT puzzles
 #
 # Environment: QUARRY_BIN (build/release/bin), QUARRY_BENCH_ROWS (lines of the Contents indexes, all),
 # QUARRY_BENCH_SECONDS (5, a case), QUARRY_BENCH_DIR (folder for data; default a temporary one).
@@ -318,6 +319,17 @@ memory() {
     rm -rf "$work/idle"
 }
 
+resolve() {
+    local yyjson
+    yyjson=$(dirname "$(find build/release/generated -name yyjson.h | head -1)")
+    gcc -std=c17 -D_GNU_SOURCE -O2 -Isrc -I. -Ibuild/release/generated -I"$yyjson" \
+        -o "$tools/resolve" bench/resolve.c -Lbuild/release -lquarry -lxxhash -lm ||
+        die "cannot compile bench/resolve.c"
+    echo
+    echo "resolve: versions that go together, in this process:"
+    "$tools/resolve"
+}
+
 for tool in jq wrk curl gcc; do
     command -v $tool >/dev/null || die "$tool is missing; run make setup"
 done
@@ -329,7 +341,7 @@ figures=("$@")
 [ ${#figures[@]} -gt 0 ] || figures=(start memory ingest point aggregate)
 for figure in "${figures[@]}"; do
     case $figure in
-    start | memory | ingest | point | aggregate) $figure ;;
+    start | memory | ingest | point | aggregate | resolve) $figure ;;
     *) die "no figure is called $figure" ;;
     esac
 done

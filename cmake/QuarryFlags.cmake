@@ -4,8 +4,10 @@
 add_library(quarry_flags INTERFACE)
 target_compile_definitions(quarry_flags INTERFACE _GNU_SOURCE)
 target_compile_options(quarry_flags INTERFACE
-    -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Wstrict-prototypes
-    -Wmissing-prototypes)
+    -Wall -Wextra -Wconversion -Wno-sign-conversion -Wvla
+    $<$<COMPILE_LANGUAGE:C>:-Wshadow>
+    $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
+    $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>)
 if(QUARRY_WERROR)
     target_compile_options(quarry_flags INTERFACE -Werror)
 endif()

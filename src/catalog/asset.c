@@ -188,7 +188,7 @@ enum status asset_query(struct catalog *catalog, const struct caller *caller,
     struct record_query own = *query;
     own.domain = DOMAIN_ASSET;
     own.tenant = caller->tenant;
-    TRY(visibility_of(catalog, caller, arena, &own.visible, err));
+    TRY(permission_visible(catalog, caller, arena, &own.visible, err));
     return backend_query(catalog->backend, &own, arena, ret, err);
 }
 
@@ -199,7 +199,7 @@ enum status asset_group(struct catalog *catalog, const struct caller *caller,
     struct group_query own = *query;
     own.records.domain = DOMAIN_ASSET;
     own.records.tenant = caller->tenant;
-    TRY(visibility_of(catalog, caller, arena, &own.records.visible, err));
+    TRY(permission_visible(catalog, caller, arena, &own.records.visible, err));
     return backend_group(catalog->backend, &own, arena, ret, err);
 }
 

@@ -136,6 +136,10 @@ bool lifecycle_is_state(struct str state);
 /* STATUS_OK when the caller may; else STATUS_NOT_FOUND or STATUS_FORBIDDEN. */
 enum status permission_check(struct catalog *catalog, const struct caller *caller,
                              const struct record *asset, enum right permission, struct error *err);
+/* What the caller may read, for queries that do not go through asset_query; NULL: everything. */
+enum status permission_visible(struct catalog *catalog, const struct caller *caller,
+                               struct arena *arena, const struct visibility **ret,
+                               struct error *err);
 struct grant {
     struct str principal; /* id; "role:NAME" for all that have the role; "*" for everyone */
     enum right permission;

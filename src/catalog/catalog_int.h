@@ -59,9 +59,6 @@ enum status asset_missing(struct str id, struct error *err);
 
 /* --- permission.c --- */
 enum { VISIBLE_IDS_MAX = 10000 };
-/* What the caller may read; *ret NULL when that is everything. */
-enum status visibility_of(struct catalog *catalog, const struct caller *caller, struct arena *arena,
-                          const struct visibility **ret, struct error *err);
 
 /* --- location.c --- */
 /* The change that accounts `delta` bytes to the asset's storage location; *ret_changed false when

@@ -125,7 +125,7 @@ def check_sources(root):
     """Rules 1-4 and the C part of 5; returns (number of files, list of violations)."""
     found, edges, count = [], {}, 0
     for path in walk(root, "src"):
-        if not path.endswith((".c", ".h")):
+        if not path.endswith((".c", ".cc", ".h")):
             continue
         count += 1
         source = path[len("src/"):]
@@ -160,7 +160,7 @@ def check_machine_paths(root):
 
 
 def check_readmes(root):
-    units = {unit_of(p[len("src/"):]) for p in walk(root, "src") if p.endswith((".c", ".h"))}
+    units = {unit_of(p[len("src/"):]) for p in walk(root, "src") if p.endswith((".c", ".cc", ".h"))}
     for unit in sorted(units):
         if os.path.isdir(os.path.join(root, "src", unit)):
             if not os.path.exists(os.path.join(root, "src", unit, "README.md")):

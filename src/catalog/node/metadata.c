@@ -314,6 +314,20 @@ static struct str text_member(struct str json, const char *name, struct arena *a
     return text;
 }
 
+/* Values that go on over several lines cannot be replaced where they stand. */
+static enum status check_stamped(struct str file, const char *hash, struct arena *arena,
+                                 struct error *err)
+{
+    struct metadata_block block;
+    char again[METADATA_HASH_LEN + 1] = "";
+    if (metadata_find(file, arena, &block, NULL) == STATUS_OK &&
+        metadata_hash(block.json, block.body, again, NULL) == STATUS_OK &&
+        strcmp(again, hash) == 0 && str_is(text_member(block.json, "hash", arena), hash))
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID_ARGUMENT,
+                     "MD002: hash and last_modified_at must be texts on one line each");
+}
+
 static enum status stamp(struct str file, struct str now, struct arena *arena, struct buf *out,
                          struct error *err)
 {
@@ -325,12 +339,13 @@ static enum status stamp(struct str file, struct str now, struct arena *arena, s
         buf_append_str(out, file);
         return buf_check(out, "file", err);
     }
-    size_t lines = (size_t)(block.lines.data - file.data);
+    size_t lines = (size_t)(block.lines.data - file.data), before = out->len;
     buf_append_str(out, str_make(file.data, lines));
     stamp_lines(&block, str_of(hash), now, out);
     buf_append_str(
         out, str_make(block.lines.data + block.lines.len, file.len - lines - block.lines.len));
-    return buf_check(out, "file", err);
+    TRY(buf_check(out, "file", err));
+    return check_stamped(str_make(out->data + before, out->len - before), hash, arena, err);
 }
 
 enum status metadata_stamp(struct str file, struct str now, struct buf *out, struct error *err)

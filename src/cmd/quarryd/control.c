@@ -21,6 +21,8 @@ struct control {
     struct supervisor *supervisor;
     struct service *services[SERVICE_COUNT]; /* those without an object of their own */
     struct catalog *catalog;                 /* NULL when no service here needs it */
+    struct text_feed *text;                  /* with the catalog service only */
+    char files_path[SYS_PATH_MAX];           /* of the node registry */
     struct gateway *gateway;
     struct operation_service *operation;
     struct monitoring *monitoring;
@@ -87,6 +89,8 @@ static enum status start_catalog(struct control *control, const struct service_o
     const struct settings *settings = control->options->settings;
     const struct catalog_service_options options = {
         .catalog = control->catalog,
+        .text = control->text,
+        .files_path = control->files_path,
         .tenant_id = settings_text(settings, SETTING_TENANT_ID),
         .parquet_base_path = settings_text(settings, SETTING_PARQUET_BASE_PATH)};
     TRY(catalog_service_start(base, &options, &control->catalog_service, err));
@@ -118,10 +122,29 @@ static enum status start_interpreter(struct control *control, const struct servi
         .column_pruning = settings_bool(settings, SETTING_QUERY_COLUMN_PRUNING),
     };
     if (!lang_dialect_find(str_of(dialect), &options.dialect))
-        return error_set(err, STATUS_INVALID_ARGUMENT, "SQLGLOT_DIALECT: '%s' is no dialect of ours",
-                         dialect);
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "SQLGLOT_DIALECT: '%s' is no dialect of ours", dialect);
     TRY(interpreter_start(base, &options, &control->interpreter, err));
     *ret = interpreter_service(control->interpreter);
+    return STATUS_OK;
+}
+
+static void on_commit(void *context, const struct change *changes, uint32_t len)
+{
+    text_feed_changed(context, changes, len);
+}
+
+/* The text index follows the commits of this process. */
+static enum status open_text(struct control *control, struct backend *backend, struct error *err)
+{
+    const char *data = settings_text(control->options->settings, SETTING_DATA_PATH);
+    char folder[SYS_PATH_MAX];
+    if (!(control->options->services & 1u << SERVICE_CATALOG))
+        return STATUS_OK;
+    TRY(sys_path(folder, err, "%s/catalog/text", data));
+    TRY(sys_path(control->files_path, err, "%s/registry", data));
+    TRY(text_feed_open(control->sys, backend, folder, &control->text, err));
+    backend_watch(backend, on_commit, control->text);
     return STATUS_OK;
 }
 
@@ -140,9 +163,13 @@ static enum status open_catalog(struct control *control, struct error *err)
                  settings_text(settings, SETTING_DATA_PATH)));
     TRY(catalog_backend_open(control->sys, url[0] ? url : own, &backend, err));
     const struct catalog_options options = {.sys = control->sys, .backend = backend};
-    enum status status = catalog_open(&options, &control->catalog, err);
-    if (status != STATUS_OK)
+    enum status status = open_text(control, backend, err);
+    if (status == STATUS_OK)
+        status = catalog_open(&options, &control->catalog, err);
+    if (status != STATUS_OK) {
+        text_feed_stop(control->text);
         backend_close(backend);
+    }
     return status;
 }
 
@@ -314,6 +341,8 @@ void control_stop(struct control *control, uint32_t grace_ms)
         else
             service_stop(control->services[i], left_ms);
     }
-    catalog_close(control->catalog);
+    text_feed_stop(control->text);
+    catalog_close(control->catalog); /* its last commit is still told to the feed */
+    text_feed_close(control->text);
     free(control);
 }

@@ -49,6 +49,29 @@ static const struct service_handler handlers[] = {
     {"metadata_sources", metadata_sources},
     {"metadata_stats", metadata_stats},
     {"metadata_compact", metadata_compact},
+    {"search", search},
+    {"nodes_register", nodes_register},
+    {"nodes_validate", nodes_validate},
+    {"nodes_list", nodes_list},
+    {"nodes_versions", nodes_versions},
+    {"nodes_get", nodes_get},
+    {"nodes_block", nodes_block},
+    {"nodes_replace", nodes_replace},
+    {"nodes_delete", nodes_delete},
+    {"nodes_lifecycle", nodes_lifecycle},
+    {"nodes_resolve", nodes_resolve},
+    {"nodes_compare", nodes_compare},
+    {"npm_package", npm_package},
+    {"npm_manifest", npm_manifest},
+    {"npm_tarball", npm_tarball},
+    {"npm_publish", npm_publish},
+    {"npm_tags_list", npm_tags_list},
+    {"npm_tag_set", npm_tag_set},
+    {"npm_tag_remove", npm_tag_remove},
+    {"npm_search", npm_search},
+    {"npm_ping", npm_ping},
+    {"npm_whoami", npm_whoami},
+    {"npm_advisories", npm_advisories},
 };
 
 static bool health(void *context, struct json_writer *details, const char **ret_status)
@@ -57,6 +80,7 @@ static bool health(void *context, struct json_writer *details, const char **ret_
     struct backend *backend = catalog_backend(service->catalog);
     bool healthy = backend_health(backend, NULL) == STATUS_OK;
     json_kv_strz(details, "backend", backend->ops->name);
+    search_write_state(service, details);
     json_time(details, "timestamp", sys_now_us(service->sys));
     if (!healthy)
         *ret_status = "the catalog's back end does not answer";

@@ -6,6 +6,7 @@
 #define QUARRY_SERVICES_CATALOG_H
 
 #include "catalog/catalog.h"
+#include "catalog/search/text_feed.h"
 #include "service/service.h"
 
 struct catalog_service;
@@ -14,6 +15,8 @@ struct catalog_service_options {
     struct catalog *catalog;
     const char *tenant_id;         /* tenant of callers whose token names none */
     const char *parquet_base_path; /* of the default storage location */
+    struct text_feed *text;        /* borrowed; follows the catalog */
+    const char *files_path;        /* folder of the registry's immutable files */
 };
 
 /* `base` has everything but kind, handlers and context. Texts are borrowed until stop. */

@@ -106,5 +106,37 @@ enum status audit_list(struct request *request);
 enum status metadata_sources(struct request *request);
 enum status metadata_stats(struct request *request);
 enum status metadata_compact(struct request *request);
+/* search.c */
+/* Member "search": how the text index stands. */
+void search_write_state(struct catalog_service *service, struct json_writer *w);
+/* A ranked search in the caller's sight: fills tenant and visibility, waits a moment for what was
+ * just written. */
+enum status search_run(struct request *request, struct text_query *query, struct text_answer *ret);
+enum status search(struct request *request);
+/* nodes.c */
+enum status nodes_register(struct request *request);
+enum status nodes_validate(struct request *request);
+enum status nodes_list(struct request *request);
+enum status nodes_versions(struct request *request);
+enum status nodes_get(struct request *request);
+enum status nodes_block(struct request *request);
+enum status nodes_replace(struct request *request);
+enum status nodes_delete(struct request *request);
+enum status nodes_lifecycle(struct request *request);
+/* nodes_resolve.c */
+enum status nodes_resolve(struct request *request);
+enum status nodes_compare(struct request *request);
+/* npm.c, npm_publish.c, npm_tags.c, npm_audit.c: registry protocol of npm */
+enum status npm_package(struct request *request);
+enum status npm_manifest(struct request *request);
+enum status npm_tarball(struct request *request);
+enum status npm_publish(struct request *request);
+enum status npm_tags_list(struct request *request);
+enum status npm_tag_set(struct request *request);
+enum status npm_tag_remove(struct request *request);
+enum status npm_search(struct request *request);
+enum status npm_ping(struct request *request);
+enum status npm_whoami(struct request *request);
+enum status npm_advisories(struct request *request);
 
 #endif
