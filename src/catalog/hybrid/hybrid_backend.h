@@ -40,11 +40,11 @@ struct hybrid_stats {
     uint64_t mended;         /* wrong entries taken out of the cache */
     const char *cache_state; /* of the breaker: "closed" is good */
 };
-void hybrid_look(struct backend *backend, struct hybrid_stats *ret);
+void hybrid_look(struct backend *base, struct hybrid_stats *ret);
 
 /* backend_verify also compares the cache with the primary. This takes what differs out of the cache
  * and tells it to `fault`; what is merely void goes without a word. */
-enum status hybrid_repair(struct backend *backend, backend_fault_fn fault, void *context,
+enum status hybrid_repair(struct backend *base, backend_fault_fn fault, void *context,
                           struct error *err);
 
 #endif

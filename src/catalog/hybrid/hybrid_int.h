@@ -103,14 +103,14 @@ enum cache_answer cache_decode(struct hybrid_backend *backend, const struct reco
 
 /* --- read.c --- */
 
-enum status hybrid_get(struct backend *backend, enum domain domain, struct str tenant,
-                       struct str id, struct arena *arena, struct record *ret, struct error *err);
-enum status hybrid_find(struct backend *backend, enum domain domain, struct str tenant,
-                        struct str key, struct arena *arena, struct record *ret, struct error *err);
+enum status hybrid_get(struct backend *base, enum domain domain, struct str tenant, struct str id,
+                       struct arena *arena, struct record *ret, struct error *err);
+enum status hybrid_find(struct backend *base, enum domain domain, struct str tenant, struct str key,
+                        struct arena *arena, struct record *ret, struct error *err);
 
 /* --- sweep.c --- */
 
-enum status hybrid_verify(struct backend *backend, backend_fault_fn fault, void *context,
+enum status hybrid_verify(struct backend *base, backend_fault_fn fault, void *context,
                           struct error *err);
 enum status sweep_start(struct hybrid_backend *backend, struct error *err);
 void sweep_stop(struct hybrid_backend *backend);
