@@ -334,13 +334,30 @@ static void collect(struct source *source)
     pthread_mutex_unlock(&source->flush_lock);
 }
 
-/* So that plans know of them. */
-static enum status flush_deletes(struct source *source, struct error *err)
+static bool has_deletes(struct source *source)
 {
     pthread_mutex_lock(&source->lock);
     bool any = source->first_mutation_lsn != 0;
     pthread_mutex_unlock(&source->lock);
-    return any ? source_flush(source, err) : STATUS_OK;
+    return any;
+}
+
+/* A file from before the job is among the inputs. */
+static bool has_older(const struct compact_plan *plan, uint64_t first_id)
+{
+    for (uint32_t i = 0; i < plan->inputs_len; i++) {
+        if (segment_meta(plan->inputs[i])->id < first_id)
+            return true;
+    }
+    return false;
+}
+
+static uint64_t next_segment_id(struct source *source)
+{
+    pthread_mutex_lock(&source->flush_lock);
+    uint64_t id = source->next_segment_id;
+    pthread_mutex_unlock(&source->flush_lock);
+    return id;
 }
 
 enum status compact_run(struct compact_run *run, struct error *err)
@@ -352,8 +369,10 @@ enum status compact_run(struct compact_run *run, struct error *err)
                                 .closing = &source->store->closing,
                                 .bytes_per_s = run->policy.io_bytes_per_s,
                                 .started_us = sys_mono_us(sys)};
-    if (run->force)
-        TRY(flush_deletes(source, err));
+    bool mutated = false;
+    if (run->force && has_deletes(source)) /* so that plans know of them */
+        TRY(source_flush(source, err));
+    uint64_t first_id = next_segment_id(source);
     for (;;) {
         struct compact_plan plan;
         pthread_mutex_lock(&source->lock);
@@ -364,6 +383,13 @@ enum status compact_run(struct compact_run *run, struct error *err)
         snapshot_unref(snapshot);
         if (status != STATUS_OK || !plan.inputs_len)
             return status;
+        /* Commits flush deletes, which makes new files: under a stream of them there would be no
+         * end. */
+        mutated = mutated || has_deletes(source);
+        if (mutated && !has_older(&plan, first_id)) {
+            compact_plan_release(&plan);
+            return STATUS_OK;
+        }
         status = merge_once(run, &plan, &pace, err);
         compact_plan_release(&plan);
         collect(source);

@@ -9,6 +9,17 @@
 
 enum { FLUSH_SLEEP_US = 1000000 };
 
+/* Somebody else works on the source's files (an update looks for its rows, say): waiting for it
+ * would stall the sources that can be flushed meanwhile. It may still come between. Trying is fine
+ * against the order of locks. */
+static bool is_busy(struct source *source)
+{
+    if (pthread_mutex_trylock(&source->flush_lock) != 0)
+        return true;
+    pthread_mutex_unlock(&source->flush_lock);
+    return false;
+}
+
 /* source->lock is held. */
 static bool is_due(const struct source *source, int64_t now_us, bool memory_short)
 {
@@ -34,7 +45,8 @@ static struct source *pick(struct store *store, bool memory_short)
         pthread_mutex_lock(&source->lock);
         uint64_t bytes = source->frozen.bytes + source->active.bytes +
                          (source->deleted ? source->deleted->memory : 0);
-        if (is_due(source, now_us, memory_short) && (!best || bytes > best_bytes)) {
+        if (is_due(source, now_us, memory_short) && (!best || bytes > best_bytes) &&
+            !is_busy(source)) {
             best = source;
             best_bytes = bytes;
         }

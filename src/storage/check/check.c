@@ -69,7 +69,9 @@ static enum status leftover(struct checking *c, const char *path, const char *wh
 
 static enum status visit_top(void *context, const struct sys_dir_entry *entry, struct error *err)
 {
-    static const char *const known[] = {"lock", "wal", "run", "sources", "damaged", "tmp"};
+    /* the store's own, then those of other services */
+    static const char *const known[] = {"lock",    "wal", "run",  "sources",
+                                        "damaged", "tmp", "auth", "catalog"};
     struct checking *c = context;
     char path[SYS_PATH_MAX];
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
