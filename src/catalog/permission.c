@@ -151,8 +151,9 @@ static enum status collect_ids(struct catalog *catalog, const struct caller *cal
     return STATUS_OK;
 }
 
-enum status permission_visible(struct catalog *catalog, const struct caller *caller, struct arena *arena,
-                          const struct visibility **ret, struct error *err)
+enum status permission_visible(struct catalog *catalog, const struct caller *caller,
+                               struct arena *arena, const struct visibility **ret,
+                               struct error *err)
 {
     *ret = NULL;
     if (caller->admin)
