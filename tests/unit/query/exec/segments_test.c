@@ -368,7 +368,7 @@ static void ordered(void **state)
         struct stored stored = {0};
         model_state = seed * 0xA0761D6478BD642Fu;
         stored_init(&stored, seed == 1 ? 9000 : seed == 2 ? MANY_ROWS_MAX : 300);
-        for (int i = 0; i < (seed == 1 ? 20 : 150); i++) {
+        for (int i = 0; i < (seed == 1 ? 10 : 60); i++) {
             char *text = model_random(2) ? model_filter() : strdup("{}");
             assert_non_null(text);
             check_order(&stored, text, columns[model_random(7)]);
@@ -415,12 +415,12 @@ static void differential(void **state)
     for (uint64_t seed = 1; seed <= 4; seed++) {
         struct stored stored = {0};
         model_state = seed * 0xD1342543DE82EF95u;
-        stored_init(&stored, seed == 4 ? 20000 : seed == 3 ? MANY_ROWS_MAX : 300);
+        stored_init(&stored, seed == 4 ? 9000 : seed == 3 ? MANY_ROWS_MAX : 300);
         char *all = judged(&stored, "{}");
         check_view(&stored, 0, "{}", all);
         check_view(&stored, 1, "{}", all);
         free(all);
-        for (int i = 0; i < (seed == 4 ? 12 : 100); i++) {
+        for (int i = 0; i < (seed == 4 ? 6 : 50); i++) {
             char *text = model_filter();
             char *wanted = judged(&stored, text);
             check_view(&stored, 0, text, wanted);
@@ -491,11 +491,11 @@ static void deleted_rows(void **state)
     for (uint64_t seed = 1; seed <= 4; seed++) {
         struct stored stored = {0};
         model_state = seed * 0xD1342543DE82EF95u;
-        stored_init(&stored, seed == 4 ? 20000 : seed == 3 ? MANY_ROWS_MAX : 300);
+        stored_init(&stored, seed == 4 ? 9000 : seed == 3 ? MANY_ROWS_MAX : 300);
         for (int i = 0; i < DELETES; i++)
             delete_some(&stored);
         view_again(&stored);
-        for (int i = 0; i < (seed == 4 ? 6 : 40); i++) {
+        for (int i = 0; i < (seed == 4 ? 4 : 20); i++) {
             char *text = i ? model_filter() : str_dup(STR("{}"));
             char *wanted = judged(&stored, text);
             check_view(&stored, 0, text, wanted);
