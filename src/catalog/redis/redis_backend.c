@@ -84,7 +84,7 @@ static enum status parse_url(struct redis_backend *backend, struct str url, stru
     if (!str_starts(url, STR("redis://")))
         return bad_url(err);
     struct str rest = str_make(url.data + 8, url.len - 8);
-    const char *at = rest.len ? memrchr(rest.data, '@', rest.len) : NULL;
+    const char *at = rest.data ? memrchr(rest.data, '@', rest.len) : NULL;
     if (at) {
         struct str secret = str_make(rest.data, (size_t)(at - rest.data)), user;
         if (!str_split(&secret, ':', &user) || user.len || !secret.data)

@@ -51,6 +51,11 @@ static const struct command commands[] = {
     {"config", "list | get KEY | set KEY VALUE | delete KEY", NULL, "Settings of the tenant.",
      run_assets},
     {"audit", "list", "audit_list", "The audit log.", run_assets},
+    {"node",
+     "validate FILE... | stamp FILE... | register FILE... | import FOLDER | search WORD... |"
+     " resolve NAME@RANGE... | list | versions NAMESPACE NAME | show NAMESPACE NAME VERSION |"
+     " delete NAMESPACE NAME VERSION",
+     NULL, "Versioned nodes: metadata blocks, the registry, versions that go together.", run_nodes},
     {"health", "", "health", "Asks the server how it is.", run_health},
     {"stats", "", "tenant_stats", "Totals of the tenant and its sources.", run_stats},
     {"api", "[OPERATION]", NULL, "Lists the server's operations, or explains one.", run_api},

@@ -303,6 +303,10 @@ struct node *lower_extract(struct lower *l, const struct node *node)
         if (str_is(node->text, extract_rows[i].name))
             return lower_template(l, extract_rows[i].to, &operand, 1, NULL);
     }
+    if (l->id == LANG_SNOWFLAKE) {
+        struct node *args[] = {lower_text(l, N_STRING, node->text, node), operand};
+        return lower_hook_find("sf_datepart")(l, (struct node *)node, args, 2);
+    }
     if (l->id == LANG_MYSQL && operand->type != TY_TIMESTAMP && operand->kind == N_STRING)
         operand = lower_cast(l, operand, operand->text.len <= 10 ? "DATE" : "TIMESTAMP");
     if (l->id == LANG_MYSQL && str_is(node->text, "MICROSECOND"))
