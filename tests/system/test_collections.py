@@ -33,15 +33,14 @@ def meta(server):
 def fresh(new_server):
     """A server of the test's own, and its client."""
     server = new_server()
-    server.start()
     with MilvusMetadataClient("127.0.0.1", server.ports["catalog"]) as client:
         yield server, client
 
 
-def refused(status, call, *args, **kwargs):
+def refused(http_status, call, *args, **kwargs):
     with pytest.raises(QuarryError) as caught:
         call(*args, **kwargs)
-    assert caught.value.status == status, caught.value
+    assert caught.value.status == http_status, caught.value
     return caught.value
 
 
@@ -164,7 +163,7 @@ def test_assets_that_are_no_collections_are_not_found(meta, name, server):
 
 # --- statistics ---
 
-def test_stats_count_once(meta, name):
+def test_stats_count_once(meta, name, server):
     made = meta.create_collection(name, 8, "COSINE")
     assert meta.get_collection_stats(made["id"])[0]["avg_query_duration"] is None
     for part in "abc":
@@ -187,6 +186,12 @@ def test_stats_count_once(meta, name):
     [row] = meta.get_collection_stats(made["id"])
     assert (row["total_queries"], row["successful_queries"], row["avg_query_duration"]) == (2, 1, 100.0)
     assert [r for r in meta.get_collection_stats() if r["id"] == made["id"]] == [row]
+    with sqlite3.connect(f"file:{server.data}/catalog/catalog.db?mode=ro", uri=True) as database:
+        assert database.execute(
+            "SELECT partition_count, user_count, total_queries, successful_queries,"
+            " avg_query_duration FROM collection_stats WHERE id = ?", [made["id"]]).fetchall() == [
+            (3, 3, 2, 1, 100.0)]
+    database.close()
 
 
 def test_percentiles_are_exact(meta, name):
