@@ -167,7 +167,7 @@ enum status relation_add(struct catalog *catalog, const struct caller *caller, s
 enum status relation_remove(struct catalog *catalog, const struct caller *caller, struct str asset,
                             struct str relation, struct error *err);
 /* Both directions. */
-enum status relation_list(struct catalog *catalog, const struct caller *caller, struct str asset,
+enum status relation_list(struct catalog *catalog, const struct caller *caller, struct str id,
                           struct arena *arena, struct record_page *ret, struct error *err);
 
 enum { LINEAGE_DEPTH_MAX = 32, LINEAGE_ASSETS_MAX = 1000 };

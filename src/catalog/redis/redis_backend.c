@@ -159,8 +159,8 @@ enum status redis_backend_open(const struct redis_backend_options *options,
     backend->prefix = str_dup(str_of(options->prefix ? options->prefix : "quarry"));
     enum status status =
         backend->prefix ? parse_url(backend, str_of(options->url), err) : error_no_memory(err);
-    if (status == STATUS_OK)
-        status = backend->is_cache ? redis_health(&backend->base, err) : make_durable(backend, err);
+    if (status == STATUS_OK && !backend->is_cache)
+        status = make_durable(backend, err);
     if (status != STATUS_OK) {
         redis_close(&backend->base);
         return status;

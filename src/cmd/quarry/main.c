@@ -34,8 +34,9 @@ static const struct command commands[] = {
     {"backup", "URL|DATA_PATH DEST | verify BACKUP", NULL,
      "Copies a tenant's data, also while it is in use; checks such a copy.", run_backup},
     {"restore", "BACKUP DATA_PATH", NULL, "Makes a data folder from a backup.", run_restore},
-    {"catalog", "verify URL | digest URL | migrate FROM TO | backup URL FILE | restore FILE URL",
-     NULL, "Catalogs by their URLs (sqlite:FILE, file:FOLDER): checks, copies, backs up.",
+    {"catalog",
+     "verify URL | repair URL | digest URL | migrate FROM TO | backup URL FILE | restore FILE URL",
+     NULL, "Catalogs by their URLs (sqlite:FILE, file:FOLDER, ...): checks, copies, backs up.",
      run_catalog},
     {"asset",
      "list | show ID | create KIND NAME | update ID | delete ID | undelete ID | move ID STATE |"

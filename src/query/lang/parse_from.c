@@ -311,9 +311,8 @@ struct node *parse_table_name(struct parser *p)
 
 static struct node *parse_table(struct parser *p)
 {
-    const struct token *token = parse_current(p);
     bool lateral = parse_accept_kw(p, KW_LATERAL);
-    token = parse_current(p);
+    const struct token *token = parse_current(p);
     if (parse_is_op(p, OP1('(')))
         return lateral ? parse_table_query(p, true) : parse_table_parens(p);
     if (parse_is_kw(p, KW_VALUES)) {

@@ -66,9 +66,8 @@ static struct node *parse_field(struct parser *p)
 
 static struct node *parse_parameter(struct parser *p, struct str name)
 {
-    const struct token *token = parse_current(p);
     bool minus = parse_accept_op(p, OP1('-'));
-    token = parse_current(p);
+    const struct token *token = parse_current(p);
     if (token->kind == T_NUMBER || token->kind == T_STRING) {
         struct str text = token->text;
         if (minus) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "catalog/hybrid/hybrid_backend.h"
 #include "services/catalog/collections_int.h"
 
 static const struct service_handler handlers[] = {
@@ -106,12 +107,30 @@ static const struct service_handler handlers[] = {
     {"npm_advisories", npm_advisories},
 };
 
+static void write_cache_state(struct backend *backend, struct json_writer *details)
+{
+    struct hybrid_stats stats;
+    if (strcmp(backend->ops->name, "hybrid") != 0)
+        return;
+    hybrid_look(backend, &stats);
+    json_keyz(details, "cache");
+    json_begin_object(details);
+    json_kv_strz(details, "state", stats.cache_state);
+    json_kv_int(details, "hits", (int64_t)stats.hits);
+    json_kv_int(details, "misses", (int64_t)stats.misses);
+    json_kv_int(details, "failures", (int64_t)stats.cache_failures);
+    json_kv_int(details, "shared_reads", (int64_t)stats.shared_reads);
+    json_kv_int(details, "mended", (int64_t)stats.mended);
+    json_end_object(details);
+}
+
 static bool health(void *context, struct json_writer *details, const char **ret_status)
 {
     struct catalog_service *service = context;
     struct backend *backend = catalog_backend(service->catalog);
     bool healthy = backend_health(backend, NULL) == STATUS_OK;
     json_kv_strz(details, "backend", backend->ops->name);
+    write_cache_state(backend, details);
     search_write_state(service, details);
     json_time(details, "timestamp", sys_now_us(service->sys));
     if (!healthy)
