@@ -1,7 +1,8 @@
 /* cache.c: records in the cache, and calls to it that nobody has to wait long for.
  *
- * An entry is a record of the same domain, id, tenant and live key whose attributes are
- *   {"stamp": "<instance>-<foreign>-<stripe>", "read_us": <monotonic>, "record": {...}}
+ * An entry is a record of the same domain, id, tenant and live key; its revision is the monotonic
+ * time at which it was made, its attributes are
+ *   {"stamp": "<instance>-<foreign>-<stripe>", "record": {...}}
  * It counts while its stamp is current. Secrets are not put into the cache. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -51,12 +52,12 @@ static enum cache_answer decode_object(struct hybrid_backend *backend, const str
                                        struct arena *arena, struct record *ret)
 {
     char current[STAMP_TEXT_MAX];
-    yyjson_val *text = json_get(object, "stamp"), *read_us = json_get(object, "read_us");
-    if (!yyjson_is_str(text) || !yyjson_is_int(read_us))
+    yyjson_val *text = json_get(object, "stamp");
+    if (!yyjson_is_str(text))
         return CACHE_FAILED;
     stamp_text(stamp, current);
     if (!stamp->trusted || !str_is(json_str_of(text), current) ||
-        sys_mono_us(backend->sys) - yyjson_get_sint(read_us) > HYBRID_AGE_MAX_US)
+        sys_mono_us(backend->sys) - entry->revision > HYBRID_AGE_MAX_US)
         return CACHE_MISS;
     if (record_read(json_get(object, "record"), arena, ret, NULL) != STATUS_OK)
         return CACHE_FAILED;
@@ -115,8 +116,7 @@ enum cache_answer cache_find(struct hybrid_backend *backend, enum domain domain,
 
 /* --- in --- */
 
-static enum status encode(struct hybrid_backend *backend, const struct record *record,
-                          const struct stamp *stamp, struct buf *buf)
+static enum status encode(const struct record *record, const struct stamp *stamp, struct buf *buf)
 {
     char text[STAMP_TEXT_MAX];
     struct json_writer w;
@@ -124,7 +124,6 @@ static enum status encode(struct hybrid_backend *backend, const struct record *r
     json_writer_init(&w, buf);
     json_begin_object(&w);
     json_kv_strz(&w, "stamp", text);
-    json_kv_int(&w, "read_us", sys_mono_us(backend->sys));
     json_keyz(&w, "record");
     record_write(&w, record, true);
     json_end_object(&w);
@@ -199,13 +198,13 @@ void cache_put(struct hybrid_backend *backend, const struct record *record,
         return;
     struct buf buf;
     buf_init(&buf, HYBRID_ENTRY_BYTES_MAX);
-    if (encode(backend, record, stamp, &buf) == STATUS_OK) {
+    if (encode(record, stamp, &buf) == STATUS_OK) {
         struct record entry = {.domain = record->domain,
                                .id = record->id,
                                .tenant = record->tenant,
                                .key = record->deleted_us ? STR_NONE : record->key,
                                .attributes = buf_str(&buf),
-                               .revision = 1,
+                               .revision = sys_mono_us(backend->sys),
                                .created_us = 1,
                                .updated_us = 1};
         if (is_faithful(backend, &entry, record, stamp))

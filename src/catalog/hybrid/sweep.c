@@ -20,10 +20,11 @@ static bool is_stopping(struct hybrid_backend *backend)
     return stopping;
 }
 
-/* An entry that is already gone, or a newer one, is as good. */
+/* One that is gone, or replaced since it was looked at, is as good. */
 static enum status take_out(struct sweep *sweep, const struct record *entry, struct error *err)
 {
-    const struct change change = {.kind = CHANGE_REMOVE, .record = entry};
+    const struct change change = {
+        .kind = CHANGE_REMOVE, .record = entry, .expected = entry->revision};
     if (!sweep->removes)
         return STATUS_OK;
     enum status status = backend_commit(sweep->backend->cache, &change, 1, NULL, err);
