@@ -144,6 +144,7 @@ struct grant {
     struct str principal; /* id; "role:NAME" for all that have the role; "*" for everyone */
     enum right permission;
     int64_t expires_us; /* 0: never */
+    struct str granted_by; /* what an admin of the tenant says; empty: the caller */
 };
 /* Again for the same three: the new expiry holds. */
 enum status grant_put(struct catalog *catalog, const struct caller *caller, struct str asset,

@@ -84,7 +84,7 @@ enum status schema_migrate(struct connection *connection, const char *path, stru
 
 /* --- views.c: SQL texts --- */
 extern const char sqlite_views_graphs[], sqlite_views_shared[], sqlite_views_collections[],
-    sqlite_view_inserts[];
+    sqlite_view_inserts[], sqlite_view_collection_stats[];
 
 /* --- read.c --- */
 enum status sqlite_get(struct backend *backend, enum domain domain, struct str tenant,

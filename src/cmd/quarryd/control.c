@@ -91,6 +91,7 @@ static enum status start_catalog(struct control *control, const struct service_o
         .catalog = control->catalog,
         .text = control->text,
         .files_path = control->files_path,
+        .keys_path = control->access->folder,
         .tenant_id = settings_text(settings, SETTING_TENANT_ID),
         .parquet_base_path = settings_text(settings, SETTING_PARQUET_BASE_PATH)};
     TRY(catalog_service_start(base, &options, &control->catalog_service, err));

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "catalog/hybrid/hybrid_backend.h"
-#include "services/catalog/catalog_int.h"
+#include "services/catalog/collections_int.h"
 
 static const struct service_handler handlers[] = {
     {"assets_create", assets_create},
@@ -62,6 +62,38 @@ static const struct service_handler handlers[] = {
     {"nodes_lifecycle", nodes_lifecycle},
     {"nodes_resolve", nodes_resolve},
     {"nodes_compare", nodes_compare},
+    {"collections_create", collections_create},
+    {"collections_list", collections_list},
+    {"collections_get", collections_get},
+    {"collections_update", collections_update},
+    {"collections_delete", collections_delete},
+    {"collections_stats", collections_stats},
+    {"partitions_create", partitions_create},
+    {"partitions_list", partitions_list},
+    {"partitions_delete", partitions_delete},
+    {"index_builds_create", index_builds_create},
+    {"index_builds_list", index_builds_list},
+    {"index_builds_update", index_builds_update},
+    {"index_builds_delete", index_builds_delete},
+    {"ingestions_start", ingestions_start},
+    {"ingestions_list", ingestions_list},
+    {"ingestions_update", ingestions_update},
+    {"collection_grants_list", collection_grants_list},
+    {"collection_grants_add", collection_grants_add},
+    {"collection_grants_check", collection_grants_check},
+    {"collection_grants_revoke", collection_grants_revoke},
+    {"query_logs_add", query_logs_add},
+    {"query_logs_list", query_logs_list},
+    {"metric_logs_add", metric_logs_add},
+    {"metric_logs_list", metric_logs_list},
+    {"performance_stats_get", performance_stats_get},
+    {"audit_add", audit_add},
+    {"audit_rows", audit_rows},
+    {"retention_apply", retention_apply},
+    {"users_create", users_create},
+    {"users_list", users_list},
+    {"users_get", users_get},
+    {"users_login", users_login},
     {"npm_package", npm_package},
     {"npm_manifest", npm_manifest},
     {"npm_tarball", npm_tarball},
@@ -161,6 +193,7 @@ void catalog_service_stop(struct catalog_service *service, uint32_t grace_ms)
     if (!service)
         return;
     service_stop(service->service, grace_ms);
+    seal_key_forget(&service->config_key);
     pthread_mutex_destroy(&service->lock);
     free(service);
 }

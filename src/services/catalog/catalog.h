@@ -17,6 +17,7 @@ struct catalog_service_options {
     const char *parquet_base_path; /* of the default storage location */
     struct text_feed *text;        /* borrowed; follows the catalog */
     const char *files_path;        /* folder of the registry's immutable files */
+    const char *keys_path;         /* folder of the key of encrypted settings */
 };
 
 /* `base` has everything but kind, handlers and context. Texts are borrowed until stop. */
