@@ -96,6 +96,16 @@ def test_register_login_write_search(guarded, admin):
     door.get("/auth/permissions/nobody", bearer(admin)).refused(404)
 
 
+def test_command_line_sends_its_token(guarded, admin):
+    def run(**more):
+        url = f"http://127.0.0.1:{guarded.ports['gateway']}"
+        return subprocess.run([bin_folder() / "quarry", "sources", "list", "--url", url], capture_output=True, text=True,
+                              env={"PATH": os.environ["PATH"], **more}, timeout=30, check=False)
+    assert run(QUARRY_TOKEN=admin).returncode == 0
+    refused = run()
+    assert refused.returncode == 1 and "token is needed" in refused.stderr
+
+
 def test_roles_decide(guarded, admin):
     door = guarded.client("gateway")
     reader = make_user(guarded, admin, "reader", "reader")["access_token"]

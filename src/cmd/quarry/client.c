@@ -1,12 +1,13 @@
 /* client.c: see client.h. Over net/http_client.h. */
 #include "cmd/quarry/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "net/http_client.h"
 #include "sys/sys.h"
 
-enum { TIMEOUT_USUAL_S = 600, FIELDS_MAX = 4 };
+enum { TIMEOUT_USUAL_S = 600, FIELDS_MAX = 5, BEARER_MAX = 8192 + 16 };
 
 struct client {
     struct http_client *http;
@@ -85,6 +86,7 @@ static enum status perform(struct client *client, const struct call *call, const
                            struct reply *reply, struct error *err)
 {
     struct http_field fields[FIELDS_MAX];
+    char bearer[BEARER_MAX];
     struct http_call http = {
         .method = call->method,
         .url = url,
@@ -95,6 +97,9 @@ static enum status perform(struct client *client, const struct call *call, const
     add_field(&http, fields, "Content-Type", call->content_type);
     add_field(&http, fields, "Content-Encoding", call->encoding);
     add_field(&http, fields, "Idempotency-Key", call->idempotency_key);
+    const char *token = getenv("QUARRY_TOKEN");
+    if (token && token[0] && snprintf(bearer, sizeof bearer, "Bearer %s", token) < BEARER_MAX)
+        add_field(&http, fields, "Authorization", bearer);
     if (call->content_type)
         http.body = call->body.data ? call->body : STR("");
     reply->status = 0;
