@@ -316,9 +316,9 @@ static void step(struct world *w)
 {
     struct member *m = &w->members[below(w, MEMBERS)];
     uint32_t dice = below(w, 1000);
-    if (dice < 20)
+    if (dice < 14)
         crash_step(w, m);
-    else if (dice < 28)
+    else if (dice < 19)
         reopen(w, below(w, 3) == 0);
     else if (dice < 50)
         keep_view(w, m);
