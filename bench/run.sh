@@ -8,6 +8,7 @@
 #   bench/run.sh start            time from start to ready
 #   bench/run.sh memory           resident memory when idle
 #   bench/run.sh resolve          version resolution: 10,000 packages of 20 versions, and 3-SAT puzzles
+#   bench/run.sh sql_front        microseconds to parse, analyze and translate a statement
 #
 # Environment: QUARRY_BIN (build/release/bin), QUARRY_BENCH_ROWS (lines of the Contents indexes, all),
 # QUARRY_BENCH_SECONDS (5, a case), QUARRY_BENCH_DIR (folder for data; default a temporary one).
@@ -330,6 +331,17 @@ resolve() {
     "$tools/resolve"
 }
 
+sql_front() {
+    local yyjson
+    yyjson=$(dirname "$(find build/release/generated -name yyjson.h | head -1)")
+    gcc -std=c17 -D_GNU_SOURCE -O2 -Isrc -I. -Ibuild/release/generated -I"$yyjson" \
+        -o "$tools/sql_front" bench/sql_front.c -Lbuild/release -lquarry -lxxhash -lm ||
+        die "cannot compile bench/sql_front.c"
+    echo
+    echo "sql_front: parse, analyze and translate a statement, in this process:"
+    "$tools/sql_front"
+}
+
 for tool in jq wrk curl gcc; do
     command -v $tool >/dev/null || die "$tool is missing; run make setup"
 done
@@ -341,7 +353,7 @@ figures=("$@")
 [ ${#figures[@]} -gt 0 ] || figures=(start memory ingest point aggregate)
 for figure in "${figures[@]}"; do
     case $figure in
-    start | memory | ingest | point | aggregate | resolve) $figure ;;
+    start | memory | ingest | point | aggregate | resolve | sql_front) $figure ;;
     *) die "no figure is called $figure" ;;
     esac
 done

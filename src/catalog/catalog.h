@@ -144,6 +144,7 @@ struct grant {
     struct str principal; /* id; "role:NAME" for all that have the role; "*" for everyone */
     enum right permission;
     int64_t expires_us; /* 0: never */
+    struct str granted_by; /* what an admin of the tenant says; empty: the caller */
 };
 /* Again for the same three: the new expiry holds. */
 enum status grant_put(struct catalog *catalog, const struct caller *caller, struct str asset,
@@ -166,7 +167,7 @@ enum status relation_add(struct catalog *catalog, const struct caller *caller, s
 enum status relation_remove(struct catalog *catalog, const struct caller *caller, struct str asset,
                             struct str relation, struct error *err);
 /* Both directions. */
-enum status relation_list(struct catalog *catalog, const struct caller *caller, struct str asset,
+enum status relation_list(struct catalog *catalog, const struct caller *caller, struct str id,
                           struct arena *arena, struct record_page *ret, struct error *err);
 
 enum { LINEAGE_DEPTH_MAX = 32, LINEAGE_ASSETS_MAX = 1000 };

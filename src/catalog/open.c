@@ -1,7 +1,12 @@
 #include "catalog/open.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "catalog/file/file_backend.h"
 #include "catalog/folder.h"
+#include "catalog/hybrid/hybrid_backend.h"
 #include "catalog/postgres/postgres_backend.h"
 #include "catalog/redis/redis_backend.h"
 #include "catalog/sqlite/sqlite_backend.h"
@@ -19,17 +24,84 @@ static enum status open_sqlite(struct sys *sys, const char *path, struct backend
     return sqlite_backend_open(&options, ret, err);
 }
 
+/* --- hybrid --- */
+
+enum { CACHE_TIMEOUT_MS = HYBRID_SLOW_US / 1000 };
+
+/* Beside a primary of this machine, so that whoever reaches the one reaches the other; else in
+ * shared memory. */
+static enum status generations_path(const char *primary, char out[SYS_PATH_MAX], struct error *err)
+{
+    struct str rest = str_of(primary), scheme;
+    str_split(&rest, ':', &scheme);
+    while (rest.len > 1 && rest.data[rest.len - 1] == '/')
+        rest.len--;
+    if (str_is(scheme, "sqlite") || str_is(scheme, "file"))
+        return sys_path(out, err, "%.*s.generations", STR_ARG(rest));
+    return sys_path(out, err, "/dev/shm/quarry-%u-%016" PRIx64 ".generations", (unsigned)geteuid(),
+                    str_hash(str_of(primary)));
+}
+
+/* A Redis server may be away. */
+static enum status open_cache(struct sys *sys, const char *url, struct backend **ret,
+                              struct error *err)
+{
+    const struct redis_backend_options options = {
+        .url = url, .prefix = "quarry-cache", .timeout_ms = CACHE_TIMEOUT_MS, .is_cache = true};
+    if (str_starts(str_of(url), STR("redis:")) || str_starts(str_of(url), STR("unix:")))
+        return redis_backend_open(&options, ret, err);
+    return catalog_backend_open(sys, url, ret, err);
+}
+
+static enum status open_both(struct sys *sys, const char *primary, const char *cache,
+                             struct backend **ret, struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    struct hybrid_options options = {.sys = sys, .generations_path = path};
+    if (str_starts(str_of(primary), STR("hybrid:")) || str_starts(str_of(cache), STR("hybrid:")))
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "a hybrid catalog cannot be a part of a hybrid catalog");
+    TRY(generations_path(primary, path, err));
+    TRY(catalog_backend_open(sys, primary, &options.primary, err));
+    enum status status = open_cache(sys, cache, &options.cache, err);
+    if (status != STATUS_OK) {
+        backend_close(options.primary);
+        return status;
+    }
+    return hybrid_backend_open(&options, ret, err);
+}
+
+/* PRIMARY|CACHE */
+static enum status open_hybrid(struct sys *sys, struct str urls, struct backend **ret,
+                               struct error *err)
+{
+    struct str primary = STR_NONE, cache = urls;
+    str_split(&cache, '|', &primary);
+    if (!primary.len || !cache.len)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "a hybrid catalog is written hybrid:PRIMARY|CACHE, each the URL of a back "
+                         "end");
+    char *first = str_dup(primary), *second = str_dup(cache);
+    enum status status =
+        first && second ? open_both(sys, first, second, ret, err) : error_no_memory(err);
+    free(first);
+    free(second);
+    return status;
+}
+
 enum status catalog_backend_open(struct sys *sys, const char *url, struct backend **ret,
                                  struct error *err)
 {
     struct str rest = str_of(url), scheme = STR_NONE;
     if (!str_split(&rest, ':', &scheme) || !rest.len)
         return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "'%s' names no catalog: write sqlite:FILE, file:FOLDER, postgresql://... "
-                         "or redis://...",
+                         "'%s' names no catalog: write sqlite:FILE, file:FOLDER, postgresql://..., "
+                         "redis://... or hybrid:PRIMARY|CACHE",
                          url);
     if (str_is(scheme, "sqlite"))
         return open_sqlite(sys, rest.data, ret, err);
+    if (str_is(scheme, "hybrid"))
+        return open_hybrid(sys, rest, ret, err);
     if (str_is(scheme, "file"))
         return file_backend_open(sys, rest.data, ret, err);
     if (str_is(scheme, "redis") || str_is(scheme, "unix"))
@@ -39,6 +111,6 @@ enum status catalog_backend_open(struct sys *sys, const char *url, struct backen
                                      ret, err);
     return error_set(err, STATUS_INVALID_ARGUMENT,
                      "there is no catalog back end '%.*s': write sqlite:FILE, file:FOLDER, "
-                     "postgresql://... or redis://...",
+                     "postgresql://..., redis://... or hybrid:PRIMARY|CACHE",
                      STR_ARG(scheme));
 }

@@ -151,8 +151,9 @@ static enum status collect_ids(struct catalog *catalog, const struct caller *cal
     return STATUS_OK;
 }
 
-enum status permission_visible(struct catalog *catalog, const struct caller *caller, struct arena *arena,
-                          const struct visibility **ret, struct error *err)
+enum status permission_visible(struct catalog *catalog, const struct caller *caller,
+                               struct arena *arena, const struct visibility **ret,
+                               struct error *err)
 {
     *ret = NULL;
     if (caller->admin)
@@ -215,7 +216,7 @@ enum status grant_put(struct catalog *catalog, const struct caller *caller, stru
             *ret = old;
         else
             TRY(record_begin(catalog, caller, ret, arena, err));
-        ret->owner = caller->principal;
+        ret->owner = caller->admin && grant->granted_by.len ? grant->granted_by : caller->principal;
         ret->expires_us = grant->expires_us;
         ret->updated_us = sys_now_us(catalog->sys);
         ret->revision = found == STATUS_OK ? old.revision + 1 : 1;

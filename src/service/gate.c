@@ -106,7 +106,9 @@ enum status gate_admit(struct gate *gate, enum permission needed, struct str aut
                              .roles_len = 1,
                              .level = PERMISSION_ADMIN,
                              .is_local = true};
-    if (!authorization.data && !gate->options.required)
+    struct identity shown;
+    if (!gate->options.required && (!authorization.data || needed == PERMISSION_NONE ||
+                                    believe(gate, authorization, arena, &shown, NULL) != STATUS_OK))
         return STATUS_OK;
     if (needed == PERMISSION_NONE) {
         *ret = (struct identity){.tenant = STR("")};

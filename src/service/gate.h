@@ -5,8 +5,8 @@
  * operation needs stands in api/operations.def (NONE, READ, WRITE, ADMIN); what a role may do is in
  * gate.c. Rights on single assets are the catalog's and come on top.
  *
- * With `required` false, calls without a token are taken for the local operator's, who may do
- * anything; a token that is shown is checked all the same. Threads: any. */
+ * With `required` false, calls without a token that can be believed are taken for the local
+ * operator's, who may do anything; one that is believed counts, with its roles. Threads: any. */
 #ifndef QUARRY_SERVICE_GATE_H
 #define QUARRY_SERVICE_GATE_H
 

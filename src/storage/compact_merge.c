@@ -139,8 +139,7 @@ static enum status read_block(struct merge *merge, struct input *input, uint32_t
                               struct batch *into, struct error *err)
 {
     for (uint32_t f = 0; f < merge->fields_len; f++) {
-        enum status status =
-            read_field(merge, input, f, rows, &into->columns[f].column, err);
+        enum status status = read_field(merge, input, f, rows, &into->columns[f].column, err);
         if (status != STATUS_OK)
             return error_wrap(err, "%s cannot be read", segment_info(input->segment).path);
     }

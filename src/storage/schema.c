@@ -367,7 +367,7 @@ enum status schema_grow(const struct schema *schema, const struct batch *batch,
                              .traits = traits,
                              .fields_len = schema->fields_len};
     enum status status = fields && traits ? STATUS_OK : error_no_memory(err);
-    if (status == STATUS_OK) {
+    if (fields && traits) {
         memcpy(fields, schema->fields, def.fields_len * sizeof *fields);
         memcpy(traits, schema->traits, def.fields_len * sizeof *traits);
         status =

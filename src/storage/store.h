@@ -355,6 +355,12 @@ bool view_has_sorted(const struct view *view, uint32_t field);
 enum status segment_range(struct segment *segment, int32_t field_id,
                           const struct value_range *range, uint64_t limit, bool *ret_used,
                           uint64_t **ret_rows, uint32_t *ret_len, struct error *err);
+/* Rows (ascending) among which the first `count` by value are, nulls left out, from the sorted
+ * sidecar; of equal values all or those that come first. `*ret_used` false: there is no such index,
+ * or fewer values, or too many equal ones. */
+enum status segment_first_rows(struct segment *segment, int32_t field_id, bool descending,
+                               uint32_t count, bool *ret_used, uint64_t **ret_rows,
+                               uint32_t *ret_len, struct error *err);
 /* Point look-ups over all segments at once: clears the bit of each segment of the view (bit i % 64
  * of word i / 64) that certainly has none of the values; each has a type that the column has or had
  * (INT64 and DOUBLE, DATE and TIMESTAMP). Cheap; false when nothing is known yet. */

@@ -8,10 +8,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct field fields[] = {{STR("id"), TYPE_INT64, 1},  {STR("s"), TYPE_STRING, 2},
-                                      {STR("r"), TYPE_DOUBLE, 3},  {STR("d"), TYPE_DATE, 4},
+static const struct field fields[] = {{STR("id"), TYPE_INT64, 1},    {STR("s"), TYPE_STRING, 2},
+                                      {STR("r"), TYPE_DOUBLE, 3},    {STR("d"), TYPE_DATE, 4},
                                       {STR("t"), TYPE_TIMESTAMP, 5}, {STR("b"), TYPE_BOOL, 6},
-                                      {STR("j"), TYPE_JSON, 7},    {STR("S"), TYPE_INT64, 8}};
+                                      {STR("j"), TYPE_JSON, 7},      {STR("S"), TYPE_INT64, 8}};
 static const struct dsl_source sources[] = {{STR("t1"), fields, 8}, {STR("t2"), fields, 3}};
 static const struct dsl_catalog catalog = {sources, 2};
 

@@ -27,10 +27,11 @@ static enum status read_array(struct record_builder *builder, struct str text, s
 static void read_as(enum status (*read)(struct record_builder *, struct str, struct error *),
                     struct str text)
 {
-    static const struct record_field fields[] = {{.name = STR("id"), .type = TYPE_INT64, .declared = true},
-                                                 {.name = STR("at"), .type = TYPE_TIMESTAMP, .declared = false},
-                                                 {.name = STR("day"), .type = TYPE_DATE, .declared = false},
-                                                 {.name = STR("doc"), .type = TYPE_JSON, .declared = false}};
+    static const struct record_field fields[] = {
+        {.name = STR("id"), .type = TYPE_INT64, .declared = true},
+        {.name = STR("at"), .type = TYPE_TIMESTAMP, .declared = false},
+        {.name = STR("day"), .type = TYPE_DATE, .declared = false},
+        {.name = STR("doc"), .type = TYPE_JSON, .declared = false}};
     struct record_builder *builder;
     struct batch *batch;
     struct error err = ERROR_INIT;

@@ -31,7 +31,8 @@ LAYERS = {
     "tenant": ["base", "sys"],
     "storage": ["base", "sys", "data", "format"],
     "service": BELOW_SERVICE,
-    "catalog": ["base", "sys", "data", "format", "storage"],
+    # net: clients and the circuit breaker of back ends that are servers
+    "catalog": ["base", "sys", "data", "format", "storage", "net"],
     "query": BELOW_QUERY,
     "graph": BELOW_QUERY + ["query"],
     "services": BELOW_QUERY + ["query", "graph"],

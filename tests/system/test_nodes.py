@@ -1,9 +1,12 @@
 """The node registry and the ranked search over HTTP: what is registered is found, resolved, moved
 through its lifecycle, and survives a kill."""
 
+import json
+import subprocess
+
 import pytest
 
-from lib.quarry import SHARED, Server
+from lib.quarry import SHARED, Server, bin_folder
 
 UUID = "5a1b02fa-9d46-4c98-ae7d-7d1a2d222df5"
 
@@ -151,3 +154,44 @@ def test_bad_input(client):
     client.post("/nodes/resolve", {"needs": [], "lock": {}}).refused(400)
     client.get("/search?limit=5000").refused(400)
     client.get("/nodes?version_spec=what").refused(400)
+
+
+def test_command_line(server, tmp_path):
+    url = f"http://127.0.0.1:{server.ports['catalog']}"
+
+    def quarry(*arguments, code=0):
+        done = subprocess.run([bin_folder() / "quarry", *map(str, arguments), "--url", url],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, (arguments, done.stdout, done.stderr)
+        return done.stdout
+
+    nodes = tmp_path / "tree" / "deep"
+    nodes.mkdir(parents=True)
+    for name, needs in (("cli_base", []), ("cli_top", ["cli_base@^1"])):
+        (nodes / f"{name}.onex.yaml").write_text(
+            f"namespace: onex.{name}\nname: {name}\nversion: 1.0.0\ndescription: from a tree\n"
+            f"dependencies: {json.dumps(needs)}\n")
+    (nodes / "other.yaml").write_text("not: a node\n")
+    assert quarry("node", "import", tmp_path / "tree").count(": registered\n") == 2
+    assert quarry("node", "import", tmp_path / "tree").count(": there already\n") == 2
+    lock = tmp_path / "lock.json"
+    assert quarry("node", "resolve", "cli_top", "--lock", lock) \
+        == "onex.cli_base/cli_base 1.0.0\nonex.cli_top/cli_top 1.0.0\n"
+    assert json.loads(lock.read_text())["lock_version"] == 1
+    quarry("node", "resolve", "cli_top", "--lock", lock)
+    quarry("node", "resolve", "cli_nobody", code=1)
+    assert "cli_top" in quarry("node", "search", "cli_top")
+    assert "1.0.0" in quarry("node", "versions", "onex.cli_top", "cli_top")
+    assert json.loads(quarry("node", "show", "onex.cli_top", "cli_top", "latest"))["name"] == "cli_top"
+
+    file = tmp_path / "tool.py"
+    file.write_text("# === OmniNode:Metadata ===\n# name: tool\n# version: 1.0.0\n"
+                    "# namespace: onex.cli_tool\n# === /OmniNode:Metadata ===\n\nprint(1)\n")
+    assert quarry("node", "stamp", file).endswith(": stamped\n")
+    stamped = file.read_text()
+    assert quarry("node", "stamp", file).endswith(": right already\n")
+    assert file.read_text() == stamped
+    assert "LC002: author is missing" in quarry("node", "validate", file, code=1)
+    quarry("node", "register", file)
+    quarry("node", "register", file, code=1)
+    quarry("node", "register", tmp_path / "gone", code=4)

@@ -8,6 +8,7 @@ import datetime
 import json
 import random
 import re
+import time
 
 import pytest
 
@@ -633,3 +634,36 @@ def test_columns_widen_across_states(client, name):
         values = sorted(row["v"] for row in client.search(name))
         assert values == [1, 2, 2.5]
         client.flush(name)
+
+
+def test_order_by(client, name):
+    client.add_source(name, {"a": "int64", "b": "string", "c": "float64"}, index_columns=["a"])
+    rows = [{"a": i * 7919 % 1000, "b": None if i % 50 == 0 else f"w{i * 31 % 700:03}",
+             "c": i / 3} for i in range(3000)]
+    for part in range(3):
+        client.write(name, rows[part * 1000:part * 1000 + 1000])
+        if part < 2:
+            client.flush(name)
+    client.post(f"/sources/{name}/indexes", {"columns": ["b"], "kind": "sorted"}).ok()
+
+    def first(column, direction, limit, offset=0, **more):
+        body = {"source_ids": [name], "limit": limit, "offset": offset,
+                "order_by": [{"column": column, "direction": direction}], **more}
+        return client.post("/data/search", body).ok().json[0]
+
+    texts = sorted(r["b"] for r in rows if r["b"] is not None)
+    for _ in range(3):  # while the index is being made, and with it
+        assert [r["b"] for r in first("b", "asc", 20)["records"]] == texts[:20]
+        assert [r["b"] for r in first("b", "desc", 20, 5)["records"]] == texts[::-1][5:25]
+        time.sleep(0.3)
+    last = first("b", "asc", 70, 2930)
+    assert [r["b"] for r in last["records"]] == texts[2930:] + [None] * 60 and last["has_more"] is False
+    assert first("c", "desc", 3)["has_more"] is True
+    numbers = sorted(r["c"] for r in rows if r["a"] < 100)
+    found = first("c", "asc", 10, filters={"a": {"lt": 100}})
+    assert [r["c"] for r in found["records"]] == numbers[:10]
+    bad = {"source_ids": [name], "order_by": [{"column": "a"}]}
+    client.post("/data/search", bad).refused(400, "invalid_argument")
+    client.post("/data/search", {**bad, "limit": 5, "cursor": "*"}).refused(400, "invalid_argument")
+    client.post("/data/search", {**bad, "limit": 5, "order_by": [{"column": "x"}]}).refused(
+        400, "invalid_argument")

@@ -150,7 +150,8 @@ static enum status asset_of(struct str json, struct arena *arena, struct record 
     return fits ? STATUS_OK : error_no_memory(err);
 }
 
-/* MD009: a uuid names one node, whatever its versions. */
+/* MD009: a uuid names one node, whatever its versions. Looks at all nodes: back ends have no index
+ * over members of attributes. */
 static enum status check_uuid(struct catalog *catalog, const struct caller *caller,
                               const struct record *asset, struct arena *arena, struct error *err)
 {
@@ -176,7 +177,8 @@ enum status node_register(struct catalog *catalog, const struct caller *caller,
     TRY(complete_block(catalog_sys(catalog), draft, arena, &json, err));
     TRY(judge(json, draft->strict, arena, issues, err));
     TRY(asset_of(json, arena, &asset, err));
-    TRY(check_uuid(catalog, caller, &asset, arena, err));
+    if (attribute_get(draft->json, "uuid", arena).len) /* a uuid made here is new */
+        TRY(check_uuid(catalog, caller, &asset, arena, err));
     enum status status = asset_create(catalog, caller, &asset, arena, ret, err);
     if (status == STATUS_CONFLICT && err && err->message[0] != 'M') {
         struct error inner = *err;

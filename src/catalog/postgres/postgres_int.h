@@ -91,19 +91,19 @@ enum status postgres_scan(struct backend *backend, enum domain domain, struct st
                           uint32_t limit, struct arena *arena, struct record_page *ret,
                           struct error *err);
 /* --- query.c --- */
-enum status postgres_query(struct backend *backend, const struct record_query *query,
+enum status postgres_query(struct backend *base, const struct record_query *query,
                            struct arena *arena, struct record_page *ret, struct error *err);
-enum status postgres_group(struct backend *backend, const struct group_query *query,
+enum status postgres_group(struct backend *base, const struct group_query *query,
                            struct arena *arena, struct group_answer *ret, struct error *err);
 /* --- write.c --- */
-enum status postgres_commit(struct backend *backend, const struct change *changes, uint32_t len,
+enum status postgres_commit(struct backend *base, const struct change *changes, uint32_t len,
                             struct commit_result *ret, struct error *err);
 /* The words by which an asset is found, as an array of texts. */
 void pg_add_words(struct pg_parameters *parameters, const struct record *record);
 /* --- schema.c --- */
 enum status pg_schema_migrate(struct pg_connection *connection, struct error *err);
 /* --- verify.c --- */
-enum status postgres_verify(struct backend *backend, backend_fault_fn fault, void *context,
+enum status postgres_verify(struct backend *base, backend_fault_fn fault, void *context,
                             struct error *err);
 /* --- listen.c --- */
 enum status pg_listen_start(struct postgres_backend *backend, struct error *err);

@@ -84,7 +84,7 @@ static enum status parse_url(struct redis_backend *backend, struct str url, stru
     if (!str_starts(url, STR("redis://")))
         return bad_url(err);
     struct str rest = str_make(url.data + 8, url.len - 8);
-    const char *at = rest.len ? memrchr(rest.data, '@', rest.len) : NULL;
+    const char *at = rest.data ? memrchr(rest.data, '@', rest.len) : NULL;
     if (at) {
         struct str secret = str_make(rest.data, (size_t)(at - rest.data)), user;
         if (!str_split(&secret, ':', &user) || user.len || !secret.data)
@@ -159,8 +159,8 @@ enum status redis_backend_open(const struct redis_backend_options *options,
     backend->prefix = str_dup(str_of(options->prefix ? options->prefix : "quarry"));
     enum status status =
         backend->prefix ? parse_url(backend, str_of(options->url), err) : error_no_memory(err);
-    if (status == STATUS_OK)
-        status = backend->is_cache ? redis_health(&backend->base, err) : make_durable(backend, err);
+    if (status == STATUS_OK && !backend->is_cache)
+        status = make_durable(backend, err);
     if (status != STATUS_OK) {
         redis_close(&backend->base);
         return status;

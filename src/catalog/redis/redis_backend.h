@@ -14,7 +14,7 @@ struct redis_backend_options {
     const char *prefix;       /* of all keys; NULL: "quarry" */
     uint32_t connections_max; /* 0: 16 */
     uint32_t timeout_ms;      /* of connecting and of one command; 0: 5000 */
-    bool is_cache; /* what is lost in a crash is no loss: nothing is asked of the server */
+    bool is_cache; /* what is lost is no loss: the server need not sync, nor be there at opening */
 };
 
 /* STATUS_UNAVAILABLE: no server there; STATUS_INVALID_ARGUMENT: the URL, or a server that does not

@@ -79,20 +79,19 @@ enum status redis_index_of_query(const struct record_query *query, struct arena 
 /* --- read.c --- */
 enum status redis_get(struct backend *backend, enum domain domain, struct str tenant, struct str id,
                       struct arena *arena, struct record *ret, struct error *err);
-enum status redis_find(struct backend *backend, enum domain domain, struct str tenant,
-                       struct str key, struct arena *arena, struct record *ret, struct error *err);
+enum status redis_find(struct backend *base, enum domain domain, struct str tenant, struct str key,
+                       struct arena *arena, struct record *ret, struct error *err);
 enum status redis_query(struct backend *backend, const struct record_query *query,
                         struct arena *arena, struct record_page *ret, struct error *err);
 enum status redis_group(struct backend *backend, const struct group_query *query,
                         struct arena *arena, struct group_answer *ret, struct error *err);
-enum status redis_scan(struct backend *backend, enum domain domain, struct str after,
-                       uint32_t limit, struct arena *arena, struct record_page *ret,
-                       struct error *err);
+enum status redis_scan(struct backend *base, enum domain domain, struct str after, uint32_t limit,
+                       struct arena *arena, struct record_page *ret, struct error *err);
 /* --- write.c --- */
 enum status redis_commit(struct backend *backend, const struct change *changes, uint32_t len,
                          struct commit_result *ret, struct error *err);
 /* --- verify.c --- */
-enum status redis_verify(struct backend *backend, backend_fault_fn fault, void *context,
+enum status redis_verify(struct backend *base, backend_fault_fn fault, void *context,
                          struct error *err);
 
 #endif

@@ -14,6 +14,7 @@ enum {
     LINGER_US = 100000, /* changes that come together are committed together */
     RETRY_US = 2000000,
     COMPARE_EVERY_US = 600000000,
+    COMPARE_OTHERS_US = 15000000, /* after a change by another process */
     SCAN_PAGE = 1000,
     COMMIT_EVERY = 10000, /* documents, while comparing */
     ID_MAX = 40,
@@ -36,7 +37,9 @@ struct text_feed {
     uint32_t queue_len;
     uint64_t heard, indexed; /* numbers of changes; indexed: all up to it can be found */
     bool resync, comparing, stopping;
-    uint32_t waiting; /* callers of settle: nothing lingers meanwhile */
+    bool others;         /* other processes have written */
+    int64_t compared_us; /* when everything was last compared */
+    uint32_t waiting;    /* callers of settle: nothing lingers meanwhile */
     char problem[160];
 };
 
@@ -60,9 +63,12 @@ static void enqueue(struct text_feed *feed, const struct record *record)
 
 void text_feed_changed(struct text_feed *feed, const struct change *changes, uint32_t len)
 {
+    bool any = false;
     pthread_mutex_lock(&feed->lock);
-    bool any = len == 0;
-    feed->resync = feed->resync || len == 0;
+    if (len == 0 && !feed->others) {
+        feed->others = true;
+        pthread_cond_signal(&feed->wake);
+    }
     for (uint32_t i = 0; i < len; i++) {
         if (changes[i].record->domain != DOMAIN_ASSET || changes[i].kind == CHANGE_TOUCH)
             continue;
@@ -201,13 +207,16 @@ static enum status compare_all(struct text_feed *feed, struct error *err)
 
 /* --- the thread --- */
 
-/* Waits for work; false when there is none and the feed is to stop. */
+/* Waits for work; false when there is none and the feed is to stop. What other processes write is
+ * known only as such: everything is compared then, but not all the time. */
 static bool wait_for_work(struct text_feed *feed)
 {
-    int64_t until_us = sys_mono_us(feed->sys) + COMPARE_EVERY_US;
-    while (!feed->queue_len && !feed->resync && !feed->stopping)
+    int64_t until_us = 0;
+    while (!feed->queue_len && !feed->resync && !feed->stopping) {
+        until_us = feed->compared_us + (feed->others ? COMPARE_OTHERS_US : COMPARE_EVERY_US);
         if (!thread_cond_wait_until(&feed->wake, &feed->lock, until_us))
             feed->resync = true;
+    }
     until_us = sys_mono_us(feed->sys) + LINGER_US;
     while (!feed->stopping && !feed->resync && !feed->waiting &&
            feed->queue_len < TEXT_FEED_QUEUE_MAX / 2 &&
@@ -237,10 +246,13 @@ static void turn(struct text_feed *feed, struct changed *list)
     feed->queue_len = 0;
     feed->resync = false;
     feed->comparing = resync;
+    feed->others = feed->others && !resync;
     pthread_mutex_unlock(&feed->lock);
     enum status status = do_round(feed, list, len, resync, &err);
     pthread_mutex_lock(&feed->lock);
     feed->comparing = false;
+    if (resync)
+        feed->compared_us = sys_mono_us(feed->sys);
     if (status == STATUS_OK) {
         feed->indexed = heard;
         feed->problem[0] = 0;

@@ -25,7 +25,8 @@ enum status text_feed_open(struct sys *sys, struct backend *backend, const char 
 void text_feed_stop(struct text_feed *feed);
 void text_feed_close(struct text_feed *feed); /* NULL is fine */
 
-/* Any thread, never blocks for long; len 0: anything may have changed. */
+/* Any thread, never blocks for long; len 0: another process may have changed anything; everything
+ * is compared again within some seconds. */
 void text_feed_changed(struct text_feed *feed, const struct change *changes, uint32_t len);
 /* Waits until the changes heard of so far can be found, timeout_ms at the most; false: not yet. */
 bool text_feed_settle(struct text_feed *feed, uint32_t timeout_ms);

@@ -153,12 +153,15 @@ static void add_values(Xapian::Document &document, const struct text_document *d
     document.add_value(SLOT_ID, text_string(d->id));
     document.add_value(SLOT_REVISION, std::to_string(d->revision));
     document.add_value(SLOT_FULL_NAME, text_string(d->namespace_) + '/' + text_string(d->name));
-    document.add_value(SLOT_FACETS + FACET_KIND, text_string(d->kind));
-    document.add_value(SLOT_FACETS + FACET_LIFECYCLE, text_string(d->lifecycle));
-    document.add_value(SLOT_FACETS + FACET_NAMESPACE, text_string(d->namespace_));
-    document.add_value(SLOT_FACETS + FACET_OWNER, text_string(d->owner));
-    document.add_value(SLOT_FACETS + FACET_TAG, join(d->tags, d->tags_len));
-    document.add_value(SLOT_FACETS + FACET_CATEGORY, join(d->categories, d->categories_len));
+    document.add_value(static_cast<unsigned>(SLOT_FACETS) + FACET_KIND, text_string(d->kind));
+    document.add_value(static_cast<unsigned>(SLOT_FACETS) + FACET_LIFECYCLE,
+                       text_string(d->lifecycle));
+    document.add_value(static_cast<unsigned>(SLOT_FACETS) + FACET_NAMESPACE,
+                       text_string(d->namespace_));
+    document.add_value(static_cast<unsigned>(SLOT_FACETS) + FACET_OWNER, text_string(d->owner));
+    document.add_value(static_cast<unsigned>(SLOT_FACETS) + FACET_TAG, join(d->tags, d->tags_len));
+    document.add_value(static_cast<unsigned>(SLOT_FACETS) + FACET_CATEGORY,
+                       join(d->categories, d->categories_len));
 }
 
 /* The data of a document: what is shown with highlights, and how it is found again. */

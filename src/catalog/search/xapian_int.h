@@ -19,8 +19,9 @@ enum text_slot {
     SLOT_ID = 0,
     SLOT_REVISION = 1,
     SLOT_FULL_NAME = 2, /* namespace/name, for collapsing */
-    SLOT_FACETS = 10,   /* + enum text_facet; lists are joined by NUL */
 };
+/* + enum text_facet; lists are joined by NUL */
+static const Xapian::valueno SLOT_FACETS = 10;
 
 struct text_index {
     std::string folder;

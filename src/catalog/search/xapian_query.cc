@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <memory>
 
 #include "catalog/search/xapian_int.h"
 
@@ -14,23 +15,21 @@ class reader
         {
             std::lock_guard<std::mutex> guard(index->pool_lock);
             if (!index->pool.empty()) {
-                database_ = index->pool.back();
+                database_.reset(index->pool.back());
                 index->pool.pop_back();
             }
         }
         if (database_)
             database_->reopen();
         else
-            database_ = new Xapian::Database(index->folder);
+            database_ = std::make_unique<Xapian::Database>(index->folder);
     }
     ~reader()
     {
         enum { POOL_MAX = 32 };
         std::lock_guard<std::mutex> guard(index_->pool_lock);
         if (!failed && index_->pool.size() < POOL_MAX)
-            index_->pool.push_back(database_);
-        else
-            delete database_;
+            index_->pool.push_back(database_.release());
     }
     reader(const reader &) = delete;
     reader &operator=(const reader &) = delete;
@@ -42,7 +41,7 @@ class reader
 
   private:
     struct text_index *index_;
-    Xapian::Database *database_ = nullptr;
+    std::unique_ptr<Xapian::Database> database_; /* freed also when the constructor fails */
 };
 
 /* Counts the values of a slot; a value may be several joined by NUL. */

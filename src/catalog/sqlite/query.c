@@ -144,6 +144,11 @@ static enum status append_match(struct builder *b, const struct match *match)
             add_int(b, match->number);
         return STATUS_OK;
     case MATCH_IN:
+        if (match->values_len == 1) { /* so that an index may also give the order */
+            buf_printf(&b->sql, " AND r.%s=?", column);
+            add_text(b, match->values[0]);
+            return STATUS_OK;
+        }
         buf_printf(&b->sql, " AND r.%s IN (SELECT value FROM json_each(?))", column);
         return add_texts(b, match->values, match->values_len);
     case MATCH_PREFIX:

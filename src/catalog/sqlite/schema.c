@@ -12,103 +12,153 @@
 
 #define APPLICATION_ID "1364546121" /* "QURY" would be a word; these bytes are "QUAI" */
 
-#define COMMON_COLUMNS                                                                             \
-    "id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, key TEXT NOT NULL DEFAULT '',"                 \
-    "kind TEXT NOT NULL, owner TEXT NOT NULL DEFAULT '', lifecycle TEXT NOT NULL DEFAULT '',"      \
-    "attributes TEXT NOT NULL DEFAULT '{}', properties TEXT NOT NULL DEFAULT '{}',"                \
-    "revision INTEGER NOT NULL DEFAULT 1, created_us INTEGER NOT NULL,"                            \
-    "updated_us INTEGER NOT NULL, deleted_us INTEGER NOT NULL DEFAULT 0"
-#define TEXT_COLUMN(name)   ", " name " TEXT NOT NULL DEFAULT ''"
-#define LIST_COLUMN(name)   ", " name " TEXT NOT NULL DEFAULT '[]'"
-#define NUMBER_COLUMN(name) ", " name " INTEGER NOT NULL DEFAULT 0"
-#define KEY_INDEX(table)                                                                           \
-    "CREATE UNIQUE INDEX " table "_key ON " table "(tenant, key)"                                  \
-    " WHERE deleted_us = 0 AND key <> '';"
-
 static const char tables[] =
-    "CREATE TABLE assets(seq INTEGER PRIMARY KEY, " COMMON_COLUMNS TEXT_COLUMN("namespace")
-        TEXT_COLUMN("name") TEXT_COLUMN("version") TEXT_COLUMN("title")
-            TEXT_COLUMN("description")
-                TEXT_COLUMN("location")
-                    LIST_COLUMN("tags")
-                        LIST_COLUMN("categories")
-                            NUMBER_COLUMN("is_public")
-                                NUMBER_COLUMN("row_count") NUMBER_COLUMN("node_count") NUMBER_COLUMN("edge_count") NUMBER_COLUMN("hyperedge_count") NUMBER_COLUMN("file_count") NUMBER_COLUMN("size_bytes") NUMBER_COLUMN("access_count") NUMBER_COLUMN("accessed_us") NUMBER_COLUMN("stats_us") ") STRICT;" KEY_INDEX("assets") "CREATE INDEX assets_name ON assets(tenant, kind, name, id);"
-                                                                                                                                                                                                                                                                                                                                 "CREATE INDEX assets_updated ON assets(tenant, kind, updated_us, id);"
-                                                                                                                                                                                                                                                                                                                                 "CREATE INDEX assets_owner ON assets(tenant, owner, id);"
+    "CREATE TABLE assets(seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT"
+    " NULL, key TEXT NOT NULL DEFAULT '',kind TEXT NOT NULL, owner TEXT NOT NULL DEFAULT '',"
+    " lifecycle TEXT NOT NULL DEFAULT '',attributes TEXT NOT NULL DEFAULT '{}', properties TEXT"
+    " NOT NULL DEFAULT '{}',revision INTEGER NOT NULL DEFAULT 1, created_us INTEGER NOT"
+    " NULL,updated_us INTEGER NOT NULL, deleted_us INTEGER NOT NULL DEFAULT 0, namespace TEXT"
+    " NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', version TEXT NOT NULL DEFAULT '',"
+    " title TEXT NOT NULL DEFAULT '', description TEXT NOT NULL DEFAULT '', location TEXT NOT"
+    " NULL DEFAULT '', tags TEXT NOT NULL DEFAULT '[]', categories TEXT NOT NULL DEFAULT '[]',"
+    " is_public INTEGER NOT NULL DEFAULT 0, row_count INTEGER NOT NULL DEFAULT 0, node_count"
+    " INTEGER NOT NULL DEFAULT 0, edge_count INTEGER NOT NULL DEFAULT 0, hyperedge_count"
+    " INTEGER NOT NULL DEFAULT 0, file_count INTEGER NOT NULL DEFAULT 0, size_bytes INTEGER NOT"
+    " NULL DEFAULT 0, access_count INTEGER NOT NULL DEFAULT 0, accessed_us INTEGER NOT NULL"
+    " DEFAULT 0, stats_us INTEGER NOT NULL DEFAULT 0) STRICT;"
 
-                                                                                                                                                                                                                                                                                                                                 "CREATE TABLE relations(" COMMON_COLUMNS
-                                                                                                                                                                                                                                                                                                                                     TEXT_COLUMN("subject") TEXT_COLUMN("object") ") STRICT;" KEY_INDEX("relations") "CREATE INDEX relations_subject ON relations(tenant, subject, id);"
-                                                                                                                                                                                                                                                                                                                                                                                                                     "CREATE INDEX relations_object ON relations(tenant, object, id);"
+    "CREATE UNIQUE INDEX assets_key ON assets(tenant, key) WHERE deleted_us = 0 AND key <> '';"
 
-                                                                                                                                                                                                                                                                                                                                                                                                                     "CREATE TABLE principals(" COMMON_COLUMNS
-                                                                                                                                                                                                                                                                                                                                                                                                                         TEXT_COLUMN(
-                                                                                                                                                                                                                                                                                                                                                                                                                             "name")
-                                                                                                                                                                                                                                                                                                                                                                                                                             TEXT_COLUMN(
-                                                                                                                                                                                                                                                                                                                                                                                                                                 "title")
-                                                                                                                                                                                                                                                                                                                                                                                                                                 TEXT_COLUMN(
-                                                                                                                                                                                                                                                                                                                                                                                                                                     "description") TEXT_COLUMN("secret") LIST_COLUMN("roles") NUMBER_COLUMN("accessed_us") NUMBER_COLUMN("expires_us") ") STRICT;" KEY_INDEX("principals") "CREATE INDEX principals_kind ON principals(tenant, kind, id);"
+    "CREATE INDEX assets_name ON assets(tenant, kind, name, id);"
 
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            "CREATE TABLE grants(" COMMON_COLUMNS
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                TEXT_COLUMN("subject") TEXT_COLUMN("object") NUMBER_COLUMN("expires_us") ") STRICT;" KEY_INDEX(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    "grants") "CREATE INDEX grants_subject ON grants(tenant, subject, id);"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              "CREATE INDEX grants_object ON grants(tenant, object, id);"
+    "CREATE INDEX assets_updated ON assets(tenant, kind, updated_us, id);"
 
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              "CREATE TABLE events(" COMMON_COLUMNS TEXT_COLUMN("namespace") TEXT_COLUMN("name") TEXT_COLUMN("description") TEXT_COLUMN("subject") TEXT_COLUMN("object") TEXT_COLUMN(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "location")
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  NUMBER_COLUMN(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "success")
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      NUMBER_COLUMN("row_count") NUMBER_COLUMN("size_bytes") NUMBER_COLUMN("duration_us") ") STRICT;"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                          "CREATE INDEX events_kind ON events(tenant, kind, id);"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                          "CREATE INDEX events_object ON events(object, id);"
+    "CREATE INDEX assets_owner ON assets(tenant, owner, id);"
 
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                          "CREATE TABLE config(" COMMON_COLUMNS TEXT_COLUMN("namespace") TEXT_COLUMN("name") TEXT_COLUMN("description") TEXT_COLUMN("secret") ") STRICT;" KEY_INDEX(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              "config")
+    "CREATE TABLE relations(id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, key TEXT NOT NULL"
+    " DEFAULT '',kind TEXT NOT NULL, owner TEXT NOT NULL DEFAULT '', lifecycle TEXT NOT NULL"
+    " DEFAULT '',attributes TEXT NOT NULL DEFAULT '{}', properties TEXT NOT NULL DEFAULT"
+    " '{}',revision INTEGER NOT NULL DEFAULT 1, created_us INTEGER NOT NULL,updated_us INTEGER"
+    " NOT NULL, deleted_us INTEGER NOT NULL DEFAULT 0, subject TEXT NOT NULL DEFAULT '', object"
+    " TEXT NOT NULL DEFAULT '') STRICT;"
 
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              "CREATE TABLE locations(" COMMON_COLUMNS
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  TEXT_COLUMN("name") TEXT_COLUMN(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "description")
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      TEXT_COLUMN("location") NUMBER_COLUMN(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                          "is_default") NUMBER_COLUMN("size_bytes") NUMBER_COLUMN("capacity_bytes") NUMBER_COLUMN("accessed_us") ") STRICT;" KEY_INDEX("locations")
+    "CREATE UNIQUE INDEX relations_key ON relations(tenant, key) WHERE deleted_us = 0 AND key"
+    " <> '';"
 
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                          "CREATE TABLE services(" COMMON_COLUMNS
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              TEXT_COLUMN(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "name")
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  TEXT_COLUMN(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "version") TEXT_COLUMN("location") NUMBER_COLUMN("accessed_us") NUMBER_COLUMN("expires_us") ") STRICT;" KEY_INDEX("services");
+    "CREATE INDEX relations_subject ON relations(tenant, subject, id);"
+
+    "CREATE INDEX relations_object ON relations(tenant, object, id);"
+
+    "CREATE TABLE principals(id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, key TEXT NOT NULL"
+    " DEFAULT '',kind TEXT NOT NULL, owner TEXT NOT NULL DEFAULT '', lifecycle TEXT NOT NULL"
+    " DEFAULT '',attributes TEXT NOT NULL DEFAULT '{}', properties TEXT NOT NULL DEFAULT"
+    " '{}',revision INTEGER NOT NULL DEFAULT 1, created_us INTEGER NOT NULL,updated_us INTEGER"
+    " NOT NULL, deleted_us INTEGER NOT NULL DEFAULT 0, name TEXT NOT NULL DEFAULT '', title"
+    " TEXT NOT NULL DEFAULT '', description TEXT NOT NULL DEFAULT '', secret TEXT NOT NULL"
+    " DEFAULT '', roles TEXT NOT NULL DEFAULT '[]', accessed_us INTEGER NOT NULL DEFAULT 0,"
+    " expires_us INTEGER NOT NULL DEFAULT 0) STRICT;"
+
+    "CREATE UNIQUE INDEX principals_key ON principals(tenant, key) WHERE deleted_us = 0 AND key"
+    " <> '';"
+
+    "CREATE INDEX principals_kind ON principals(tenant, kind, id);"
+
+    "CREATE TABLE grants(id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, key TEXT NOT NULL"
+    " DEFAULT '',kind TEXT NOT NULL, owner TEXT NOT NULL DEFAULT '', lifecycle TEXT NOT NULL"
+    " DEFAULT '',attributes TEXT NOT NULL DEFAULT '{}', properties TEXT NOT NULL DEFAULT"
+    " '{}',revision INTEGER NOT NULL DEFAULT 1, created_us INTEGER NOT NULL,updated_us INTEGER"
+    " NOT NULL, deleted_us INTEGER NOT NULL DEFAULT 0, subject TEXT NOT NULL DEFAULT '', object"
+    " TEXT NOT NULL DEFAULT '', expires_us INTEGER NOT NULL DEFAULT 0) STRICT;"
+
+    "CREATE UNIQUE INDEX grants_key ON grants(tenant, key) WHERE deleted_us = 0 AND key <> '';"
+
+    "CREATE INDEX grants_subject ON grants(tenant, subject, id);"
+
+    "CREATE INDEX grants_object ON grants(tenant, object, id);"
+
+    "CREATE TABLE events(id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, key TEXT NOT NULL"
+    " DEFAULT '',kind TEXT NOT NULL, owner TEXT NOT NULL DEFAULT '', lifecycle TEXT NOT NULL"
+    " DEFAULT '',attributes TEXT NOT NULL DEFAULT '{}', properties TEXT NOT NULL DEFAULT"
+    " '{}',revision INTEGER NOT NULL DEFAULT 1, created_us INTEGER NOT NULL,updated_us INTEGER"
+    " NOT NULL, deleted_us INTEGER NOT NULL DEFAULT 0, namespace TEXT NOT NULL DEFAULT '', name"
+    " TEXT NOT NULL DEFAULT '', description TEXT NOT NULL DEFAULT '', subject TEXT NOT NULL"
+    " DEFAULT '', object TEXT NOT NULL DEFAULT '', location TEXT NOT NULL DEFAULT '', success"
+    " INTEGER NOT NULL DEFAULT 0, row_count INTEGER NOT NULL DEFAULT 0, size_bytes INTEGER NOT"
+    " NULL DEFAULT 0, duration_us INTEGER NOT NULL DEFAULT 0) STRICT;"
+
+    "CREATE INDEX events_kind ON events(tenant, kind, id);"
+
+    "CREATE INDEX events_object ON events(object, id);"
+
+    "CREATE TABLE config(id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, key TEXT NOT NULL"
+    " DEFAULT '',kind TEXT NOT NULL, owner TEXT NOT NULL DEFAULT '', lifecycle TEXT NOT NULL"
+    " DEFAULT '',attributes TEXT NOT NULL DEFAULT '{}', properties TEXT NOT NULL DEFAULT"
+    " '{}',revision INTEGER NOT NULL DEFAULT 1, created_us INTEGER NOT NULL,updated_us INTEGER"
+    " NOT NULL, deleted_us INTEGER NOT NULL DEFAULT 0, namespace TEXT NOT NULL DEFAULT '', name"
+    " TEXT NOT NULL DEFAULT '', description TEXT NOT NULL DEFAULT '', secret TEXT NOT NULL"
+    " DEFAULT '') STRICT;"
+
+    "CREATE UNIQUE INDEX config_key ON config(tenant, key) WHERE deleted_us = 0 AND key <> '';"
+
+    "CREATE TABLE locations(id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, key TEXT NOT NULL"
+    " DEFAULT '',kind TEXT NOT NULL, owner TEXT NOT NULL DEFAULT '', lifecycle TEXT NOT NULL"
+    " DEFAULT '',attributes TEXT NOT NULL DEFAULT '{}', properties TEXT NOT NULL DEFAULT"
+    " '{}',revision INTEGER NOT NULL DEFAULT 1, created_us INTEGER NOT NULL,updated_us INTEGER"
+    " NOT NULL, deleted_us INTEGER NOT NULL DEFAULT 0, name TEXT NOT NULL DEFAULT '',"
+    " description TEXT NOT NULL DEFAULT '', location TEXT NOT NULL DEFAULT '', is_default"
+    " INTEGER NOT NULL DEFAULT 0, size_bytes INTEGER NOT NULL DEFAULT 0, capacity_bytes INTEGER"
+    " NOT NULL DEFAULT 0, accessed_us INTEGER NOT NULL DEFAULT 0) STRICT;"
+
+    "CREATE UNIQUE INDEX locations_key ON locations(tenant, key) WHERE deleted_us = 0 AND key"
+    " <> '';"
+
+    "CREATE TABLE services(id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, key TEXT NOT NULL"
+    " DEFAULT '',kind TEXT NOT NULL, owner TEXT NOT NULL DEFAULT '', lifecycle TEXT NOT NULL"
+    " DEFAULT '',attributes TEXT NOT NULL DEFAULT '{}', properties TEXT NOT NULL DEFAULT"
+    " '{}',revision INTEGER NOT NULL DEFAULT 1, created_us INTEGER NOT NULL,updated_us INTEGER"
+    " NOT NULL, deleted_us INTEGER NOT NULL DEFAULT 0, name TEXT NOT NULL DEFAULT '', version"
+    " TEXT NOT NULL DEFAULT '', location TEXT NOT NULL DEFAULT '', accessed_us INTEGER NOT NULL"
+    " DEFAULT 0, expires_us INTEGER NOT NULL DEFAULT 0) STRICT;"
+
+    "CREATE UNIQUE INDEX services_key ON services(tenant, key) WHERE deleted_us = 0 AND key <>"
+    " '';";
 
 /* Tags and words follow the assets by triggers, so that SQL writers keep them right too. The
  * tokenizer "ascii" cuts words exactly as query.h says. */
 static const char search[] =
     "CREATE TABLE asset_tags(tag TEXT NOT NULL, asset INTEGER NOT NULL REFERENCES assets(seq)"
     " ON DELETE CASCADE, PRIMARY KEY(tag, asset)) STRICT, WITHOUT ROWID;"
+
     "CREATE INDEX asset_tags_asset ON asset_tags(asset);"
+
     "CREATE TRIGGER assets_tags_insert AFTER INSERT ON assets WHEN new.tags <> '[]' BEGIN"
     " INSERT OR IGNORE INTO asset_tags SELECT value, new.seq FROM json_each(new.tags); END;"
+
     "CREATE TRIGGER assets_tags_update AFTER UPDATE OF tags ON assets WHEN old.tags <> new.tags"
-    " BEGIN DELETE FROM asset_tags WHERE asset = old.seq;"
-    " INSERT OR IGNORE INTO asset_tags SELECT value, new.seq FROM json_each(new.tags); END;"
+    " BEGIN DELETE FROM asset_tags WHERE asset = old.seq; INSERT OR IGNORE INTO asset_tags"
+    " SELECT value, new.seq FROM json_each(new.tags); END;"
+
     "CREATE VIRTUAL TABLE asset_words USING fts5(name, namespace, title, description, tags,"
     " categories, content='assets', content_rowid='seq', tokenize='ascii', prefix='2 3',"
     " detail=none);"
-    "CREATE TRIGGER assets_words_insert AFTER INSERT ON assets BEGIN"
-    " INSERT INTO asset_words(rowid, name, namespace, title, description, tags, categories)"
-    " VALUES(new.seq, new.name, new.namespace, new.title, new.description, new.tags,"
-    " new.categories); END;"
-    "CREATE TRIGGER assets_words_delete AFTER DELETE ON assets BEGIN"
-    " INSERT INTO asset_words(asset_words, rowid, name, namespace, title, description, tags,"
-    " categories) VALUES('delete', old.seq, old.name, old.namespace, old.title, old.description,"
-    " old.tags, old.categories); END;"
-    "CREATE TRIGGER assets_words_update AFTER UPDATE OF name, namespace, title, description, tags,"
-    " categories ON assets WHEN old.name <> new.name OR old.namespace <> new.namespace"
-    " OR old.title <> new.title OR old.description <> new.description OR old.tags <> new.tags"
-    " OR old.categories <> new.categories BEGIN"
-    " INSERT INTO asset_words(asset_words, rowid, name, namespace, title, description, tags,"
-    " categories) VALUES('delete', old.seq, old.name, old.namespace, old.title, old.description,"
-    " old.tags, old.categories);"
-    " INSERT INTO asset_words(rowid, name, namespace, title, description, tags, categories)"
-    " VALUES(new.seq, new.name, new.namespace, new.title, new.description, new.tags,"
-    " new.categories); END;";
+
+    "CREATE TRIGGER assets_words_insert AFTER INSERT ON assets BEGIN INSERT INTO"
+    " asset_words(rowid, name, namespace, title, description, tags, categories) VALUES(new.seq,"
+    " new.name, new.namespace, new.title, new.description, new.tags, new.categories); END;"
+
+    "CREATE TRIGGER assets_words_delete AFTER DELETE ON assets BEGIN INSERT INTO"
+    " asset_words(asset_words, rowid, name, namespace, title, description, tags, categories)"
+    " VALUES('delete', old.seq, old.name, old.namespace, old.title, old.description, old.tags,"
+    " old.categories); END;"
+
+    "CREATE TRIGGER assets_words_update AFTER UPDATE OF name, namespace, title, description,"
+    " tags, categories ON assets WHEN old.name <> new.name OR old.namespace <> new.namespace OR"
+    " old.title <> new.title OR old.description <> new.description OR old.tags <> new.tags OR"
+    " old.categories <> new.categories BEGIN INSERT INTO asset_words(asset_words, rowid, name,"
+    " namespace, title, description, tags, categories) VALUES('delete', old.seq, old.name,"
+    " old.namespace, old.title, old.description, old.tags, old.categories); INSERT INTO"
+    " asset_words(rowid, name, namespace, title, description, tags, categories) VALUES(new.seq,"
+    " new.name, new.namespace, new.title, new.description, new.tags, new.categories); END;";
 
 /* The texts of one migration, run in order; NULL-ended. */
 struct migration {
@@ -118,6 +168,7 @@ struct migration {
 static const struct migration migrations[] = {
     {{tables, search}},
     {{sqlite_views_graphs, sqlite_views_shared, sqlite_views_collections, sqlite_view_inserts}},
+    {{sqlite_view_collection_stats}},
 };
 
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };

@@ -21,6 +21,6 @@ enum status sqlite_backend_open(const struct sqlite_backend_options *options,
 
 /* Consistent copy of the whole database, taken while it is used, to a file that is not there yet.
  */
-enum status sqlite_backend_copy(struct backend *backend, const char *path, struct error *err);
+enum status sqlite_backend_copy(struct backend *base, const char *path, struct error *err);
 
 #endif

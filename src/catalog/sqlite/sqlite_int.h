@@ -84,26 +84,25 @@ enum status schema_migrate(struct connection *connection, const char *path, stru
 
 /* --- views.c: SQL texts --- */
 extern const char sqlite_views_graphs[], sqlite_views_shared[], sqlite_views_collections[],
-    sqlite_view_inserts[];
+    sqlite_view_inserts[], sqlite_view_collection_stats[];
 
 /* --- read.c --- */
 enum status sqlite_get(struct backend *backend, enum domain domain, struct str tenant,
                        struct str id, struct arena *arena, struct record *ret, struct error *err);
 enum status sqlite_find(struct backend *backend, enum domain domain, struct str tenant,
                         struct str key, struct arena *arena, struct record *ret, struct error *err);
-enum status sqlite_scan(struct backend *backend, enum domain domain, struct str after,
-                        uint32_t limit, struct arena *arena, struct record_page *ret,
-                        struct error *err);
+enum status sqlite_scan(struct backend *base, enum domain domain, struct str after, uint32_t limit,
+                        struct arena *arena, struct record_page *ret, struct error *err);
 /* --- query.c --- */
-enum status sqlite_query(struct backend *backend, const struct record_query *query,
+enum status sqlite_query(struct backend *base, const struct record_query *query,
                          struct arena *arena, struct record_page *ret, struct error *err);
-enum status sqlite_group(struct backend *backend, const struct group_query *query,
-                         struct arena *arena, struct group_answer *ret, struct error *err);
+enum status sqlite_group(struct backend *base, const struct group_query *query, struct arena *arena,
+                         struct group_answer *ret, struct error *err);
 /* --- write.c --- */
-enum status sqlite_commit(struct backend *backend, const struct change *changes, uint32_t len,
+enum status sqlite_commit(struct backend *base, const struct change *changes, uint32_t len,
                           struct commit_result *ret, struct error *err);
 /* --- verify.c --- */
-enum status sqlite_verify(struct backend *backend, backend_fault_fn fault, void *context,
+enum status sqlite_verify(struct backend *base, backend_fault_fn fault, void *context,
                           struct error *err);
 
 #endif

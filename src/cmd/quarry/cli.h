@@ -55,9 +55,13 @@ int run_backup(struct cli *cli, const struct command *command, int argc, char **
 int run_restore(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_catalog(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_assets(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_nodes(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_api(struct cli *cli, const struct command *command, int argc, char **argv);
 /* Summary and fields of one operation, from the list. */
 void api_print_operation(FILE *out, const char *name);
+
+/* The catalog instead of the tenant node's usual address (cmd_assets.c). */
+void cli_choose_catalog(struct cli *cli);
 
 /* --- options --- */
 enum arg_kind { ARG_FLAG, ARG_TEXT, ARG_INT, ARG_TEXTS };

@@ -47,6 +47,10 @@ static const struct verb verbs[] = {
     {"config", "set", "PUT", "/config/*", {"value"}, NULL},
     {"config", "delete", "DELETE", "/config/*", {0}, NULL},
     {"audit", "list", "GET", "/audit", {0}, "audit"},
+    {"node", "list", "GET", "/nodes", {0}, "nodes"},
+    {"node", "versions", "GET", "/nodes/*/*", {0}, "versions"},
+    {"node", "show", "GET", "/nodes/*/*/*", {0}, NULL},
+    {"node", "delete", "DELETE", "/nodes/*/*/*", {0}, NULL},
 };
 
 static const struct verb *find_verb(const char *noun, const char *name)
@@ -186,7 +190,7 @@ static int call_verb(struct cli *cli, const struct verb *verb, char **operands,
 }
 
 /* The catalog has a port of its own: it takes the place of the tenant node's usual address. */
-static void choose_server(struct cli *cli)
+void cli_choose_catalog(struct cli *cli)
 {
     const char *named = getenv("QUARRY_CATALOG_URL");
     if (strcmp(cli->url, "http://127.0.0.1:8000") == 0)
@@ -206,6 +210,6 @@ int run_assets(struct cli *cli, const struct command *command, int argc, char **
         cli_complain("usage: quarry %s %s", command->name, command->usage);
         return EXIT_USAGE;
     }
-    choose_server(cli);
+    cli_choose_catalog(cli);
     return call_verb(cli, verb, argv + 1, &sets);
 }

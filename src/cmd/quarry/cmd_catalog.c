@@ -1,6 +1,8 @@
-/* cmd_catalog.c: quarry catalog verify|digest|migrate|backup|restore: on the back ends themselves,
- * named by their URLs, without a server. SQLite may be in use meanwhile; a folder of files may not
- * (it has a lock). Exit status: 0 done, 1 faults found or refused, 2 usage, 4 cannot be opened. */
+/* cmd_catalog.c: quarry catalog verify|repair|digest|migrate|backup|restore: on the back ends
+ * themselves, named by their URLs, without a server. SQLite may be in use meanwhile; a folder of
+ * files may not (it has a lock). Exit status: 0 done, 1 faults found or refused, 2 usage, 4 cannot
+ * be opened. */
+#include "catalog/hybrid/hybrid_backend.h"
 #include "catalog/open.h"
 #include "catalog/sqlite/sqlite_backend.h"
 #include "catalog/transfer.h"
@@ -63,6 +65,28 @@ static int verify(struct cli *cli, const char *url, bool deep)
     if (deep && !cli->json)
         printf("%llu faults\n", (unsigned long long)faults);
     return faults ? EXIT_REFUSED : EXIT_DONE;
+}
+
+/* What is derived: a hybrid catalog's cache. */
+static int repair(struct cli *cli, const char *url)
+{
+    struct error err = ERROR_INIT;
+    struct backend *backend = NULL;
+    uint64_t faults = 0;
+    enum status status = catalog_backend_open(sys_posix(), url, &backend, &err);
+    if (status == STATUS_OK && strcmp(backend->ops->name, "hybrid") != 0)
+        status =
+            error_set(&err, STATUS_INVALID_ARGUMENT,
+                      "only a catalog hybrid:PRIMARY|CACHE has something to repair; others are "
+                      "restored from a backup");
+    if (status == STATUS_OK)
+        status = hybrid_repair(backend, tell_fault, &faults, &err);
+    backend_close(backend);
+    if (status != STATUS_OK)
+        return failed(&err);
+    if (!cli->json)
+        printf("%llu entries taken out of the cache\n", (unsigned long long)faults);
+    return EXIT_DONE;
 }
 
 static void tell_progress(void *context, enum domain domain, uint64_t done)
@@ -151,6 +175,8 @@ int run_catalog(struct cli *cli, const struct command *command, int argc, char *
         return code;
     if (argc == 2 && strcmp(argv[0], "verify") == 0)
         return verify(cli, argv[1], true);
+    if (argc == 2 && strcmp(argv[0], "repair") == 0)
+        return repair(cli, argv[1]);
     if (argc == 2 && strcmp(argv[0], "digest") == 0)
         return verify(cli, argv[1], false);
     if (argc == 3 && strcmp(argv[0], "migrate") == 0)

@@ -34,8 +34,9 @@ static const struct command commands[] = {
     {"backup", "URL|DATA_PATH DEST | verify BACKUP", NULL,
      "Copies a tenant's data, also while it is in use; checks such a copy.", run_backup},
     {"restore", "BACKUP DATA_PATH", NULL, "Makes a data folder from a backup.", run_restore},
-    {"catalog", "verify URL | digest URL | migrate FROM TO | backup URL FILE | restore FILE URL",
-     NULL, "Catalogs by their URLs (sqlite:FILE, file:FOLDER): checks, copies, backs up.",
+    {"catalog",
+     "verify URL | repair URL | digest URL | migrate FROM TO | backup URL FILE | restore FILE URL",
+     NULL, "Catalogs by their URLs (sqlite:FILE, file:FOLDER, ...): checks, copies, backs up.",
      run_catalog},
     {"asset",
      "list | show ID | create KIND NAME | update ID | delete ID | undelete ID | move ID STATE |"
@@ -51,6 +52,11 @@ static const struct command commands[] = {
     {"config", "list | get KEY | set KEY VALUE | delete KEY", NULL, "Settings of the tenant.",
      run_assets},
     {"audit", "list", "audit_list", "The audit log.", run_assets},
+    {"node",
+     "validate FILE... | stamp FILE... | register FILE... | import FOLDER | search WORD... |"
+     " resolve NAME@RANGE... | list | versions NAMESPACE NAME | show NAMESPACE NAME VERSION |"
+     " delete NAMESPACE NAME VERSION",
+     NULL, "Versioned nodes: metadata blocks, the registry, versions that go together.", run_nodes},
     {"health", "", "health", "Asks the server how it is.", run_health},
     {"stats", "", "tenant_stats", "Totals of the tenant and its sources.", run_stats},
     {"api", "[OPERATION]", NULL, "Lists the server's operations, or explains one.", run_api},

@@ -35,7 +35,7 @@ static enum status open_parts(const struct quarryd_options *options, struct sys 
                               struct access *access, struct error *err)
 {
     const struct settings *settings = options->settings;
-    char folder[SYS_PATH_MAX], revoked[SYS_PATH_MAX];
+    char *folder = access->folder, revoked[SYS_PATH_MAX];
     TRY(folder_of(settings, folder, err));
     TRY(sys_path(revoked, err, "%s/revoked", folder));
     const struct token_key_options keys = {

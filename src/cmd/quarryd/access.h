@@ -10,8 +10,9 @@
 struct access {
     struct verifier *verifier;
     struct revocations *revocations;
-    struct keyring keys; /* the gateway signs with them */
-    struct gate *gate;   /* for all services of this process */
+    struct keyring keys;       /* the gateway signs with them */
+    struct gate *gate;         /* for all services of this process */
+    char folder[SYS_PATH_MAX]; /* AUTH_PATH: keys and what was revoked */
 };
 
 /* The process that runs the gateway is the `writer` of the list of revoked tokens. */

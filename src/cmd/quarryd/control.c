@@ -91,6 +91,7 @@ static enum status start_catalog(struct control *control, const struct service_o
         .catalog = control->catalog,
         .text = control->text,
         .files_path = control->files_path,
+        .keys_path = control->access->folder,
         .tenant_id = settings_text(settings, SETTING_TENANT_ID),
         .parquet_base_path = settings_text(settings, SETTING_PARQUET_BASE_PATH)};
     TRY(catalog_service_start(base, &options, &control->catalog_service, err));
@@ -122,8 +123,8 @@ static enum status start_interpreter(struct control *control, const struct servi
         .column_pruning = settings_bool(settings, SETTING_QUERY_COLUMN_PRUNING),
     };
     if (!lang_dialect_find(str_of(dialect), &options.dialect))
-        return error_set(err, STATUS_INVALID_ARGUMENT, "SQLGLOT_DIALECT: '%s' is no dialect of ours",
-                         dialect);
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "SQLGLOT_DIALECT: '%s' is no dialect of ours", dialect);
     TRY(interpreter_start(base, &options, &control->interpreter, err));
     *ret = interpreter_service(control->interpreter);
     return STATUS_OK;

@@ -403,7 +403,7 @@ static void dsl_gen_statement(struct dsl_gen *g, const struct dsl_generate_optio
     dsl_gen_orders(g, q->order, q->order_len);
     if (options->total_order)
         dsl_gen_total_order(g);
-    buf_printf(&g->sql, " LIMIT %lld", (long long)(q->limit + (options->probe ? 1 : 0)));
+    buf_printf(&g->sql, " LIMIT %lld", (long long)q->limit + (options->probe ? 1 : 0));
     if (offset)
         buf_printf(&g->sql, " OFFSET %lld", (long long)offset);
 }

@@ -121,7 +121,7 @@ static void next(struct text *t)
     struct str in = t->in;
     while (t->pos < in.len && memchr(" \t\r\n", in.data[t->pos], 4))
         t->pos++;
-    size_t start = t->pos, end = start;
+    size_t start = t->pos, end;
     t->now = (struct token){.kind = END, .start = start, .end = start};
     if (start == in.len)
         return;

@@ -17,7 +17,7 @@ struct update {
 static enum status mark_slice(struct mutation *mutation, const struct scan *scan, struct error *err)
 {
     for (uint32_t i = 0; i < scan->selected; i++)
-        TRY(mutation_delete(mutation, scan->next_unit - 1,
+        TRY(mutation_delete(mutation, scan->unit,
                             scan_row(scan, scan->all ? i : scan->selection[i]), err));
     return STATUS_OK;
 }

@@ -36,9 +36,13 @@ struct search_options {
     const struct str *columns; /* in this order; NULL: all of the schema. A column that the schema
                                 * lacks is all null (schema-less sources gain columns later) */
     uint32_t columns_len;
-    int64_t limit;   /* rows at the most; -1: no limit */
-    uint64_t offset; /* matching rows skipped */
+    int64_t limit;       /* rows at the most; -1: no limit */
+    uint64_t offset;     /* matching rows skipped */
+    struct str order_by; /* a column (not JSON), data NULL: the order of storage. Nulls come last;
+                          * equal values in the order of storage. Needs a limit */
+    bool descending;
 };
+enum { SEARCH_ORDERED_MAX = 100000 }; /* limit and offset of an ordered search */
 
 struct search;
 /* Binds the filter (STATUS_INVALID_ARGUMENT). The view stays open until search_close. */

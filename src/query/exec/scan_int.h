@@ -54,9 +54,11 @@ struct scan {
     struct bound_filter *filter;
     struct exec_context context;
     struct exec_stats stats;
-    uint32_t next_unit;
-    uint64_t *candidates; /* segments that the point predicates leave; NULL: all */
-    struct value *points; /* room for BOUND_POINTS_MAX of each physical type */
+    uint32_t next_unit;    /* how many units were opened or left out */
+    const uint32_t *order; /* of the segments; NULL: by age */
+    uint32_t unit;         /* the present one: a segment's number, or behind them a chunk's */
+    uint64_t *candidates;  /* segments that the point predicates leave; NULL: all */
+    struct value *points;  /* room for BOUND_POINTS_MAX of each physical type */
     /* the unit */
     struct segment *segment;
     struct parquet_reader *reader;
@@ -87,6 +89,12 @@ struct scan {
     enum status (*segment_known)(void *context, struct segment *segment, bool *ret_known,
                                  struct error *err);
     void *segment_known_context;
+    /* Likewise (with the same context): rows that do in place of the whole segment, when there is
+     * no filter; and pages of one field that are not to be read. */
+    enum status (*segment_pick)(void *context, struct segment *segment, bool *ret_used,
+                                uint64_t **ret_rows, uint32_t *ret_len, struct error *err);
+    bool (*page_known)(void *context, const struct column_bounds *bounds);
+    uint32_t page_field;
 };
 
 /* The view must stay open. `filter` may be NULL. */
@@ -118,6 +126,9 @@ enum status scan_dense(struct scan *scan, uint32_t index, const struct column **
  * has the physical type. Valid until the next slice; `codes` has room for SCAN_SLICE_ROWS. */
 enum status scan_codes(struct scan *scan, uint32_t index, const struct column **ret_dictionary,
                        uint32_t *codes, struct error *err);
+
+/* Makes one row of one unit the present slice, whatever the filter says. */
+enum status scan_seek(struct scan *scan, uint32_t unit, const uint64_t *row, struct error *err);
 
 /* STATUS_TIMEOUT or STATUS_CANCELLED when it is time to stop. */
 enum status exec_poll(const struct exec_context *context, struct error *err);

@@ -91,6 +91,7 @@ static void mark_dead(struct scan *scan, const struct parquet_page_info *page)
         scan->dead_units[unit / 64] |= UINT64_C(1) << (unit % 64);
 }
 
+/* `predicate` beyond the filter's: by page_known. */
 static void prune_column(struct scan *scan, uint32_t predicate, uint32_t column)
 {
     uint32_t pages = 0;
@@ -105,7 +106,10 @@ static void prune_column(struct scan *scan, uint32_t predicate, uint32_t column)
                                        .has_range = page.has_bounds,
                                        .min = page.min,
                                        .max = page.max};
-        if (!bound_filter_may_match(scan->filter, predicate, &bounds))
+        bool dead = predicate < bound_filter_predicates(scan->filter)
+                        ? !bound_filter_may_match(scan->filter, predicate, &bounds)
+                        : scan->page_known(scan->segment_known_context, &bounds);
+        if (dead)
             mark_dead(scan, &page);
     }
 }
@@ -121,6 +125,11 @@ bool scan_prune_pages(struct scan *scan)
         const struct scan_field *f = field >= 0 ? scan_resolve(scan, (uint32_t)field) : NULL;
         if (f && f->column >= 0)
             prune_column(scan, p, (uint32_t)f->column);
+    }
+    if (scan->page_known) {
+        const struct scan_field *f = scan_resolve(scan, scan->page_field);
+        if (f->column >= 0)
+            prune_column(scan, UINT32_MAX, (uint32_t)f->column);
     }
     for (uint64_t unit = 0; unit < units; unit++)
         if (!scan_unit_is_dead(scan, unit))

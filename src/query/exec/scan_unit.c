@@ -211,6 +211,18 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
     return STATUS_OK;
 }
 
+static enum status pick_rows(struct scan *scan, struct segment *segment, struct error *err)
+{
+    bool used = false;
+    if (!scan->segment_pick || scan->deleted || bound_filter_predicates(scan->filter))
+        return STATUS_OK;
+    TRY(scan->segment_pick(scan->segment_known_context, segment, &used, &scan->rows,
+                           &scan->rows_len, err));
+    scan->by_rows = used;
+    scan->stats.index_used |= used;
+    return STATUS_OK;
+}
+
 static enum status open_segment(struct scan *scan, struct segment *segment,
                                 struct deletion *deleted, struct error *err)
 {
@@ -226,7 +238,9 @@ static enum status open_segment(struct scan *scan, struct segment *segment,
         TRY(scan->segment_known(scan->segment_known_context, segment, &known, err));
     if (known)
         return STATUS_OK;
-    TRY(choose_index(scan, segment, 0, err));
+    TRY(pick_rows(scan, segment, err));
+    if (!scan->by_rows)
+        TRY(choose_index(scan, segment, 0, err));
     if (scan->by_rows)
         scan->stats.segments_by_index++;
     else
@@ -255,7 +269,7 @@ static enum status open_chunk(struct scan *scan, uint32_t chunk, struct error *e
 static void skip_segments(struct scan *scan)
 {
     uint32_t end = scan->view->segments_len, from = scan->next_unit, at = from;
-    while (scan->candidates && at < end) {
+    while (scan->candidates && !scan->order && at < end) {
         uint64_t left = scan->candidates[at / 64] >> (at % 64);
         if (left) {
             at += (uint32_t)__builtin_ctzll(left);
@@ -269,6 +283,34 @@ static void skip_segments(struct scan *scan)
     scan->stats.segments_pruned += scan->next_unit - from;
 }
 
+static bool is_candidate(const struct scan *scan, uint32_t unit)
+{
+    return !scan->candidates || (scan->candidates[unit / 64] >> (unit % 64) & 1);
+}
+
+enum status scan_seek(struct scan *scan, uint32_t unit, const uint64_t *row, struct error *err)
+{
+    const struct view *view = scan->view;
+    bool open = scan->segment || scan->chunk;
+    if (!open || scan->unit != unit) {
+        scan_close_unit(scan);
+        scan->unit = unit;
+        if (unit < view->segments_len) {
+            TRY(segment_reader(view->segments[unit], &scan->reader, err));
+            scan->segment = view->segments[unit];
+        } else {
+            scan->chunk = view->chunks[unit - view->segments_len];
+        }
+    }
+    for (uint32_t i = 0; i < scan->fields_len; i++)
+        scan->fields[i].full_loaded = scan->fields[i].dense_loaded = false;
+    scan->by_rows = true;
+    scan->row_ids = row;
+    scan->count = scan->selected = 1;
+    scan->all = true;
+    return exec_poll(&scan->context, err);
+}
+
 enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err)
 {
     const struct view *view = scan->view;
@@ -278,8 +320,13 @@ enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err)
         if (scan->next_unit == view->segments_len + view->chunks_len)
             return STATUS_OK;
         uint32_t unit = scan->next_unit++;
+        if (scan->order && unit < view->segments_len)
+            unit = scan->order[unit];
+        scan->unit = unit;
         TRY(exec_poll(&scan->context, err));
-        if (unit < view->segments_len)
+        if (unit < view->segments_len && !is_candidate(scan, unit))
+            scan->stats.segments_pruned++;
+        else if (unit < view->segments_len)
             TRY(open_segment(scan, view->segments[unit],
                              view->deletions ? view->deletions[unit] : NULL, err));
         else

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "query/exec/exec.h"
+#include "query/exec/ordered.h"
 #include "query/exec/scan_int.h"
 
 struct search_column {
@@ -23,6 +24,9 @@ struct search {
     bool in_slice;
     uint32_t taken;
     bool at_end;
+    struct ordered *ordered; /* NULL: in the order of storage */
+    bool ran;
+    uint32_t at; /* the next of its rows */
 };
 
 static enum status take_columns(struct search *search, const struct search_options *options,
@@ -51,6 +55,18 @@ static enum status take_columns(struct search *search, const struct search_optio
     return STATUS_OK;
 }
 
+static enum status take_order(struct search *search, const struct search_options *options,
+                              struct error *err)
+{
+    uint64_t most = (uint64_t)options->limit + options->offset;
+    if (options->limit < 0 || options->offset > SEARCH_ORDERED_MAX || most > SEARCH_ORDERED_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "order_by needs a limit; limit and offset together at most %d",
+                         SEARCH_ORDERED_MAX);
+    return ordered_new(&search->scan, options->order_by, options->descending, (uint32_t)most,
+                       &search->ordered, err);
+}
+
 enum status search_open(struct view *view, const struct search_options *options,
                         const struct exec_context *context, struct search **ret_search,
                         struct error *err)
@@ -71,6 +87,8 @@ enum status search_open(struct view *view, const struct search_options *options,
     search->left = options->limit < 0 ? -1 : options->limit;
     search->skip = options->offset;
     status = take_columns(search, options, err);
+    if (status == STATUS_OK && options->order_by.data)
+        status = take_order(search, options, err);
     if (status != STATUS_OK) {
         search_close(search);
         return status;
@@ -84,13 +102,29 @@ void search_close(struct search *search)
     if (!search)
         return;
     scan_release(&search->scan);
+    ordered_free(search->ordered);
     arena_release(&search->arena);
     free(search);
+}
+
+/* The same for an ordered search: the slice is one row. */
+static enum status find_ordered(struct search *search, bool *ret, struct error *err)
+{
+    if (!search->ran) {
+        TRY(ordered_run(search->ordered, err));
+        search->ran = true;
+        search->at = (uint32_t)search->skip;
+    }
+    *ret = search->at < ordered_rows(search->ordered);
+    search->taken = 0;
+    return *ret ? ordered_seek(search->ordered, search->at, err) : STATUS_OK;
 }
 
 /* Makes the present slice one with rows that are not used up. *ret false at the end. */
 static enum status find_rows(struct search *search, bool *ret, struct error *err)
 {
+    if (search->ordered)
+        return find_ordered(search, ret, err);
     while (!search->at_end) {
         if (search->in_slice) {
             uint64_t rest = search->scan.selected - search->taken;
@@ -125,6 +159,7 @@ static enum status append_rows(struct search *search, uint32_t n, struct batch *
     }
     batch->rows += n;
     search->taken += n;
+    search->at += n;
     if (search->left > 0)
         search->left -= n;
     return STATUS_OK;
@@ -202,7 +237,10 @@ enum status search_next(struct search *search, struct batch **ret_batch, struct 
 
 enum status search_has_more(struct search *search, bool *ret, struct error *err)
 {
-    return find_rows(search, ret, err);
+    TRY(find_rows(search, ret, err));
+    if (search->ordered)
+        *ret = ordered_has_more(search->ordered);
+    return STATUS_OK;
 }
 
 void search_continue(struct search *search, int64_t limit, const struct exec_context *context)

@@ -43,8 +43,8 @@ struct analyzer {
     int depth;
 };
 
-static struct outputs *walk_query(struct analyzer *a, const struct node *query, struct scope *scope,
-                                  bool top);
+static struct outputs *walk_query(struct analyzer *a, const struct node *query,
+                                  struct scope *parent, bool top);
 static void walk(struct analyzer *a, const struct node *node, struct scope *scope);
 
 /* Makes room for one more item of an array in the arena. */

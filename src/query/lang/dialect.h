@@ -42,9 +42,8 @@ enum dialect_flag {
     D_STRING_ALIAS = 1 << 25, /* SELECT 1 'x' */
     D_HASH_NAME = 1 << 26,    /* #t is a name */
     D_DOLLAR_NAME = 1 << 27,  /* a$b is a name */
-    D_CASE_SENSITIVE_FUNCTIONS = 1 << 28,
-    D_AT_NAME = 1 << 29,          /* @v is a parameter; otherwise an operator */
-    D_QUOTED_FUNCTIONS = 1 << 30, /* unused names may be quoted functions */
+    D_TRY_CAST = 1 << 28,     /* a cast that fails is NULL */
+    D_AT_NAME = 1 << 29,      /* @v is a parameter; otherwise an operator */
 };
 
 enum null_order { NULLS_SMALL, NULLS_LARGE, NULLS_AT_END };
@@ -82,5 +81,7 @@ extern const struct dialect dialect_mysql, dialect_postgres, dialect_duckdb, dia
     dialect_tsql, dialect_presto, dialect_trino, dialect_sqlite, dialect_redshift, dialect_oracle;
 /* Rows that hold for all dialects, looked up last. */
 extern const struct dialect dialect_common;
+/* The letters of BigQuery's CAST ... FORMAT. */
+extern const struct dialect dialect_bigquery_cast;
 
 #endif

@@ -411,7 +411,7 @@ static const struct time_row times[] = {
 const struct dialect dialect_clickhouse = {
     .name = "clickhouse",
     .flags = D_BACKTICK | D_BACKSLASH | D_BACKSLASH_KEPT | D_HASH_COMMENT | D_NESTED_COMMENT |
-             D_HEX_IS_NUMBER | D_CONCAT_NULL | D_CASE_SENSITIVE_FUNCTIONS | D_DIGIT_NAME,
+             D_HEX_IS_NUMBER | D_CONCAT_NULL | D_DIGIT_NAME,
     .nulls = NULLS_AT_END,
     .functions = functions,
     .types = types,

@@ -1,4 +1,4 @@
-/* dialect_databricks.c: Databricks SQL, Spark's heir. */
+/* dialect_databricks.c: Databricks SQL, Spark's heir. A cast that fails is an error. */
 #include "query/lang/dialect.h"
 
 const struct dialect dialect_databricks = {

@@ -220,20 +220,39 @@ static struct node *hook_cast_format(struct lower *l, struct node *cast, struct 
                                      size_t count)
 {
     (void)count;
-    struct node *both[] = {args[0], args[1]};
+    bool zoned = node_is(args[1], N_BINARY) && str_is(args[1]->text, "AT TIME ZONE");
+    struct node *zone = zoned ? args[1]->kids[1] : NULL;
+    struct node *both[] = {args[0], zoned ? args[1]->kids[0] : args[1]};
     uint8_t type = args[2] ? (uint8_t)lower_type_of(args[2]->text) : 0;
-    if (args[1]->kind != N_STRING)
-        return hook_refuse(l, cast);
+    const struct dialect *dialect = l->dialect;
+    if (both[1]->kind != N_STRING) {
+        lower_unsupported(l, cast, STR("CAST ... FORMAT"), "no translation of");
+        return args[0];
+    }
+    if (l->id == LANG_BIGQUERY)
+        l->dialect = &dialect_bigquery_cast;
+    both[1] = lower_format(l, both[1]);
+    l->dialect = dialect;
+    bool try = cast->flags & NODE_TRY;
+    if (zone) {
+        struct node *parts[] = {both[0], both[1], zone};
+        return lower_template(l, "strptime($1, $2) AT TIME ZONE $3", parts, 3, NULL);
+    }
     switch (type) {
     case TY_DATE:
-        return lower_template(l, "CAST(strptime($1, _fmt($2)) AS DATE)", both, 2, NULL);
+        return lower_template(
+            l, try ? "CAST(try_strptime($1, $2) AS DATE)" : "CAST(strptime($1, $2) AS DATE)", both,
+            2, NULL);
     case TY_TIME:
-        return lower_template(l, "CAST(strptime($1, _fmt($2)) AS TIME)", both, 2, NULL);
+        return lower_template(
+            l, try ? "CAST(try_strptime($1, $2) AS TIME)" : "CAST(strptime($1, $2) AS TIME)", both,
+            2, NULL);
     case TY_TIMESTAMP:
     case TY_TIMESTAMPTZ:
-        return lower_template(l, "strptime($1, _fmt($2))", both, 2, NULL);
+        return lower_template(
+            l, try ? "CAST(try_strptime($1, $2) AS TIMESTAMP)" : "strptime($1, $2)", both, 2, NULL);
     case TY_TEXT:
-        return lower_template(l, "strftime($1, _fmt($2))", both, 2, NULL);
+        return lower_template(l, "strftime($1, $2)", both, 2, NULL);
     default:
         lower_unsupported(l, cast, STR("CAST ... FORMAT"), "no translation of");
         return args[0];
@@ -301,7 +320,8 @@ static const struct hook_row hooks[] = {
 
 lower_hook *lower_hook_find(const char *name)
 {
-    const struct hook_row *const tables[] = {hooks, hooks_clickhouse, hooks_units};
+    const struct hook_row *const tables[] = {hooks,        hooks_clickhouse, hooks_units,
+                                             hooks_nested, hooks_snowflake,  hooks_bigquery};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         for (const struct hook_row *row = tables[i]; row->name; row++) {
             if (strcmp(name, row->name) == 0)

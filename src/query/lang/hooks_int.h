@@ -14,6 +14,7 @@ struct hook_row {
 struct node *hook_refuse(struct lower *l, struct node *call);
 bool hook_is_literal(const struct node *node);
 
-extern const struct hook_row hooks_clickhouse[], hooks_units[];
+extern const struct hook_row hooks_clickhouse[], hooks_units[], hooks_nested[], hooks_snowflake[],
+    hooks_bigquery[];
 
 #endif

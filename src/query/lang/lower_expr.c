@@ -373,6 +373,8 @@ static struct node *lower_quantified(struct lower *l, const struct node *node)
     for (size_t i = 0; i < list->count && l->status == STATUS_OK; i++) {
         struct node *one =
             like_node(l, op.data[0] == 'I' ? "ILIKE" : "LIKE", left, list->kids[i], false);
+        if (node->kids[2] && l->status == STATUS_OK)
+            one->kids[2] = lower(l, node->kids[2]);
         sum = sum ? lower_binary(l, all ? "AND" : "OR", sum, one) : one;
     }
     return sum ? sum : left;
@@ -397,6 +399,8 @@ static struct node *lower_cast_node(struct lower *l, const struct node *node)
     copy->kids[0] = value;
     copy->kids[1] = type;
     copy->kids[2] = NULL;
+    if (lower_has(l, D_TRY_CAST) && !(node->flags & NODE_NO_PARENS))
+        copy->flags |= NODE_TRY;
     if (type && str_is(type->text, "JSON") && value->kind == N_STRING && l->id == LANG_BIGQUERY)
         return lower_call_of(l, "json", &value, 1, node);
     return finish(l, copy);

@@ -97,7 +97,7 @@ typedef struct node *lower_hook(struct lower *l, struct node *call, struct node 
 lower_hook *lower_hook_find(const char *name);
 
 /* ---- types ---- */
-enum lang_type lower_type_of(struct str duckdb_type);
+enum lang_type lower_type_of(struct str name);
 /* The light type of a lowered node. */
 void lower_infer(struct lower *l, struct node *node);
 bool type_is_number(uint8_t type);

@@ -79,23 +79,23 @@ static struct node *unnest_structs(struct lower *l, struct node *value, struct n
     return table;
 }
 
+static struct node *select_table(struct lower *l, struct node *items, struct node *alias);
+
 /* BigQuery: UNNEST(x) AS a WITH OFFSET AS o: a and o are columns, o counts from 0. */
-static struct node *unnest_columns(struct lower *l, struct node *table)
+static struct node *unnest_columns(struct lower *l, struct node *table, struct node *value)
 {
     struct node *alias = table->kids[1], *position = table->kids[4];
-    struct str columns[2];
-    size_t count = 0;
-    if (!alias && !position)
+    struct str columns[2] = {alias ? alias->text : STR("_u"), position ? position->text : STR("")};
+    if ((!alias && !position) || (alias && alias->kids[1]))
         return table;
-    columns[count++] = alias ? alias->text : STR("_u");
-    if (position)
-        columns[count++] = position->text;
-    if (alias && alias->kids[1])
-        return table;
-    table->kids[4] = NULL;
-    if (position)
-        table->flags |= NODE_ORDINALITY;
-    table->kids[1] = alias_node(l, fresh_alias(l), columns, count, table);
+    struct node *name = alias_node(l, fresh_alias(l), columns, position ? 2 : 1, table);
+    if (position) {
+        struct node *items[] = {
+            lower_template(l, "unnest($1)", &value, 1, NULL),
+            lower_template(l, "generate_subscripts($1, 1) - 1", &value, 1, NULL)};
+        return select_table(l, lower_list_of(l, N_LIST, items, 2, table), name);
+    }
+    table->kids[1] = name;
     return table;
 }
 
@@ -110,8 +110,60 @@ static void check_table_function(struct lower *l, const struct node *call)
         lower_unsupported(l, call, call->text, "no translation of the table function");
 }
 
+static bool is_posexplode(const struct node *call)
+{
+    return node_is(call, N_CALL) && str_eq_nocase(call->text, STR("posexplode")) &&
+           list_count(call->kids[CALL_ARGS]) == 1;
+}
+
+static struct node *named_item(struct lower *l, struct node *value, struct str name)
+{
+    struct node *alias = lower_node(l, N_ALIAS, "", 2, value);
+    if (l->status == STATUS_OK) {
+        alias->text = name;
+        alias->kids[0] = value;
+    }
+    return alias;
+}
+
+/* POSEXPLODE(x) as two items: the position from 0, and the element. */
+static void posexplode_items(struct lower *l, const struct node *call, const struct node *names,
+                             struct node *items[2])
+{
+    struct node *value = lower(l, call->kids[CALL_ARGS]->kids[0]);
+    bool named = list_count(names) == 2;
+    if (l->status != STATUS_OK)
+        return;
+    items[0] = named_item(l, lower_template(l, "generate_subscripts($1, 1) - 1", &value, 1, NULL),
+                          named ? names->kids[0]->text : STR("pos"));
+    items[1] = named_item(l, lower_template(l, "unnest($1)", &value, 1, NULL),
+                          named ? names->kids[1]->text : STR("col"));
+}
+
+static struct node *posexplode_table(struct lower *l, const struct node *node)
+{
+    const struct node *alias = node->kids[1];
+    struct node *items[2] = {NULL, NULL};
+    posexplode_items(l, node->kids[0], alias ? alias->kids[1] : NULL, items);
+    struct node *select = lower_node(l, N_SELECT, "", SELECT_SLOTS, node),
+                *table = lower_node(l, N_TABLE_QUERY, "", 3, node);
+    if (l->status != STATUS_OK)
+        return table;
+    select->kids[SELECT_ITEMS] = lower_list_of(l, N_LIST, items, 2, node);
+    table->kids[0] = select;
+    if (alias && alias->text.len) {
+        struct node *name = lower_node(l, N_ALIAS, "", 2, node);
+        if (l->status == STATUS_OK)
+            name->text = alias->text;
+        table->kids[1] = name;
+    }
+    return table;
+}
+
 static struct node *lower_table_call(struct lower *l, const struct node *node)
 {
+    if (is_posexplode(node->kids[0]))
+        return posexplode_table(l, node);
     struct node *table = lower_shallow(l, node);
     if (l->status != STATUS_OK)
         return table;
@@ -139,7 +191,7 @@ static struct node *lower_table_call(struct lower *l, const struct node *node)
         if (names_are_columns(l) && is_struct_list(value))
             return unnest_structs(l, value, table->kids[1]);
         if (names_are_columns(l))
-            return unnest_columns(l, table);
+            return unnest_columns(l, table, value);
         return table;
     }
     check_table_function(l, call);
@@ -321,6 +373,51 @@ static struct node *lower_join(struct lower *l, const struct node *node)
     return join;
 }
 
+/* Whether the first part of a table's name is the alias of a table before it. */
+static bool names_table(const struct node *table, struct str name)
+{
+    if (!table)
+        return false;
+    if (table->kind == N_JOIN)
+        return names_table(table->kids[0], name) || names_table(table->kids[1], name);
+    if (table->kind != N_TABLE)
+        return false;
+    const struct node *ref = table->kids[0], *alias = table->kids[1];
+    return str_eq_nocase(alias ? alias->text : ref->kids[ref->count - 1]->text, name);
+}
+
+/* BigQuery: FROM t, t.list AS x unnests the list. */
+static struct node *implicit_unnest(struct lower *l, const struct node *from, size_t i)
+{
+    const struct node *table = from->kids[i];
+    if (!node_is(table, N_TABLE) || table->kids[0]->count < 2)
+        return NULL;
+    bool known = false;
+    for (size_t k = 0; k < i; k++)
+        known = known || names_table(from->kids[k], table->kids[0]->kids[0]->text);
+    if (!known)
+        return NULL;
+    struct node *value = lower_copy(l, table->kids[0]);
+    struct node *call = lower_node(l, N_TABLE_CALL, "", 5, table);
+    struct node *unnest = lower_call_of(l, "unnest", &value, 1, table);
+    if (l->status != STATUS_OK)
+        return call;
+    call->kids[0] = unnest;
+    call->kids[1] = lower(l, table->kids[1]);
+    return unnest_columns(l, call, value);
+}
+
+static struct node *lower_from(struct lower *l, const struct node *from)
+{
+    struct node *copy = lower_shallow(l, from);
+    for (size_t i = 0; i < from->count && l->status == STATUS_OK; i++) {
+        struct node *unnest = implicit_unnest(l, from, i);
+        if (l->status == STATUS_OK)
+            copy->kids[i] = unnest ? unnest : lower(l, from->kids[i]);
+    }
+    return copy;
+}
+
 struct node *lower_table(struct lower *l, const struct node *node)
 {
     switch (node->kind) {
@@ -417,6 +514,27 @@ static struct node *bind_values(struct lower *l, const struct node *with)
     return n ? queries : NULL;
 }
 
+/* The select list; POSEXPLODE makes two items of one. */
+static struct node *lower_items(struct lower *l, const struct node *items)
+{
+    size_t more = 0;
+    for (size_t i = 0; i < list_count(items); i++)
+        more += is_posexplode(items->kids[i]);
+    if (!more)
+        return lower(l, items);
+    struct node *list = lower_node(l, N_LIST, "", items->count + more, items);
+    size_t n = 0;
+    for (size_t i = 0; i < items->count && l->status == STATUS_OK; i++) {
+        if (is_posexplode(items->kids[i])) {
+            posexplode_items(l, items->kids[i], NULL, list->kids + n);
+            n += 2;
+        } else {
+            list->kids[n++] = lower(l, items->kids[i]);
+        }
+    }
+    return list;
+}
+
 struct node *lower_query(struct lower *l, const struct node *node)
 {
     struct node *copy = lower_shallow(l, node);
@@ -429,6 +547,11 @@ struct node *lower_query(struct lower *l, const struct node *node)
             copy->kids[i] = lower(l, with);
         else if (i == SLOT_ORDER)
             copy->kids[i] = lower_order(l, node->kids[i]);
+        else if (node->kind == N_SELECT && i == SELECT_FROM && node->kids[i] &&
+                 LOWER_IS(l, BIGQUERY))
+            copy->kids[i] = lower_from(l, node->kids[i]);
+        else if (node->kind == N_SELECT && i == SELECT_ITEMS)
+            copy->kids[i] = lower_items(l, node->kids[i]);
         else if (!(node->kind == N_SELECT && i == SELECT_LIMIT_BY))
             copy->kids[i] = lower(l, node->kids[i]);
     }

@@ -132,7 +132,7 @@ static const struct time_row *time_rows(const struct dialect *dialect)
     return dialect ? dialect->time : NULL;
 }
 
-static const struct time_row *match_time(const struct time_row *rows, struct str rest, bool percent)
+static const struct time_row *match_time(const struct time_row *rows, struct str rest)
 {
     const struct time_row *best = NULL;
     size_t best_len = 0;
@@ -141,7 +141,7 @@ static const struct time_row *match_time(const struct time_row *rows, struct str
         if (from.len <= best_len || rest.len < from.len)
             continue;
         struct str head = str_make(rest.data, from.len);
-        if (percent ? str_eq(head, from) : str_eq(head, from)) {
+        if (str_eq(head, from)) {
             best = row;
             best_len = from.len;
         }
@@ -159,7 +159,7 @@ static bool convert_percent(const struct time_row *rows, struct str format, stru
             format.len--;
             continue;
         }
-        const struct time_row *row = match_time(rows, format, true);
+        const struct time_row *row = match_time(rows, format);
         if (!row || !row->to)
             return false;
         buf_append_str(out, str_of(row->to));
@@ -174,7 +174,7 @@ static bool convert_letters(const struct time_row *rows, struct str format, stru
 {
     while (format.len) {
         char c = format.data[0];
-        const struct time_row *row = match_time(rows, format, false);
+        const struct time_row *row = match_time(rows, format);
         if (row && !row->to)
             return false;
         if (row) {
@@ -302,6 +302,10 @@ struct node *lower_extract(struct lower *l, const struct node *node)
     for (size_t i = 0; i < sizeof extract_rows / sizeof *extract_rows; i++) {
         if (str_is(node->text, extract_rows[i].name))
             return lower_template(l, extract_rows[i].to, &operand, 1, NULL);
+    }
+    if (l->id == LANG_SNOWFLAKE) {
+        struct node *args[] = {lower_text(l, N_STRING, node->text, node), operand};
+        return lower_hook_find("sf_datepart")(l, (struct node *)node, args, 2);
     }
     if (l->id == LANG_MYSQL && operand->type != TY_TIMESTAMP && operand->kind == N_STRING)
         operand = lower_cast(l, operand, operand->text.len <= 10 ? "DATE" : "TIMESTAMP");

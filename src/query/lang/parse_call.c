@@ -78,6 +78,14 @@ static void null_treatment(struct parser *p, struct node *call)
 static void argument_suffixes(struct parser *p, struct node *call)
 {
     null_treatment(p, call);
+    if (parse_accept_kw(p, KW_HAVING)) { /* ANY_VALUE(x HAVING MAX y) */
+        if (parse_is_word(p, "MAX"))
+            call->flags |= NODE_DESC;
+        else if (!parse_is_word(p, "MIN"))
+            parse_expected(p, "MAX or MIN");
+        parse_next(p);
+        set_kid(p, call, CALL_PARAMETERS, parse_exprs(p));
+    }
     if (parse_accept_kw2(p, KW_ORDER, KW_BY))
         set_kid(p, call, CALL_ORDER, parse_order_by(p));
     if (parse_accept_kw(p, KW_SEPARATOR))

@@ -154,7 +154,7 @@ static bool at_quantifier(const struct parser *p)
 /* = ANY (subquery or array), LIKE ANY (list) */
 static struct node *quantified(struct parser *p, struct node *left, const char *op)
 {
-    struct node *node = behind(p, N_QUANTIFIED, 2, left);
+    struct node *node = behind(p, N_QUANTIFIED, 3, left);
     const char *which = parse_is_kw(p, KW_ALL) ? "ALL" : "ANY";
     parse_next(p);
     node->text = parse_join_words(p, op, which);
@@ -166,8 +166,11 @@ static struct node *quantified(struct parser *p, struct node *left, const char *
         right = parse_exprs(p);
         parse_expect_op(p, OP1(')'));
     }
-    if (node != &p->spare)
+    struct node *escape = parse_accept_kw(p, KW_ESCAPE) ? parse_expr(p, LEVEL_IN + 1) : NULL;
+    if (node != &p->spare) {
         node->kids[1] = right;
+        node->kids[2] = escape;
+    }
     return parse_close(p, node);
 }
 

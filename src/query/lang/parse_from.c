@@ -226,6 +226,8 @@ static struct node *parse_table_query(struct parser *p, bool lateral)
         table->flags |= NODE_LATERAL;
     parse_expect_op(p, OP1('('));
     set_kid(p, table, 0, parse_query(p));
+    if (node_is(kid(table, 0), N_VALUES) && parse_at_alias(p))
+        set_kid(p, table, 1, parse_alias(p, true));
     parse_expect_op(p, OP1(')'));
     return parse_table_tail(p, table, 1);
 }
@@ -309,9 +311,8 @@ struct node *parse_table_name(struct parser *p)
 
 static struct node *parse_table(struct parser *p)
 {
-    const struct token *token = parse_current(p);
     bool lateral = parse_accept_kw(p, KW_LATERAL);
-    token = parse_current(p);
+    const struct token *token = parse_current(p);
     if (parse_is_op(p, OP1('(')))
         return lateral ? parse_table_query(p, true) : parse_table_parens(p);
     if (parse_is_kw(p, KW_VALUES)) {

@@ -235,6 +235,7 @@ static struct node *parse_typed_literal(struct parser *p)
         return NULL;
     struct node *node = parse_node(p, N_CAST, 3);
     struct node *type = parse_type(p);
+    node->flags |= NODE_NO_PARENS; /* a literal, not a cast */
     set_kid(p, node, 0, parse_string(p));
     set_kid(p, node, 1, type);
     return parse_close(p, node);
@@ -248,9 +249,11 @@ static struct node *parse_word(struct parser *p)
     if (node)
         return node;
     const struct token *token = parse_current(p);
-    if (p->id == LANG_CLICKHOUSE && parse_peek_op(p, 1, OP1('(')) &&
-        (token->keyword == KW_AND || token->keyword == KW_OR || token->keyword == KW_XOR ||
-         token->keyword == KW_LIKE || token->keyword == KW_ILIKE)) {
+    bool logic = p->id == LANG_CLICKHOUSE &&
+                 (token->keyword == KW_AND || token->keyword == KW_OR || token->keyword == KW_XOR);
+    bool pattern = token->keyword == KW_LIKE || token->keyword == KW_ILIKE ||
+                   token->keyword == KW_GLOB || token->keyword == KW_RLIKE;
+    if ((logic || pattern) && parse_peek_op(p, 1, OP1('('))) {
         struct str name = token->text; /* and(a, b): operators are functions too */
         parse_next(p);
         return parse_call(p, name, token->offset);
@@ -281,6 +284,13 @@ static struct node *parse_operator(struct parser *p)
     case OP1('['):
         return parse_brackets(p);
     case OP1('{'):
+        if (parse_peek_word(p, 1, "fn")) { /* ODBC: {fn f(x)} */
+            parse_next(p);
+            parse_next(p);
+            struct node *call = parse_expr(p, 0);
+            parse_expect_op(p, OP1('}'));
+            return call;
+        }
         return parse_braces(p, N_STRUCT, token->offset);
     case OP1('*'):
         if (parse_peek_kw(p, 1, KW_COLUMNS) && parse_peek_op(p, 2, OP1('(')))

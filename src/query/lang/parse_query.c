@@ -141,9 +141,8 @@ static void parse_limit(struct parser *p, struct node *query)
         parse_add(p, &parts, limit);
         if (offset)
             parse_add(p, &parts, offset);
-        struct node *by = parse_node(p, N_ROW, 0);
         struct node *columns = parse_exprs(p);
-        by = parse_list(p, N_ROW, &parts, limit->offset);
+        struct node *by = parse_list(p, N_ROW, &parts, limit->offset);
         struct node *pair = parse_node(p, N_PAIR, 2);
         set_kid(p, pair, 0, by);
         set_kid(p, pair, 1, columns);

@@ -256,6 +256,10 @@ static struct node *parse_trim(struct parser *p)
         parse_add(p, &args, first);
         while (parse_accept_op(p, OP1(',')))
             parse_add(p, &args, parse_expr(p, 0));
+        if (args.count == 2 && parse_is_dialect(p, DIALECT(SPARK) | DIALECT(DATABRICKS))) {
+            args.items[0] = args.items[1]; /* TRIM(characters, text) */
+            args.items[1] = first;
+        }
     }
     parse_expect_op(p, OP1(')'));
     return call_of(p, name, &args, start);
@@ -473,6 +477,8 @@ struct node *parse_special(struct parser *p)
     default:
         if (call && parse_is_word(p, "TRY_CONVERT") && p->id == LANG_TSQL)
             return parse_convert(p, true);
+        if (call && parse_is_word(p, "DATE_PART") && parse_peek_kw(p, 3, KW_FROM))
+            return parse_extract(p);
         if (call && parse_is_word(p, "SUBSTR"))
             return parse_substring(p);
         if (parse_is_dialect(p, DIALECT(SQLITE) | DIALECT(ORACLE)) && parse_is_word(p, "SYSDATE") &&

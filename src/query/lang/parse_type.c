@@ -5,12 +5,12 @@
 bool parse_is_literal_type(struct str word)
 {
     static const char *const names[] = {
-        "DATE",          "TIME",          "TIMESTAMP",  "TIMESTAMPTZ", "DATETIME", "JSON",
-        "JSONB",         "NUMERIC",       "BIGNUMERIC", "DECIMAL",     "UUID",     "BOOL",
-        "BOOLEAN",       "INT",           "INTEGER",    "BIGINT",      "FLOAT",    "DOUBLE",
-        "REAL",          "TEXT",          "VARCHAR",    "INET",        "BYTEA",    "TIMETZ",
-        "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "BLOB",       "SMALLINT",    "TINYINT",  "FLOAT8",
-        "INT8",          "INT4",          "UTINYINT",   "HUGEINT",
+        "DATE",   "TIME",          "TIMESTAMP",     "TIMESTAMPTZ", "DATETIME", "JSON",
+        "JSONB",  "NUMERIC",       "BIGNUMERIC",    "BIGDECIMAL",  "DECIMAL",  "UUID",
+        "BOOL",   "BOOLEAN",       "INT",           "INTEGER",     "BIGINT",   "FLOAT",
+        "DOUBLE", "REAL",          "TEXT",          "VARCHAR",     "INET",     "BYTEA",
+        "TIMETZ", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "BLOB",        "SMALLINT", "TINYINT",
+        "FLOAT8", "INT8",          "INT4",          "UTINYINT",    "HUGEINT",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (str_eq_nocase(word, str_of(names[i])))
@@ -66,9 +66,8 @@ static struct node *parse_field(struct parser *p)
 
 static struct node *parse_parameter(struct parser *p, struct str name)
 {
-    const struct token *token = parse_current(p);
     bool minus = parse_accept_op(p, OP1('-'));
-    token = parse_current(p);
+    const struct token *token = parse_current(p);
     if (token->kind == T_NUMBER || token->kind == T_STRING) {
         struct str text = token->text;
         if (minus) {

@@ -299,7 +299,8 @@ static enum status scan_quoted(struct scanner *s, size_t start, char close, bool
             return scan_fail(s, start,
                              kind == T_QUOTED ? "this quoted name is not closed"
                                               : "this string is not closed");
-        if (c == '\\' && escapes && s->at + 1 < s->text.len) {
+        bool raw = has(s, D_TRIPLE_STRING) && kind == T_STRING;
+        if (c == '\\' && (escapes || raw) && s->at + 1 < s->text.len) {
             s->at++;
         } else if (c == close) {
             if (peek_at(s, s->at + 1) != close)
@@ -316,6 +317,24 @@ static enum status scan_quoted(struct scanner *s, size_t start, char close, bool
     return push(s, (struct token){.kind = kind, .text = text}, start);
 }
 
+/* b'..' of BigQuery: the bytes as hex digits. */
+static enum status make_bytes(struct scanner *s)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    struct token *token = &s->tokens[s->count - 1];
+    char *hex = arena_alloc(s->arena, token->text.len * 2 + 1);
+    if (!hex)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < token->text.len; i++) {
+        unsigned char c = (unsigned char)token->text.data[i];
+        hex[2 * i] = digits[c >> 4];
+        hex[2 * i + 1] = digits[c & 15];
+    }
+    token->kind = T_HEX;
+    token->text = str_make(hex, token->text.len * 2);
+    return STATUS_OK;
+}
+
 static enum status scan_triple(struct scanner *s, size_t start, char quote, bool escapes)
 {
     size_t from = s->at += 3;
@@ -323,7 +342,7 @@ static enum status scan_triple(struct scanner *s, size_t start, char quote, bool
         int c = peek_at(s, s->at);
         if (c < 0)
             return scan_fail(s, start, "this string is not closed");
-        if (c == '\\' && escapes)
+        if (c == '\\') /* does not end a raw string either */
             s->at++;
         else if (c == quote && peek_at(s, s->at + 1) == quote && peek_at(s, s->at + 2) == quote)
             break;
@@ -385,6 +404,8 @@ static bool scan_prefixed(struct scanner *s, enum status *ret)
         has(s, D_RAW_STRING) && (peek_at(s, start + 2) == '\'' || peek_at(s, start + 2) == '"')) {
         s->at = start + 2;
         *ret = scan_string(s, start, false);
+        if (*ret == STATUS_OK)
+            *ret = make_bytes(s);
         return true;
     }
     if (next != '\'' && !(next == '"' && has(s, D_DOUBLE_QUOTE_STRING)))
@@ -404,6 +425,8 @@ static bool scan_prefixed(struct scanner *s, enum status *ret)
     s->at++;
     *ret = kind == T_STRING ? scan_string(s, start, escapes)
                             : scan_quoted(s, start, (char)next, false, kind);
+    if (*ret == STATUS_OK && kind == T_STRING && c == 'B')
+        *ret = make_bytes(s);
     return true;
 }
 
@@ -468,7 +491,8 @@ static enum status scan_number(struct scanner *s)
     }
     bool after_dot =
         s->count && s->tokens[s->count - 1].kind == T_OP && s->tokens[s->count - 1].op == OP1('.');
-    if (has(s, D_DIGIT_NAME) && (after_dot || word_behind_digits(s, start)) &&
+    if (((has(s, D_DIGIT_NAME) && (after_dot || word_behind_digits(s, start))) ||
+         (has(s, D_TRIPLE_STRING) && after_dot && word_behind_digits(s, start))) &&
         peek_at(s, start) != '.')
         return scan_word(s);
     skip_digits(s);

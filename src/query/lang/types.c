@@ -64,6 +64,9 @@ enum lang_type lower_type_of(struct str name)
         {"ROW", TY_STRUCT},
         {"MAP", TY_MAP},
     };
+    const char *paren = memchr(name.data, '(', name.len);
+    if (paren) /* DECIMAL(38, 0) */
+        name.len = (size_t)(paren - name.data);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (str_eq_nocase(name, str_of(types[i].name)))
             return types[i].type;
@@ -152,6 +155,16 @@ struct node *lower_type(struct lower *l, const struct node *node)
         return node->count ? lower_type(l, node->kids[0]) : type_named(l, node, "TEXT", false);
     if (str_is(str_of(to), "@sized")) /* VARCHAR(MAX), VARCHAR(10) */
         return type_named(l, node, "TEXT", node->count == 1 && node->kids[0]->kind == N_NUMBER);
+    if (str_is(str_of(to), "@number")) { /* no scale means whole numbers */
+        if (node->count == 2)
+            return type_named(l, node, "DECIMAL", true);
+        const char *name =
+            node->count ? arena_printf(l->arena, "DECIMAL(%.*s, 0)", STR_ARG(node->kids[0]->text))
+                        : "DECIMAL(38, 0)";
+        return type_named(l, node, name ? name : "DECIMAL", false);
+    }
+    if (str_is(str_of(to), "@object"))
+        return node->count ? struct_type(l, node) : type_named(l, node, "JSON", false);
     if (str_is(str_of(to), "@map"))
         return node->count ? type_named(l, node, "MAP", true) : type_named(l, node, "JSON", false);
     if (str_is(str_of(to), "+"))

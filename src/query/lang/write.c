@@ -431,8 +431,7 @@ static void write_structured(struct writer *w, const struct node *node)
         write_slice(w, node);
         break;
     case N_INDEX:
-        write_node(w, node->kids[0],
-                   node_is(node->kids[0], N_CAST) ? LEVEL_POSTFIX : LEVEL_POSTFIX);
+        write_node(w, node->kids[0], LEVEL_POSTFIX);
         write_enclosed(w, "[", NULL, "");
         write_node(w, node->kids[1], 0);
         write_text(w, "]");

@@ -41,8 +41,8 @@ static enum status view_files(void *context, uint32_t index, struct sql_file_lis
                                   .initials = view_initials(view->schema),
                                   .paths = paths,
                                   .paths_len = (uint32_t)len};
-    enum status status = ret->initials ? view_delete_files(view, &ret->deletes, err)
-                                       : error_no_memory(err);
+    enum status status =
+        ret->initials ? view_delete_files(view, &ret->deletes, err) : error_no_memory(err);
     if (status == STATUS_OK)
         return STATUS_OK;
     free((void *)ret->initials);

@@ -148,29 +148,40 @@ enum status principals_delete(struct request *request)
 
 /* --- configuration --- */
 
+/* `value` data NULL: that of an encrypted setting, which is not shown. */
+static void write_setting(struct json_writer *w, const struct record *config, struct str value)
+{
+    json_begin_object(w);
+    json_kv_str(w, "key", config->name);
+    json_kv_str(w, "value", value);
+    json_kv_str(w, "type", config->kind);
+    json_text(w, "category", config->namespace);
+    json_text(w, "description", config->description);
+    json_kv_bool(w, "is_encrypted", config_is_secret(config));
+    json_time(w, "updated_at", config->updated_us);
+    json_kv_int(w, "revision", config->revision);
+    json_end_object(w);
+}
+
 static void write_config(struct json_writer *w, const struct record *config)
 {
     struct arena arena;
     arena_init(&arena, 0);
     struct str value = attribute_get(config->attributes, "value", &arena);
-    json_begin_object(w);
-    json_kv_str(w, "key", config->name);
-    json_kv_str(w, "value", value.data ? value : STR(""));
-    json_kv_str(w, "type", config->kind);
-    json_text(w, "category", config->namespace);
-    json_text(w, "description", config->description);
-    json_time(w, "updated_at", config->updated_us);
-    json_kv_int(w, "revision", config->revision);
-    json_end_object(w);
+    write_setting(w, config, value.data || config_is_secret(config) ? value : STR(""));
     arena_release(&arena);
 }
 
-static enum status respond_config(struct request *request, const struct record *config)
+static enum status respond_config(struct request *request, const struct record *config,
+                                  struct str secret)
 {
     struct buf buf;
     struct json_writer w;
     writer_begin(&buf, &w);
-    write_config(&w, config);
+    if (config_is_secret(config))
+        write_setting(&w, config, secret);
+    else
+        write_config(&w, config);
     return writer_respond(request, 200, &buf);
 }
 
@@ -197,7 +208,10 @@ enum status config_get(struct request *request)
     struct record config;
     TRY(entry_find(catalog_of(request), &caller, DOMAIN_CONFIG, request_path_param(request, "key"),
                    request->arena, &config, &request->error));
-    return respond_config(request, &config);
+    struct str secret = STR_NONE;
+    if (config_is_secret(&config))
+        TRY(config_unseal(request, &caller, &config, &secret));
+    return respond_config(request, &config, secret);
 }
 
 static enum status check_value(struct request *request, struct str type, struct str value)
@@ -244,9 +258,15 @@ enum status config_set(struct request *request)
     if (request_has(request, "description"))
         config.description = request_str(request, "description");
     TRY(check_value(request, config.kind, value));
-    TRY(attribute_set(&config.attributes, "value", value, request->arena, &request->error));
+    bool encrypted = request_has(request, "is_encrypted") ? request_bool(request, "is_encrypted")
+                                                          : config_is_secret(&config);
+    config.secret = STR_NONE;
+    if (encrypted)
+        TRY(config_seal(request, value, &config));
+    TRY(attribute_set(&config.attributes, "value", encrypted ? STR_NONE : value, request->arena,
+                      &request->error));
     TRY(entry_put(catalog_of(request), &caller, &config, request->arena, &config, &request->error));
-    return respond_config(request, &config);
+    return respond_config(request, &config, STR_NONE);
 }
 
 enum status config_delete(struct request *request)

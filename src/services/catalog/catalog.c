@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-#include "services/catalog/catalog_int.h"
+#include "catalog/hybrid/hybrid_backend.h"
+#include "services/catalog/collections_int.h"
 
 static const struct service_handler handlers[] = {
     {"assets_create", assets_create},
@@ -61,6 +62,38 @@ static const struct service_handler handlers[] = {
     {"nodes_lifecycle", nodes_lifecycle},
     {"nodes_resolve", nodes_resolve},
     {"nodes_compare", nodes_compare},
+    {"collections_create", collections_create},
+    {"collections_list", collections_list},
+    {"collections_get", collections_get},
+    {"collections_update", collections_update},
+    {"collections_delete", collections_delete},
+    {"collections_stats", collections_stats},
+    {"partitions_create", partitions_create},
+    {"partitions_list", partitions_list},
+    {"partitions_delete", partitions_delete},
+    {"index_builds_create", index_builds_create},
+    {"index_builds_list", index_builds_list},
+    {"index_builds_update", index_builds_update},
+    {"index_builds_delete", index_builds_delete},
+    {"ingestions_start", ingestions_start},
+    {"ingestions_list", ingestions_list},
+    {"ingestions_update", ingestions_update},
+    {"collection_grants_list", collection_grants_list},
+    {"collection_grants_add", collection_grants_add},
+    {"collection_grants_check", collection_grants_check},
+    {"collection_grants_revoke", collection_grants_revoke},
+    {"query_logs_add", query_logs_add},
+    {"query_logs_list", query_logs_list},
+    {"metric_logs_add", metric_logs_add},
+    {"metric_logs_list", metric_logs_list},
+    {"performance_stats_get", performance_stats_get},
+    {"audit_add", audit_add},
+    {"audit_rows", audit_rows},
+    {"retention_apply", retention_apply},
+    {"users_create", users_create},
+    {"users_list", users_list},
+    {"users_get", users_get},
+    {"users_login", users_login},
     {"npm_package", npm_package},
     {"npm_manifest", npm_manifest},
     {"npm_tarball", npm_tarball},
@@ -74,12 +107,30 @@ static const struct service_handler handlers[] = {
     {"npm_advisories", npm_advisories},
 };
 
+static void write_cache_state(struct backend *backend, struct json_writer *details)
+{
+    struct hybrid_stats stats;
+    if (strcmp(backend->ops->name, "hybrid") != 0)
+        return;
+    hybrid_look(backend, &stats);
+    json_keyz(details, "cache");
+    json_begin_object(details);
+    json_kv_strz(details, "state", stats.cache_state);
+    json_kv_int(details, "hits", (int64_t)stats.hits);
+    json_kv_int(details, "misses", (int64_t)stats.misses);
+    json_kv_int(details, "failures", (int64_t)stats.cache_failures);
+    json_kv_int(details, "shared_reads", (int64_t)stats.shared_reads);
+    json_kv_int(details, "mended", (int64_t)stats.mended);
+    json_end_object(details);
+}
+
 static bool health(void *context, struct json_writer *details, const char **ret_status)
 {
     struct catalog_service *service = context;
     struct backend *backend = catalog_backend(service->catalog);
     bool healthy = backend_health(backend, NULL) == STATUS_OK;
     json_kv_strz(details, "backend", backend->ops->name);
+    write_cache_state(backend, details);
     search_write_state(service, details);
     json_time(details, "timestamp", sys_now_us(service->sys));
     if (!healthy)
@@ -142,6 +193,7 @@ void catalog_service_stop(struct catalog_service *service, uint32_t grace_ms)
     if (!service)
         return;
     service_stop(service->service, grace_ms);
+    seal_key_forget(&service->config_key);
     pthread_mutex_destroy(&service->lock);
     free(service);
 }

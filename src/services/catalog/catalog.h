@@ -17,6 +17,7 @@ struct catalog_service_options {
     const char *parquet_base_path; /* of the default storage location */
     struct text_feed *text;        /* borrowed; follows the catalog */
     const char *files_path;        /* folder of the registry's immutable files */
+    const char *keys_path;         /* folder of the key of encrypted settings */
 };
 
 /* `base` has everything but kind, handlers and context. Texts are borrowed until stop. */
@@ -24,9 +25,9 @@ enum status catalog_service_start(const struct service_options *base,
                                   const struct catalog_service_options *options,
                                   struct catalog_service **ret, struct error *err);
 /* Where the tenant node listens, as "http://HOST:PORT"; copied. Any time. */
-void catalog_service_set_node(struct catalog_service *catalog, const char *url);
-struct service *catalog_service_service(struct catalog_service *catalog);
+void catalog_service_set_node(struct catalog_service *service, const char *url);
+struct service *catalog_service_service(struct catalog_service *service);
 /* NULL is fine. */
-void catalog_service_stop(struct catalog_service *catalog, uint32_t grace_ms);
+void catalog_service_stop(struct catalog_service *service, uint32_t grace_ms);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "auth/seal.h"
 #include "services/catalog/catalog.h"
 
 enum { NODE_URL_MAX = 300, ANSWER_MAX = 256 << 20 };
@@ -15,6 +16,8 @@ struct catalog_service {
     struct service *service;
     pthread_mutex_t lock;
     char node_url[NODE_URL_MAX]; /* with the lock; "": not known yet */
+    struct seal_key config_key;  /* with the lock, once it is loaded */
+    bool has_config_key;
 };
 
 static inline struct catalog_service *service_of(struct request *request)
@@ -102,6 +105,12 @@ enum status config_get(struct request *request);
 enum status config_set(struct request *request);
 enum status config_delete(struct request *request);
 enum status audit_list(struct request *request);
+/* config_secret.c: values of settings that are stored encrypted */
+bool config_is_secret(const struct record *config);
+enum status config_seal(struct request *request, struct str value, struct record *config);
+/* For admins only. */
+enum status config_unseal(struct request *request, const struct caller *caller,
+                          const struct record *config, struct str *ret);
 /* sources.c */
 enum status metadata_sources(struct request *request);
 enum status metadata_stats(struct request *request);

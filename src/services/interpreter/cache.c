@@ -57,8 +57,14 @@ static struct plan_entry **place_of(struct plan_cache *cache, struct str key, ui
 
 static void unlink_use(struct plan_cache *cache, struct plan_entry *entry)
 {
-    *(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
-    *(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
+    if (entry->newer)
+        entry->newer->older = entry->older;
+    else
+        cache->newest = entry->older;
+    if (entry->older)
+        entry->older->newer = entry->newer;
+    else
+        cache->oldest = entry->newer;
 }
 
 static void link_newest(struct plan_cache *cache, struct plan_entry *entry)
@@ -72,7 +78,9 @@ static void link_newest(struct plan_cache *cache, struct plan_entry *entry)
 static void evict_oldest(struct plan_cache *cache)
 {
     struct plan_entry *entry = cache->oldest;
-    struct plan_entry **place = place_of(cache, key_of(entry), entry->hash);
+    struct plan_entry **place = &cache->slots[entry->hash & cache->mask];
+    while (*place != entry)
+        place = &(*place)->next;
     *place = entry->next;
     unlink_use(cache, entry);
     cache->bytes -= size_of(entry);

@@ -13,8 +13,8 @@ struct interpreter;
 
 struct interpreter_options {
     struct dsl_settings dsl;
-    uint32_t plans_max;  /* QUERY_PLAN_CACHE_SIZE; 0: none are kept */
-    int64_t timeout_us;  /* PARSING_TIMEOUT_SECONDS; 0: 30 s */
+    uint32_t plans_max; /* QUERY_PLAN_CACHE_SIZE; 0: none are kept */
+    int64_t timeout_us; /* PARSING_TIMEOUT_SECONDS; 0: 30 s */
     bool optimize_joins, push_down_filters, column_pruning;
     enum lang_dialect dialect; /* SQLGLOT_DIALECT */
 };

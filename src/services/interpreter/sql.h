@@ -8,8 +8,8 @@
 /* SQLGLOT_DIALECT; interpreter.c. */
 enum lang_dialect interpreter_dialect(const struct request *request);
 
-/* The tree of a parsed_query of /parse/sql, read again from its text: {"sql", "dialect"}. The caller
- * frees the document. */
+/* The tree of a parsed_query of /parse/sql, read again from its text: {"sql", "dialect"}. The
+ * caller frees the document. */
 enum status interpreter_sql_tree(struct request *request, yyjson_val *parsed, yyjson_doc **ret,
                                  struct error *err);
 

@@ -102,7 +102,7 @@ static enum status append_text(struct quarantine *q, int which, struct str text,
 
 static enum status append_row(struct quarantine *q, const struct record_bad *bad)
 {
-    struct str field = {bad->error->field, strlen(bad->error->field)};
+    struct str field = str_of(bad->error->field);
     TRY(column_append_int64(column_of(q, AT), q->now_us));
     TRY(append_text(q, WRITE_ID, q->write_id.data ? q->write_id : q->shown_id, WRITE_ID_MAX));
     TRY(column_append_int64(column_of(q, RECORD), q->records_before + bad->record));

@@ -18,6 +18,8 @@ struct plan {
     int64_t offset; /* of a source */
     int64_t global_limit, global_offset;
     bool global;
+    struct str order_by; /* data NULL: none */
+    bool descending;
     bool wants_cursor;
     struct str cursor;
     uint64_t total; /* rows answered so far */
@@ -48,6 +50,21 @@ static enum status decode_columns(struct request *request, struct plan *plan, st
     return STATUS_OK;
 }
 
+static enum status decode_order(struct request *request, struct plan *plan, struct error *err)
+{
+    yyjson_val *list = request_json(request, "order_by"), *first = yyjson_arr_get_first(list);
+    if (!list)
+        return STATUS_OK;
+    if (yyjson_arr_size(list) != 1)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "order_by names one column");
+    if (plan->wants_cursor || plan->global)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "order_by goes with limit and offset, not with a cursor or global paging");
+    plan->order_by = json_str_of(json_get(first, "column"));
+    plan->descending = str_is(json_str_of(json_get(first, "direction")), "desc");
+    return STATUS_OK;
+}
+
 static enum status decode(struct request *request, struct plan *plan, struct error *err)
 {
     *plan = (struct plan){.node = request->context, .request = request};
@@ -70,6 +87,7 @@ static enum status decode(struct request *request, struct plan *plan, struct err
     if (plan->global && (plan->limit >= 0 || plan->offset))
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "give limit/offset (each source) or global_limit/global_offset, not both");
+    TRY(decode_order(request, plan, err));
     return decode_columns(request, plan, err);
 }
 
@@ -238,6 +256,8 @@ static enum status open_one(struct plan *plan, struct source *source, struct ope
             .columns_len = plan->columns_len,
             .limit = plan->global ? plan->global_limit : plan->limit,
             .offset = (uint64_t)(plan->global ? plan->global_offset : plan->offset),
+            .order_by = plan->order_by,
+            .descending = plan->descending,
         };
         status = search_open(&open->view, &options, &plan->context, &open->search, err);
     }

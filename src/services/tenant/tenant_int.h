@@ -56,8 +56,8 @@ void cursor_table_release(struct cursor_table *table);
  * unused one is closed when the table is full. */
 void cursor_put(struct cursor_table *table, void *open, cursor_close close,
                 char ret[CURSOR_TEXT_MAX]);
-/* Takes it out of the table; STATUS_NOT_FOUND when it is unknown, of another kind (another `close`),
- * used already or too old. */
+/* Takes it out of the table; STATUS_NOT_FOUND when it is unknown, of another kind (another
+ * `close`), used already or too old. */
 enum status cursor_take(struct cursor_table *table, struct str text, cursor_close close,
                         void **ret_open, struct error *err);
 /* Closes all of a source that goes away, and those idle for too long. */

@@ -170,10 +170,11 @@ static uint32_t get32(const uint8_t *at)
     return value;
 }
 
-/* Whatever the bytes are, a look-up stays within them after this. */
-static bool is_sound(const uint8_t *file, size_t len, int32_t field_id, uint64_t rows,
-                     struct hash_index *ret)
+/* Whatever the bytes are, a look-up stays within them after this (it checks the directory). */
+bool hash_index_read(struct slice bytes, int32_t field_id, uint64_t rows, struct hash_index *ret)
 {
+    const uint8_t *file = bytes.data;
+    size_t len = bytes.len;
     uint64_t stored_rows;
     if (len < HASH_INDEX_HEADER_BYTES || memcmp(file, "QHASHIX1", 8) != 0 ||
         get32(file + 60) != crc32c(file, 60) || get32(file + 8) != HASH_INDEX_VERSION)
@@ -203,7 +204,7 @@ enum status hash_index_open(struct sys *sys, const char *path, int32_t field_id,
     sys_close(sys, file);
     if (status != STATUS_OK)
         return status;
-    if (is_sound(ret->map.data, ret->map.len, field_id, rows, ret))
+    if (hash_index_read((struct slice){ret->map.data, ret->map.len}, field_id, rows, ret))
         return STATUS_OK;
     sys_unmap(sys, &ret->map);
     return error_set(err, STATUS_CORRUPT, "%s: the hash index is damaged", path);

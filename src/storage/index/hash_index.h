@@ -49,6 +49,9 @@ struct hash_index {
 /* Maps and checks it, checksums included; STATUS_CORRUPT names the file. */
 enum status hash_index_open(struct sys *sys, const char *path, int32_t field_id, uint64_t rows,
                             struct hash_index *ret, struct error *err);
+/* The same from bytes that stay readable (and are aligned as a mapping is); false when they are
+ * damaged. */
+bool hash_index_read(struct slice bytes, int32_t field_id, uint64_t rows, struct hash_index *ret);
 void hash_index_close(struct sys *sys, struct hash_index *index);
 /* Ascending row numbers, malloc'ed (NULL when none). */
 enum status hash_index_lookup(const struct hash_index *index, uint64_t hash, uint64_t **ret_rows,

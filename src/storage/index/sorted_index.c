@@ -320,3 +320,56 @@ enum status sorted_index_lookup(const struct sorted_index *index, const struct v
     *ret_rows = rows;
     return STATUS_OK;
 }
+
+/* From the end: whole pages, until `count` entries and all that may equal the last one are in. A
+ * page's first key says whether the page before may hold such. */
+static enum status collect_last(const struct sorted_index *index, uint32_t count, uint32_t most,
+                                uint64_t *rows, uint32_t *len, struct error *err)
+{
+    struct sorted_page page;
+    for (uint32_t p = index->pages_len; p-- > 0 && *len < most;) {
+        TRY(sorted_index_page(index, p, &page, err));
+        for (uint32_t i = page.len; i-- > 0 && *len < most;) {
+            bool equal = i + 1 < page.len ? page.keys[i] == page.keys[i + 1] : *len > 0;
+            if (*len >= count && !equal)
+                return STATUS_OK;
+            rows[(*len)++] = page.rows[i];
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status collect_first(const struct sorted_index *index, uint32_t count, uint64_t *rows,
+                                 uint32_t *len, struct error *err)
+{
+    struct sorted_page page;
+    for (uint32_t p = 0; p < index->pages_len && *len < count; p++) {
+        TRY(sorted_index_page(index, p, &page, err));
+        for (uint32_t i = 0; i < page.len && *len < count; i++)
+            rows[(*len)++] = page.rows[i];
+    }
+    return STATUS_OK;
+}
+
+enum status sorted_index_first(const struct sorted_index *index, bool descending, uint32_t count,
+                               uint64_t **ret_rows, uint32_t *ret_len, struct error *err)
+{
+    uint32_t most = index->entries_len / 4 + 1;
+    *ret_rows = NULL;
+    *ret_len = 0;
+    if (count >= most)
+        return STATUS_OK;
+    uint64_t *rows = malloc(most * sizeof *rows);
+    if (!rows)
+        return error_no_memory(err);
+    enum status status = descending ? collect_last(index, count, most, rows, ret_len, err)
+                                    : collect_first(index, count, rows, ret_len, err);
+    if (status != STATUS_OK || *ret_len >= most) {
+        free(rows);
+        *ret_len = 0;
+        return status;
+    }
+    qsort(rows, *ret_len, sizeof *rows, compare_rows);
+    *ret_rows = rows;
+    return STATUS_OK;
+}

@@ -78,3 +78,22 @@ enum status segment_range(struct segment *segment, int32_t field_id,
     *ret_used = status == STATUS_OK && *ret_len <= limit;
     return status;
 }
+
+enum status segment_first_rows(struct segment *segment, int32_t field_id, bool descending,
+                               uint32_t count, bool *ret_used, uint64_t **ret_rows,
+                               uint32_t *ret_len, struct error *err)
+{
+    *ret_used = false;
+    *ret_rows = NULL;
+    *ret_len = 0;
+    const struct sorted_index *index = segment_sorted_index(segment, field_id);
+    if (!index || index->entries_len < count || count > index->entries_len / 4)
+        return STATUS_OK;
+    enum status status = sorted_index_first(index, descending, count, ret_rows, ret_len, err);
+    if (status == STATUS_CORRUPT) {
+        segment_index_damaged(segment, index_id_sorted(field_id));
+        return STATUS_OK;
+    }
+    *ret_used = status == STATUS_OK && *ret_rows;
+    return status;
+}

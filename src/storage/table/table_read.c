@@ -319,7 +319,7 @@ static enum status take(struct table_reader *reader, struct state *state,
         state->segments = grown;
         state->cap = cap;
     }
-    if (manifest->len)
+    if (manifest->len && state->segments)
         memcpy(state->segments + state->len, manifest->segments,
                manifest->len * sizeof(*manifest->segments));
     state->len += manifest->len;

@@ -196,7 +196,8 @@ static void grant(struct fixture *f, struct str asset, const char *principal, en
                   int64_t expires_us)
 {
     struct record got;
-    struct grant wanted = {str_of(principal), permission, expires_us};
+    struct grant wanted = {
+        .principal = str_of(principal), .permission = permission, .expires_us = expires_us};
     MUST(grant_put(f->catalog, &admin, asset, &wanted, &f->arena, &got, &f->err));
 }
 

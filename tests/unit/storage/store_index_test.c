@@ -230,8 +230,7 @@ static void test_sorted(void **state)
     assert_int_equal(source_config(source)->sorted_fields_len, 1);
     assert_ok(source_drop_index(source, id, INDEX_KIND_SORTED, &test_err));
     assert_int_equal(sys_stat(sys_posix(), path, &stat, NULL), STATUS_NOT_FOUND);
-    assert_int_equal(source_drop_index(source, id, INDEX_KIND_SORTED, &test_err),
-                     STATUS_NOT_FOUND);
+    assert_int_equal(source_drop_index(source, id, INDEX_KIND_SORTED, &test_err), STATUS_NOT_FOUND);
     assert_int_equal(source_config(source)->index_columns_len, 2); /* the hash index stays */
     fixture_check(source, 600);
     source_unref(source);

@@ -317,10 +317,10 @@ struct bar {
 };
 
 static const struct bar bars[] = {
-    {"mysql", 150, 115},    {"postgres", 224, 98}, {"duckdb", 218, 0}, {"bigquery", 165, 0},
-    {"snowflake", 246, 0},  {"spark", 149, 0},     {"hive", 111, 0},   {"databricks", 74, 0},
-    {"clickhouse", 115, 82}, {"tsql", 146, 0},       {"presto", 232, 0}, {"trino", 68, 0},
-    {"sqlite", 62, 54},     {"redshift", 93, 0},   {"oracle", 63, 0},
+    {"mysql", 150, 115},     {"postgres", 224, 98}, {"duckdb", 218, 0}, {"bigquery", 355, 0},
+    {"snowflake", 575, 0},   {"spark", 275, 0},     {"hive", 150, 0},   {"databricks", 106, 0},
+    {"clickhouse", 115, 82}, {"tsql", 146, 0},      {"presto", 232, 0}, {"trino", 68, 0},
+    {"sqlite", 62, 54},      {"redshift", 93, 0},   {"oracle", 63, 0},
 };
 
 static int check_pairs(const struct bar *bar, size_t *ret_total)
