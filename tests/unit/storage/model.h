@@ -187,25 +187,23 @@ static double cell_of(const struct column *column, uint32_t row)
     }
 }
 
-/* A batch of the rows with the columns whose bits are set; `doubles`: INT64 columns that come as
- * doubles. */
-__attribute__((unused)) static struct batch *model_batch(const struct model *model,
-                                                         const struct model_row *rows, uint32_t len,
-                                                         uint32_t mask, uint32_t doubles)
+/* A batch of the rows with the columns whose bits are set. */
+__attribute__((unused)) static struct batch *
+model_batch(const struct model *model, const struct model_row *rows, uint32_t len, uint32_t mask)
 {
     struct batch *batch = batch_new();
     assert_non_null(batch);
     for (int slot = 0; slot < SLOTS; slot++) {
         const struct model_column *column = &model->columns[slot];
-        enum type type = doubles >> slot & 1 ? TYPE_DOUBLE : column->type;
         uint32_t at;
         char text[32];
         if (!column->live || !(mask >> slot & 1))
             continue;
-        assert_int_equal(batch_add_column(batch, str_of(column->name), type, &at), STATUS_OK);
+        assert_int_equal(batch_add_column(batch, str_of(column->name), column->type, &at),
+                         STATUS_OK);
         for (uint32_t i = 0; i < len; i++) {
             double cell = slot == SLOT_ID ? (double)rows[i].id : rows[i].cells[slot];
-            struct value value = cell_value(cell, type, text);
+            struct value value = cell_value(cell, column->type, text);
             assert_int_equal(column_append_value(&batch->columns[at].column, &value), STATUS_OK);
         }
     }

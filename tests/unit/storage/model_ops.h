@@ -174,7 +174,7 @@ static struct batch *random_batch(struct world *w, struct model *model, struct m
                 rows[i].cells[slot] = 1;
         }
     }
-    return model_batch(model, rows, len, mask, 0);
+    return model_batch(model, rows, len, mask);
 }
 
 /* A write id in one of three; "" for none. */
@@ -358,7 +358,7 @@ static enum status do_update(struct world *w, struct member *m)
     say(w, m, "update %u rows from id %lld, write id %u", changed.len, (long long)filter.first,
         w->write.id);
     struct batch *batch =
-        changed.len ? model_batch(&m->model, changed.rows, changed.len, UINT32_MAX, 0) : NULL;
+        changed.len ? model_batch(&m->model, changed.rows, changed.len, UINT32_MAX) : NULL;
     enum status status = mutate(m, &filter, batch, write_id, changed.len);
     batch_unref(batch);
     model_release(&changed);
@@ -382,7 +382,7 @@ static enum status do_duplicate(struct world *w, struct member *m)
         assert_null(mutation);
     } else {
         struct model_row row = random_row(w, &m->model, UINT32_MAX, w->next_id++);
-        struct batch *batch = model_batch(&m->model, &row, 1, UINT32_MAX, 0);
+        struct batch *batch = model_batch(&m->model, &row, 1, UINT32_MAX);
         enum status status = way ? source_upsert(m->source, batch, str_of(text), &result, &test_err)
                                  : source_write(m->source, batch, str_of(text), &result, &test_err);
         batch_unref(batch);

@@ -342,7 +342,7 @@ static void fill(struct world *w, struct member *m)
     model_add_column(&m->model, SLOT_KIND + 1, "n", TYPE_INT64, NAN, false, ++w->next_serial);
     m->model.columns[SLOT_ID].indexes = m->keyed ? INDEX_KIND_HASH : 0;
     model_add(&m->model, &row);
-    struct batch *batch = model_batch(&m->model, &row, 1, UINT32_MAX, 0);
+    struct batch *batch = model_batch(&m->model, &row, 1, UINT32_MAX);
     assert_ok(source_write(m->source, batch, STR_NONE, &result, &test_err));
     batch_unref(batch);
 }
