@@ -342,6 +342,49 @@ def test_users(meta, name):
     assert name in [u["username"] for u in meta.list_users()]
 
 
+def test_people_with_tokens(new_server):
+    """A grant on the collection is what counts for its parts; admins alone read secrets and all logs."""
+    server = new_server(settings=["--auth-required=yes", "--bcrypt-rounds=4"])
+    door = server.client("gateway")
+
+    def login(user, password):
+        answer = door.post("/auth/login", {"username": user, "password": password}).ok().json
+        return MilvusMetadataClient(url=f"http://127.0.0.1:{server.ports['catalog']}",
+                                    auth_token=answer["access_token"])
+
+    password = re.search(r"user 'admin' has the password (\S+)", server.log.read_text()).group(1)
+    admin = login("admin", password)
+    token = {"Authorization": "Bearer " + admin._http._token}
+    ids = {}
+    for user in ("ann", "bob"):
+        ids[user] = door.request("POST", "/auth/users", {"username": user, "password": "correct horse",
+                                                         "roles": ["user"]}, token).ok(201).json["user"]["user_id"]
+    ann, bob = login("ann", "correct horse"), login("bob", "correct horse")
+    made = ann.create_collection("c", 8, "COSINE")
+    assert made["created_by"] == ids["ann"]
+    assert bob.get_collection("c") is None and bob.list_collections() == []
+    refused(404, bob.log_query, None, "c", "vector_search", 1, True)
+    ann.grant_permission(ids["bob"], "c", "read", granted_by="somebody")
+    assert ann.list_permissions("c")[0]["granted_by"] == ids["ann"]
+    assert bob.log_query("eve", "c", "vector_search", 1, True)["user_id"] == "eve"
+    refused(403, bob.create_partition, "c", "p")
+    refused(403, bob.get_query_logs, "c")
+    refused(403, bob.get_query_logs)
+    refused(403, bob.grant_permission, ids["bob"], "c", "admin")
+    ann.create_partition("c", "p")
+    ann.create_index("c", "i", "HNSW")
+    assert len(ann.get_query_logs("c")) == 1
+    ann.grant_permission(ids["bob"], "c", "write")
+    assert [p["partition_name"] for p in bob.list_partitions("c")] == ["p"]
+    assert bob.update_index("c", "i", status="completed")["progress_percentage"] == 100
+    admin.set_config("secret", "value", is_encrypted=True)
+    assert admin.get_config("secret") == "value"
+    refused(403, ann.get_config, "secret")
+    refused(403, ann.apply_retention)
+    refused(403, ann.create_user, "x", "x@example.com", "h")
+    refused(401, MilvusMetadataClient("127.0.0.1", server.ports["catalog"]).list_collections)
+
+
 # --- configuration ---
 
 SIX = {"milvus_api_endpoint": ("milvus-proxy.milvus.svc.cluster.local:19530", "string"),
