@@ -143,7 +143,7 @@ enum status permission_visible(struct catalog *catalog, const struct caller *cal
 struct grant {
     struct str principal; /* id; "role:NAME" for all that have the role; "*" for everyone */
     enum right permission;
-    int64_t expires_us; /* 0: never */
+    int64_t expires_us;    /* 0: never */
     struct str granted_by; /* what an admin of the tenant says; empty: the caller */
 };
 /* Again for the same three: the new expiry holds. */
