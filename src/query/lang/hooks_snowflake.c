@@ -360,8 +360,7 @@ static struct node *hook_sf_date_trunc(struct lower *l, struct node *call, struc
             l, "CAST(date_trunc(_unit($1), CAST('1970-01-01' AS DATE) + $2) AS TIME)", given, 2,
             call);
     if (given[1]->type == TY_DATE)
-        return small ? lower_template(l, "CAST(date_trunc(_unit($1), $2) AS DATE)", given, 2, call)
-                     : lower_template(l, "CAST(date_trunc(_unit($1), $2) AS DATE)", given, 2, call);
+        return lower_template(l, "CAST(date_trunc(_unit($1), $2) AS DATE)", given, 2, call);
     if (given[1]->type == TY_TIMESTAMP && !small)
         return lower_template(l, "CAST(date_trunc(_unit($1), $2) AS TIMESTAMP)", given, 2, call);
     return lower_template(l, "date_trunc(_unit($1), $2)", given, 2, call);
