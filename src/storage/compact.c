@@ -342,6 +342,14 @@ static bool has_deletes(struct source *source)
     return any;
 }
 
+static uint64_t flushes_of(struct source *source)
+{
+    pthread_mutex_lock(&source->lock);
+    uint64_t flushes = source->flushes;
+    pthread_mutex_unlock(&source->lock);
+    return flushes;
+}
+
 /* A file from before the job is among the inputs. */
 static bool has_older(const struct compact_plan *plan, uint64_t first_id)
 {
@@ -369,10 +377,10 @@ enum status compact_run(struct compact_run *run, struct error *err)
                                 .closing = &source->store->closing,
                                 .bytes_per_s = run->policy.io_bytes_per_s,
                                 .started_us = sys_mono_us(sys)};
-    bool mutated = false;
+    bool moving = false;
     if (run->force && has_deletes(source)) /* so that plans know of them */
         TRY(source_flush(source, err));
-    uint64_t first_id = next_segment_id(source);
+    uint64_t first_id = next_segment_id(source), flushes = flushes_of(source);
     for (;;) {
         struct compact_plan plan;
         pthread_mutex_lock(&source->lock);
@@ -383,10 +391,10 @@ enum status compact_run(struct compact_run *run, struct error *err)
         snapshot_unref(snapshot);
         if (status != STATUS_OK || !plan.inputs_len)
             return status;
-        /* Commits flush deletes, which makes new files: under a stream of them there would be no
-         * end. */
-        mutated = mutated || has_deletes(source);
-        if (mutated && !has_older(&plan, first_id)) {
+        /* Flushes make new files, also those of deletes at a commit: under a stream of them there
+         * would be no end. */
+        moving = moving || has_deletes(source) || flushes_of(source) != flushes;
+        if (moving && !has_older(&plan, first_id)) {
             compact_plan_release(&plan);
             return STATUS_OK;
         }

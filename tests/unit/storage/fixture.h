@@ -150,7 +150,21 @@ __attribute__((unused)) static struct write_result fixture_write(struct source *
     return result;
 }
 
-/* All values of a column of all rows of a view, segments first. */
+/* Appends those values of `from` whose rows are not deleted. */
+__attribute__((unused)) static void
+fixture_append_live(struct column *into, const struct column *from, struct deletion *deleted)
+{
+    assert_ok(deletion_load(deleted, &test_err));
+    for (uint64_t row = 0; row < from->rows;) {
+        uint64_t end = deleted ? deletion_next(deleted, row) : from->rows;
+        end = end < from->rows ? end : from->rows;
+        assert_int_equal(column_append_range(into, from, (uint32_t)row, (uint32_t)(end - row)),
+                         STATUS_OK);
+        row = end + 1;
+    }
+}
+
+/* All values of a column of all rows of a view that are not deleted, segments first. */
 __attribute__((unused)) static void fixture_read(struct view *view, const char *name,
                                                  struct column *into)
 {
@@ -160,32 +174,37 @@ __attribute__((unused)) static void fixture_read(struct view *view, const char *
     column_init(into, field->type);
     for (uint32_t i = 0; i < view->segments_len; i++) {
         struct parquet_reader *reader = NULL;
+        struct column all;
         int32_t column = segment_column(view->segments[i], field->id);
+        column_init(&all, field->type);
         if (column < 0) {
             const struct value null = {.is_null = true}, *value = view->schema->traits[at].initial;
             for (uint64_t row = 0; row < segment_info(view->segments[i]).rows; row++)
-                assert_int_equal(column_append_value(into, value ? value : &null), STATUS_OK);
-            continue;
+                assert_int_equal(column_append_value(&all, value ? value : &null), STATUS_OK);
+        } else {
+            assert_ok(segment_reader(view->segments[i], &reader, &test_err));
+            for (uint32_t g = 0; g < parquet_reader_row_groups(reader); g++)
+                assert_ok(parquet_read_column(reader, g, (uint32_t)column, 0,
+                                              parquet_row_group_rows(reader, g), &all, &test_err));
+            segment_reader_release(view->segments[i], reader);
         }
-        assert_ok(segment_reader(view->segments[i], &reader, &test_err));
-        for (uint32_t g = 0; g < parquet_reader_row_groups(reader); g++)
-            assert_ok(parquet_read_column(reader, g, (uint32_t)column, 0,
-                                          parquet_row_group_rows(reader, g), into, &test_err));
-        segment_reader_release(view->segments[i], reader);
+        fixture_append_live(into, &all, view->deletions ? view->deletions[i] : NULL);
+        column_release(&all);
     }
     for (uint32_t i = 0; i < view->chunks_len; i++) {
         int32_t column = batch_find(view->chunks[i], str_of(name));
-        if (column < 0) {
-            assert_int_equal(column_append_nulls(into, view->chunks[i]->rows), STATUS_OK);
-            continue;
-        }
         struct column copy;
-        const struct column *from = &view->chunks[i]->columns[column].column;
-        column_init(&copy, from->type);
-        assert_int_equal(column_append_range(&copy, from, 0, from->rows), STATUS_OK);
-        if (copy.type != into->type)
-            assert_ok(column_widen(&copy, into->type, &test_err));
-        assert_int_equal(column_append_range(into, &copy, 0, copy.rows), STATUS_OK);
+        if (column < 0) {
+            column_init(&copy, field->type);
+            assert_int_equal(column_append_nulls(&copy, view->chunks[i]->rows), STATUS_OK);
+        } else {
+            const struct column *from = &view->chunks[i]->columns[column].column;
+            column_init(&copy, from->type);
+            assert_int_equal(column_append_range(&copy, from, 0, from->rows), STATUS_OK);
+            if (copy.type != into->type)
+                assert_ok(column_widen(&copy, into->type, &test_err));
+        }
+        fixture_append_live(into, &copy, view->chunk_deletions ? view->chunk_deletions[i] : NULL);
         column_release(&copy);
     }
     assert_int_equal(into->rows, view->rows);
