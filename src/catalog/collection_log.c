@@ -21,7 +21,7 @@ struct sample {
 
 static void sample_release(struct sample *sample)
 {
-    for (uint32_t i = 0; i < sample->len; i++)
+    for (uint32_t i = 0; i < LOGGED_TYPES_MAX; i++)
         free(sample->types[i].us);
 }
 
@@ -37,7 +37,7 @@ static enum status durations_of(struct sample *sample, struct str type, struct a
         return error_set(err, STATUS_RESOURCE_LIMIT, "more than %d types of operations",
                          LOGGED_TYPES_MAX);
     *ret = &sample->types[sample->len];
-    **ret = (struct durations){.type = arena_str(arena, type)};
+    (*ret)->type = arena_str(arena, type);
     if (!(*ret)->type.data)
         return error_no_memory(err);
     sample->len++;
@@ -141,6 +141,8 @@ static struct performance_stats summary(struct durations *durations)
     struct performance_stats stats = {.operation_type = durations->type,
                                       .total = (int64_t)durations->len,
                                       .successful = durations->successful};
+    if (!durations->us)
+        return stats;
     qsort(durations->us, durations->len, sizeof *durations->us, compare_us);
     for (size_t i = 0; i < durations->len; i++)
         stats.sum_us += durations->us[i];
@@ -161,7 +163,7 @@ enum status performance_stats(struct catalog *catalog, const struct caller *call
     struct performance_stats *rows = arena_array(arena, sample.len, sizeof *rows);
     if (status == STATUS_OK && !rows)
         status = error_no_memory(err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && rows) {
         for (uint32_t i = 0; i < sample.len; i++)
             rows[i] = summary(&sample.types[i]);
         qsort(rows, sample.len, sizeof *rows, compare_types);
