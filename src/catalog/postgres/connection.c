@@ -163,53 +163,29 @@ enum status pg_select(struct postgres_backend *backend, struct pg_connection **c
 
 enum status pg_take(struct postgres_backend *backend, struct pg_connection **ret, struct error *err)
 {
-    pthread_mutex_lock(&backend->lock);
-    while (!backend->idle && backend->open == backend->open_max)
-        pthread_cond_wait(&backend->freed, &backend->lock);
-    struct pg_connection *connection = backend->idle;
-    if (connection)
-        backend->idle = connection->next;
-    else
-        backend->open++;
-    pthread_mutex_unlock(&backend->lock);
-    if (connection && is_broken(connection)) {
-        pg_close(connection);
-        connection = NULL;
-    }
-    *ret = connection;
-    if (connection)
+    *ret = (struct pg_connection *)pool_take(&backend->pool);
+    if (*ret && !is_broken(*ret))
         return STATUS_OK;
+    pg_close(*ret);
+    *ret = NULL;
     enum status status = pg_open(backend, ret, err);
     if (status != STATUS_OK)
-        pg_give(backend, NULL);
+        pool_give(&backend->pool, NULL);
     return status;
 }
 
-/* NULL: its place only. */
 void pg_give(struct postgres_backend *backend, struct pg_connection *connection)
 {
-    bool keep = connection && PQstatus(connection->pg) == CONNECTION_OK &&
+    bool keep = PQstatus(connection->pg) == CONNECTION_OK &&
                 PQtransactionStatus(connection->pg) == PQTRANS_IDLE;
     if (!keep)
         pg_close(connection);
-    pthread_mutex_lock(&backend->lock);
-    if (keep) {
-        connection->next = backend->idle;
-        backend->idle = connection;
-    } else {
-        backend->open--;
-    }
-    pthread_cond_signal(&backend->freed);
-    pthread_mutex_unlock(&backend->lock);
+    pool_give(&backend->pool, keep ? &connection->item : NULL);
 }
 
-void pg_connections_close(struct postgres_backend *backend)
+void pg_close_item(struct pool_item *item)
 {
-    while (backend->idle) {
-        struct pg_connection *connection = backend->idle;
-        backend->idle = connection->next;
-        pg_close(connection);
-    }
+    pg_close((struct pg_connection *)item);
 }
 
 /* --- values --- */

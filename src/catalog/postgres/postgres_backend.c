@@ -22,14 +22,12 @@ static void postgres_close(struct backend *base)
 {
     struct postgres_backend *backend = (struct postgres_backend *)base;
     pg_listen_stop(backend);
-    pg_connections_close(backend);
     for (int i = 0; i < DOMAIN_COUNT; i++) {
         free(backend->columns[i]);
         free(backend->insert[i]);
         free(backend->update[i]);
     }
-    pthread_mutex_destroy(&backend->lock);
-    pthread_cond_destroy(&backend->freed);
+    pool_release(&backend->pool, pg_close_item);
     free(backend->url);
     free(backend);
 }
@@ -185,11 +183,9 @@ enum status postgres_backend_open(const struct postgres_backend_options *options
     if (!backend)
         return error_no_memory(err);
     backend->base.ops = &postgres_ops;
-    backend->open_max = options->connections_max ? options->connections_max : 16;
+    pool_init(&backend->pool, options->connections_max ? options->connections_max : 16);
     backend->connect_timeout_s = options->connect_timeout_s ? options->connect_timeout_s : 5;
     snprintf(backend->origin, sizeof backend->origin, "%d-%p", (int)getpid(), (void *)backend);
-    pthread_mutex_init(&backend->lock, NULL);
-    thread_cond_init(&backend->freed);
     backend->url = str_dup(str_of(options->url));
     enum status status =
         backend->url ? open_all(backend, options->listen, err) : error_no_memory(err);

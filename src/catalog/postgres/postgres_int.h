@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 #include <pthread.h>
 
+#include "catalog/pool.h"
 #include "catalog/postgres/postgres_backend.h"
 #include "sys/thread.h"
 
@@ -17,10 +18,10 @@ enum {
 #define NOTIFY_CHANNEL "quarry_catalog"
 
 struct pg_connection {
+    struct pool_item item;
     PGconn *pg;
     uint64_t prepared[PREPARED_MAX]; /* hashes of their SQL */
     uint32_t prepared_len;
-    struct pg_connection *next; /* in the pool */
 };
 
 /* Values of a statement, as texts. Small numbers are kept in `numbers`. */
@@ -37,10 +38,7 @@ struct postgres_backend {
     char *url;
     int connect_timeout_s;
     char origin[40]; /* of our own notifications */
-    pthread_mutex_t lock;
-    pthread_cond_t freed;
-    struct pg_connection *idle;
-    uint32_t open, open_max;
+    struct pool pool;
     /* texts made once */
     char *columns[DOMAIN_COUNT]; /* as pg_row_read wants them, "r." before each */
     char *insert[DOMAIN_COUNT], *update[DOMAIN_COUNT];
@@ -54,10 +52,10 @@ struct postgres_backend {
 enum status pg_take(struct postgres_backend *backend, struct pg_connection **ret,
                     struct error *err);
 void pg_give(struct postgres_backend *backend, struct pg_connection *connection);
-void pg_connections_close(struct postgres_backend *backend);
 enum status pg_open(struct postgres_backend *backend, struct pg_connection **ret,
                     struct error *err);
 void pg_close(struct pg_connection *connection);
+void pg_close_item(struct pool_item *item);
 /* SQL without parameters and rows. */
 enum status pg_run(struct pg_connection *connection, const char *sql, struct error *err);
 /* Makes the statement known to the server; `ret_name` is what it is called. */

@@ -86,52 +86,28 @@ static bool is_broken(const struct redis_connection *connection)
 enum status redis_take(struct redis_backend *backend, struct redis_connection **ret,
                        struct error *err)
 {
-    pthread_mutex_lock(&backend->lock);
-    while (!backend->idle && backend->open == backend->open_max)
-        pthread_cond_wait(&backend->freed, &backend->lock);
-    struct redis_connection *connection = backend->idle;
-    if (connection)
-        backend->idle = connection->next;
-    else
-        backend->open++;
-    pthread_mutex_unlock(&backend->lock);
-    if (connection && is_broken(connection)) {
-        connection_close(connection);
-        connection = NULL;
-    }
-    *ret = connection;
-    if (connection)
+    *ret = (struct redis_connection *)pool_take(&backend->pool);
+    if (*ret && !is_broken(*ret))
         return STATUS_OK;
+    connection_close(*ret);
+    *ret = NULL;
     enum status status = connection_open(backend, ret, err);
     if (status != STATUS_OK)
-        redis_give(backend, NULL);
+        pool_give(&backend->pool, NULL);
     return status;
 }
 
-/* NULL: its place only. */
 void redis_give(struct redis_backend *backend, struct redis_connection *connection)
 {
-    bool keep = connection && !connection->redis->err;
+    bool keep = !connection->redis->err;
     if (!keep)
         connection_close(connection);
-    pthread_mutex_lock(&backend->lock);
-    if (keep) {
-        connection->next = backend->idle;
-        backend->idle = connection;
-    } else {
-        backend->open--;
-    }
-    pthread_cond_signal(&backend->freed);
-    pthread_mutex_unlock(&backend->lock);
+    pool_give(&backend->pool, keep ? &connection->item : NULL);
 }
 
-void redis_connections_close(struct redis_backend *backend)
+void redis_close_item(struct pool_item *item)
 {
-    while (backend->idle) {
-        struct redis_connection *connection = backend->idle;
-        backend->idle = connection->next;
-        connection_close(connection);
-    }
+    connection_close((struct redis_connection *)item);
 }
 
 /* --- commands --- */

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "catalog/redis/redis_int.h"
-#include "sys/thread.h"
 
 static enum status redis_health(struct backend *base, struct error *err)
 {
@@ -23,9 +22,7 @@ static enum status redis_health(struct backend *base, struct error *err)
 static void redis_close(struct backend *base)
 {
     struct redis_backend *backend = (struct redis_backend *)base;
-    redis_connections_close(backend);
-    pthread_mutex_destroy(&backend->lock);
-    pthread_cond_destroy(&backend->freed);
+    pool_release(&backend->pool, redis_close_item);
     free(backend->host);
     free(backend->password);
     free(backend->prefix);
@@ -151,11 +148,9 @@ enum status redis_backend_open(const struct redis_backend_options *options,
     if (!backend)
         return error_no_memory(err);
     backend->base.ops = &redis_ops;
-    backend->open_max = options->connections_max ? options->connections_max : 16;
+    pool_init(&backend->pool, options->connections_max ? options->connections_max : 16);
     backend->timeout_ms = options->timeout_ms ? options->timeout_ms : 5000;
     backend->is_cache = options->is_cache;
-    pthread_mutex_init(&backend->lock, NULL);
-    thread_cond_init(&backend->freed);
     backend->prefix = str_dup(str_of(options->prefix ? options->prefix : "quarry"));
     enum status status =
         backend->prefix ? parse_url(backend, str_of(options->url), err) : error_no_memory(err);

@@ -14,6 +14,7 @@
 #include <hiredis/hiredis.h>
 #include <pthread.h>
 
+#include "catalog/pool.h"
 #include "catalog/record_set.h"
 #include "catalog/redis/redis_backend.h"
 
@@ -23,8 +24,8 @@ enum {
 };
 
 struct redis_connection {
+    struct pool_item item;
     redisContext *redis;
-    struct redis_connection *next; /* in the pool */
 };
 
 struct redis_backend {
@@ -34,10 +35,7 @@ struct redis_backend {
     int port, database;
     uint32_t timeout_ms;
     bool is_cache;
-    pthread_mutex_t lock;
-    pthread_cond_t freed;
-    struct redis_connection *idle;
-    uint32_t open, open_max;
+    struct pool pool;
 };
 
 /* A command in the making: arguments live in the arena. */
@@ -53,7 +51,7 @@ struct redis_command {
 enum status redis_take(struct redis_backend *backend, struct redis_connection **ret,
                        struct error *err);
 void redis_give(struct redis_backend *backend, struct redis_connection *connection);
-void redis_connections_close(struct redis_backend *backend);
+void redis_close_item(struct pool_item *item);
 void redis_command_init(struct redis_command *command, struct arena *arena, int cap);
 void redis_add(struct redis_command *command, struct str argument);
 void redis_add_number(struct redis_command *command, int64_t number);

@@ -126,9 +126,11 @@ void statement_done(sqlite3_stmt *stmt)
 
 /* --- readers --- */
 
-static enum status reader_open(struct sqlite_backend *backend, struct connection **ret,
-                               struct error *err)
+enum status reader_take(struct sqlite_backend *backend, struct connection **ret, struct error *err)
 {
+    *ret = (struct connection *)pool_take(&backend->readers);
+    if (*ret)
+        return STATUS_OK;
     struct connection *connection = malloc(sizeof *connection);
     enum status status = connection ? connection_open(connection, backend->path, false,
                                                       backend->busy_timeout_ms, err)
@@ -138,35 +140,13 @@ static enum status reader_open(struct sqlite_backend *backend, struct connection
         return STATUS_OK;
     }
     free(connection);
-    pthread_mutex_lock(&backend->pool_lock);
-    backend->open--;
-    pthread_cond_signal(&backend->pool_freed);
-    pthread_mutex_unlock(&backend->pool_lock);
+    pool_give(&backend->readers, NULL);
     return status;
-}
-
-enum status reader_take(struct sqlite_backend *backend, struct connection **ret, struct error *err)
-{
-    pthread_mutex_lock(&backend->pool_lock);
-    while (!backend->idle && backend->open == backend->open_max)
-        pthread_cond_wait(&backend->pool_freed, &backend->pool_lock);
-    struct connection *connection = backend->idle;
-    if (connection)
-        backend->idle = connection->next;
-    else
-        backend->open++;
-    pthread_mutex_unlock(&backend->pool_lock);
-    *ret = connection;
-    return connection ? STATUS_OK : reader_open(backend, ret, err);
 }
 
 void reader_give(struct sqlite_backend *backend, struct connection *connection)
 {
-    pthread_mutex_lock(&backend->pool_lock);
-    connection->next = backend->idle;
-    backend->idle = connection;
-    pthread_cond_signal(&backend->pool_freed);
-    pthread_mutex_unlock(&backend->pool_lock);
+    pool_give(&backend->readers, &connection->item);
 }
 
 /* --- values --- */

@@ -16,23 +16,22 @@ static enum status sqlite_health(struct backend *base, struct error *err)
     return status;
 }
 
+static void close_reader(struct pool_item *item)
+{
+    connection_close((struct connection *)item);
+    free(item);
+}
+
 static void sqlite_close(struct backend *base)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
-    while (backend->idle) {
-        struct connection *connection = backend->idle;
-        backend->idle = connection->next;
-        connection_close(connection);
-        free(connection);
-    }
+    pool_release(&backend->readers, close_reader);
     connection_close(&backend->writer);
     for (int i = 0; i < DOMAIN_COUNT; i++) {
         free(backend->columns[i]);
         free(backend->insert[i]);
         free(backend->update[i]);
     }
-    pthread_mutex_destroy(&backend->pool_lock);
-    pthread_cond_destroy(&backend->pool_freed);
     pthread_mutex_destroy(&backend->write_lock);
     pthread_cond_destroy(&backend->written);
     free(backend->path);
@@ -120,11 +119,9 @@ enum status sqlite_backend_open(const struct sqlite_backend_options *options,
     if (!backend)
         return error_no_memory(err);
     backend->base.ops = &sqlite_ops;
-    backend->open_max = options->readers_max ? options->readers_max : 8;
+    pool_init(&backend->readers, options->readers_max ? options->readers_max : 8);
     backend->busy_timeout_ms = options->busy_timeout_ms ? options->busy_timeout_ms : 10000;
     backend->waiting_end = &backend->waiting;
-    pthread_mutex_init(&backend->pool_lock, NULL);
-    thread_cond_init(&backend->pool_freed);
     pthread_mutex_init(&backend->write_lock, NULL);
     thread_cond_init(&backend->written);
     backend->path = str_dup(str_of(options->path));

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#include "catalog/pool.h"
 #include "catalog/sqlite/sqlite_backend.h"
 
 enum {
@@ -20,10 +21,10 @@ struct statement {
 };
 
 struct connection {
+    struct pool_item item; /* of the readers' pool */
     sqlite3 *db;
     struct statement statements[STATEMENTS_MAX];
     uint64_t uses;
-    struct connection *next; /* in the pool */
 };
 
 /* A commit that waits for its turn. */
@@ -41,11 +42,7 @@ struct sqlite_backend {
     struct backend base;
     char *path;
     uint32_t busy_timeout_ms;
-    /* readers */
-    pthread_mutex_t pool_lock;
-    pthread_cond_t pool_freed;
-    struct connection *idle;
-    uint32_t open, open_max;
+    struct pool readers;
     /* writers: the first of them writes for all that wait */
     pthread_mutex_t write_lock;
     pthread_cond_t written;
