@@ -13,6 +13,7 @@ struct target {
     bool set;
     char host[HOST_MAX];
     uint16_t port;
+    bool tls;
 };
 
 struct monitoring {
@@ -41,7 +42,8 @@ static void run_probes(struct monitoring *monitoring, struct probes *probes)
             continue;
         probes->copies[n] = monitoring->targets[i];
         probes->kinds[n] = (enum service_kind)i;
-        probes->targets[n] = (struct probe_target){probes->copies[n].host, probes->copies[n].port};
+        probes->targets[n] = (struct probe_target){probes->copies[n].host, probes->copies[n].port,
+                                                   probes->copies[n].tls};
         probes->len++;
     }
     pthread_mutex_unlock(&monitoring->lock);
@@ -147,12 +149,13 @@ struct service *monitoring_service(struct monitoring *monitoring)
 }
 
 void monitoring_set_target(struct monitoring *monitoring, enum service_kind kind, const char *host,
-                           uint16_t port)
+                           uint16_t port, bool tls)
 {
     pthread_mutex_lock(&monitoring->lock);
     struct target *target = &monitoring->targets[kind];
     target->set = true;
     target->port = port;
+    target->tls = tls;
     snprintf(target->host, sizeof target->host, "%s", host);
     pthread_mutex_unlock(&monitoring->lock);
 }

@@ -13,7 +13,7 @@ enum status monitoring_start(const struct service_options *base, uint32_t probe_
 struct service *monitoring_service(struct monitoring *monitoring);
 /* Where a service is to be probed; port 0: it does not run. Host copied; any thread. */
 void monitoring_set_target(struct monitoring *monitoring, enum service_kind kind, const char *host,
-                           uint16_t port);
+                           uint16_t port, bool tls);
 void monitoring_stop(struct monitoring *monitoring, uint32_t grace_ms); /* NULL is fine */
 
 #endif

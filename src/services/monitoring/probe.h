@@ -1,7 +1,8 @@
 /* probe.h: asks several services for GET /health at the same time, over plain HTTP/1.1 and TCP.
  *
- * One call waits at most `timeout_ms` altogether, whatever the services do. A healthy answer is
- * status 200 with a JSON body whose "healthy" is true. */
+ * A service that speaks TLS is asked first and by itself, whoever its certificate names: nothing
+ * secret goes there. One call waits at most `timeout_ms` altogether, whatever the services do. A
+ * healthy answer is status 200 with a JSON body whose "healthy" is true. */
 #ifndef QUARRY_SERVICES_MONITORING_PROBE_H
 #define QUARRY_SERVICES_MONITORING_PROBE_H
 
@@ -20,6 +21,7 @@ struct probe_result {
 struct probe_target {
     const char *host; /* IPv4 or IPv6 address */
     uint16_t port;    /* 0: not running here */
+    bool tls;
 };
 
 void probe_all(struct sys *sys, const struct probe_target *targets, size_t len, int timeout_ms,
