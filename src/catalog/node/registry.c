@@ -150,8 +150,7 @@ static enum status asset_of(struct str json, struct arena *arena, struct record 
     return fits ? STATUS_OK : error_no_memory(err);
 }
 
-/* MD009: a uuid names one node, whatever its versions. Looks at all nodes: back ends have no index
- * over members of attributes. */
+/* MD009: a uuid names one node, whatever its versions. */
 static enum status check_uuid(struct catalog *catalog, const struct caller *caller,
                               const struct record *asset, struct arena *arena, struct error *err)
 {
