@@ -97,6 +97,8 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .compaction_interval_us =
             settings_int(settings, SETTING_COMPACTION_INTERVAL_MINUTES) * 60 * 1000000,
         .compaction = compaction_policy(settings),
+        .statistics_refresh_us =
+            settings_int(settings, SETTING_STATISTICS_REFRESH_INTERVAL) * 60 * 1000000,
         .http_workers = (uint32_t)settings_int(settings, SETTING_TENANT_HTTP_WORKERS),
         .connections_max = (uint32_t)settings_int(settings, SETTING_HTTP_CONNECTIONS_MAX),
         .idle_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_IDLE_TIMEOUT_SECONDS),

@@ -220,6 +220,24 @@ enum status metadata_sources(struct request *request)
     return respond_page(request, "sources", &page, write_source);
 }
 
+/* Statistics of the columns, as the node gives them; null when it cannot (the totals stand). */
+static void write_statistics(struct request *request, struct json_writer *w)
+{
+    struct http_reply reply;
+    yyjson_doc *doc = NULL;
+    http_reply_init(&reply, NODE_REPLY_MAX);
+    struct error before = request->error;
+    json_keyz(w, "source_statistics");
+    if (ask_node(request, "GET", "/statistics", STR_NONE, &reply) == STATUS_OK &&
+        json_parse(buf_str(&reply.body), &doc, &request->error) == STATUS_OK)
+        json_value(w, json_get(yyjson_doc_get_root(doc), "sources"));
+    else
+        json_null(w);
+    request->error = before;
+    yyjson_doc_free(doc);
+    http_reply_release(&reply);
+}
+
 enum status metadata_stats(struct request *request)
 {
     static const struct str kind[] = {STR("source")};
@@ -257,6 +275,8 @@ enum status metadata_stats(struct request *request)
         json_int(&w, counts.rows[i].count);
     }
     json_end_object(&w);
+    if (request_bool(request, "statistics"))
+        write_statistics(request, &w);
     json_end_object(&w);
     return writer_respond(request, 200, &buf);
 }
