@@ -1,8 +1,9 @@
 /* probe.h: asks several services for GET /health at the same time, over plain HTTP/1.1 and TCP.
  *
- * A service that speaks TLS is asked first and by itself, whoever its certificate names: nothing
- * secret goes there. One call waits at most `timeout_ms` altogether, whatever the services do. A
- * healthy answer is status 200 with a JSON body whose "healthy" is true. */
+ * One call waits at most `timeout_ms` altogether, whatever the services do. A healthy answer is
+ * status 200 with a JSON body whose "healthy" is true. A service that speaks TLS is asked before
+ * the others, with as much patience; whoever its certificate names, for nothing secret goes there.
+ */
 #ifndef QUARRY_SERVICES_MONITORING_PROBE_H
 #define QUARRY_SERVICES_MONITORING_PROBE_H
 
@@ -19,8 +20,9 @@ struct probe_result {
 };
 
 struct probe_target {
-    const char *host; /* IPv4 or IPv6 address */
-    uint16_t port;    /* 0: not running here */
+    const char *host;      /* IPv4 or IPv6 address */
+    uint16_t port;         /* 0: not running here */
+    struct str request_id; /* passed on; data NULL: none */
     bool tls;
 };
 
