@@ -196,23 +196,27 @@ static void count(struct request *request, int64_t us)
         metric_observe_us(service->durations[index_of(request->operation)], us);
 }
 
+/* Under the service's own name, whatever the process is called. */
 static void log_access(struct request *request, int64_t us)
 {
-    const struct log *log = request->service->options.log;
+    const struct log *base = request->service->options.log;
     int status = request->status ? request->status : 200;
     bool fault = status >= 500 && status != 501;
-    enum log_level level = fault ? LOG_ERROR : LOG_DEBUG;
-    if (!log || level < log->level)
+    if (!base)
         return;
+    struct log log = *base;
+    log.service = request->service->info->name;
     const struct error *err = &request->error;
-    struct str path = http_request_path(request->http), user = request->identity.user_id;
-    log_event(log, level, "request", LOG_TEXT("for", str_of(request->service->info->name)),
+    const struct identity *who = &request->identity;
+    struct str path = http_request_path(request->http);
+    log_event(&log, fault ? LOG_ERROR : LOG_DEBUG, "request",
               LOG_TEXT("request_id", request->request_id),
               LOG_TEXT("method", http_request_method_text(request->http)),
               LOG_TEXT("path", str_make(path.data, path.len < 512 ? path.len : 512)),
               LOG_NUM("status", status), LOG_NUM("duration_us", us),
               LOG_TEXT("client", http_request_client(request->http)),
-              LOG_TEXT("user", user.data ? user : STR("")),
+              LOG_TEXT("user", who->user_id.data ? who->user_id : STR("")),
+              LOG_TEXT("tenant", who->tenant.data ? who->tenant : STR("")),
               LOG_TEXT("code", str_of(err->status ? status_info(err->status)->code : "ok")),
               LOG_TEXT("error", str_of(err->message)), LOG_TEXT("cause", str_of(err->cause)));
 }

@@ -53,7 +53,8 @@ static const struct command commands[] = {
      run_assets},
     {"audit", "list", "audit_list", "The audit log.", run_assets},
     {"node",
-     "validate FILE... | stamp FILE... | register FILE... | import FOLDER | search WORD... |"
+     "validate FILE... | stamp FILE... | register FILE... | import FOLDER | pull URL |"
+     " search WORD... |"
      " resolve NAME@RANGE... | list | versions NAMESPACE NAME | show NAMESPACE NAME VERSION |"
      " delete NAMESPACE NAME VERSION",
      NULL, "Versioned nodes: metadata blocks, the registry, versions that go together.", run_nodes},

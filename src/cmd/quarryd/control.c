@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "catalog/open.h"
+#include "cmd/quarryd/logs.h"
 #include "quarry_version.h"
 #include "services/catalog/catalog.h"
 #include "services/gateway/gateway.h"
@@ -103,8 +104,15 @@ static enum status start_monitoring(struct control *control, const struct servic
                                     struct service **ret, struct error *err)
 {
     const struct settings *settings = control->options->settings;
-    TRY(monitoring_start(base, (uint32_t)settings_int(settings, SETTING_PROBE_TIMEOUT_MS),
-                         &control->monitoring, err));
+    char folder[SYS_PATH_MAX];
+    TRY(logs_folder(settings, folder, err));
+    bool collects = strcmp(settings_text(settings, SETTING_LOG_FILE_LEVEL), "off") != 0;
+    const struct monitoring_options options = {
+        .probe_timeout_ms = (uint32_t)settings_int(settings, SETTING_PROBE_TIMEOUT_MS),
+        .log_folder = collects ? folder : NULL,
+        .tenant = settings_text(settings, SETTING_TENANT_ID),
+    };
+    TRY(monitoring_start(base, &options, &control->monitoring, err));
     *ret = monitoring_service(control->monitoring);
     return STATUS_OK;
 }
@@ -323,6 +331,7 @@ void control_stop(struct control *control, uint32_t grace_ms)
     if (!control)
         return;
     int64_t end_us = sys_mono_us(control->sys) + (int64_t)grace_ms * 1000;
+    monitoring_end_streams(control->monitoring);
     for (int i = 0; i < SERVICE_COUNT; i++)
         if (control->services[i])
             service_drain(control->services[i]);

@@ -18,6 +18,7 @@ struct probe {
     bool sent;
     struct buf answer;
     int64_t begun_us;
+    struct str request_id;
     struct probe_result *result;
 };
 
@@ -63,14 +64,18 @@ static void begin(struct probe *probe, struct sys *sys, const struct probe_targe
 
 static void send_request(struct probe *probe, struct sys *sys)
 {
-    static const char request[] = "GET /health HTTP/1.1\r\nHost: localhost\r\n"
-                                  "Connection: close\r\nAccept: application/json\r\n\r\n";
+    char request[512];
+    struct str id = probe->request_id;
+    int size = snprintf(request, sizeof request,
+                        "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                        "Accept: application/json\r\n%s%.*s%s\r\n",
+                        id.len ? "X-Request-Id: " : "", STR_ARG(id), id.len ? "\r\n" : "");
     int errnum = 0;
     socklen_t len = sizeof errnum;
     getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &errnum, &len);
     if (errnum)
         fail(probe, sys, "cannot connect", errnum);
-    else if (send(probe->fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
+    else if (send(probe->fd, request, (size_t)size, MSG_NOSIGNAL) != size)
         fail(probe, sys, "cannot send", errno);
     else
         probe->sent = true;
@@ -145,7 +150,8 @@ void probe_all(struct sys *sys, const struct probe_target *targets, size_t len, 
         len = PROBES_MAX;
     for (size_t i = 0; i < len; i++) {
         ret_results[i] = (struct probe_result){0};
-        probes[i] = (struct probe){.fd = -1, .result = &ret_results[i]};
+        probes[i] = (struct probe){
+            .fd = -1, .request_id = targets[i].request_id, .result = &ret_results[i]};
         buf_init(&probes[i].answer, PROBE_ANSWER_MAX);
         begin(&probes[i], sys, &targets[i]);
     }

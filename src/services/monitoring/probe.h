@@ -18,8 +18,9 @@ struct probe_result {
 };
 
 struct probe_target {
-    const char *host; /* IPv4 or IPv6 address */
-    uint16_t port;    /* 0: not running here */
+    const char *host;      /* IPv4 or IPv6 address */
+    uint16_t port;         /* 0: not running here */
+    struct str request_id; /* passed on; data NULL: none */
 };
 
 void probe_all(struct sys *sys, const struct probe_target *targets, size_t len, int timeout_ms,

@@ -18,6 +18,8 @@ static const struct service_handler handlers[] = {
     {"sources_list", handle_source_list},
     {"source_stats", handle_source_stats},
     {"source_flush", handle_source_flush},
+    {"source_statistics", handle_source_statistics},
+    {"tenant_statistics", handle_tenant_statistics},
     {"snapshots_list", handle_snapshots_list},
     {"snapshot_tag", handle_snapshot_tag},
     {"snapshot_untag", handle_snapshot_untag},
@@ -250,6 +252,8 @@ enum status tenant_node_start(const struct tenant_node_options *options,
     if (status == STATUS_OK)
         status = open_store(node, err);
     if (status == STATUS_OK)
+        status = statistics_start(node, err);
+    if (status == STATUS_OK)
         status = open_sql(node, err);
     if (status == STATUS_OK)
         status = query_table_watch(node, err);
@@ -280,6 +284,7 @@ void tenant_node_stop(struct tenant_node *node, uint32_t grace_ms)
         cursor_table_release(&node->cursors);
     if (node->sql)
         sql_pool_close(node->sql);
+    statistics_stop(node);
     if (node->store)
         store_close(node->store, true);
     query_table_release(node);
