@@ -1,12 +1,12 @@
 /* http_server.c: start, stop and figures of a listener.
  *
- * Stopping, in steps: (1) no more connections, answers say "Connection: close"; (2) requests that
- * run get `grace_ms`; (3) waits inside handlers are cancelled, sockets shut down; (4) the workers
- * come to an end, which resumes every suspended connection: MHD must not be stopped before; (5) MHD
- * stops. */
+ * Stopping, in steps: (1) the listener is shut and the loop quiesces MHD: no more connections,
+ * answers say "Connection: close"; (2) requests that run get `grace_ms`; (3) waits inside handlers
+ * are cancelled, sockets shut down; (4) the workers come to an end, which resumes every suspended
+ * connection: the loop must not end before; (5) the loop ends, MHD stops.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,8 +20,6 @@ static struct http_server_options with_defaults(const struct http_server_options
     struct http_server_options o = *given;
     if (!o.host)
         o.host = "127.0.0.1";
-    if (!o.io_threads)
-        o.io_threads = 1;
     if (!o.workers)
         o.workers = 16;
     if (!o.queue_max)
@@ -101,11 +99,9 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *t
 static enum status start_daemon(struct http_server *server, struct error *err)
 {
     const struct http_server_options *o = &server->options;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem items[8];
     int n = 0;
-    if (o->io_threads > 1)
-        items[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, o->io_threads, NULL};
     if (server->tls) {
         flags |= MHD_USE_TLS;
         n += http_tls_options(server->tls, items + n);
@@ -118,8 +114,8 @@ static enum status start_daemon(struct http_server *server, struct error *err)
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)o->idle_timeout_s, MHD_OPTION_NOTIFY_COMPLETED,
         http_io_completed, server, MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, server,
         MHD_OPTION_URI_LOG_CALLBACK, http_io_uri, server, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_ARRAY, items,
-        MHD_OPTION_END);
+        keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     if (!server->daemon)
         return error_set(err, STATUS_IO, "cannot start the HTTP server: %s", server->start_log);
     return STATUS_OK;
@@ -136,13 +132,13 @@ static enum status start_all(struct http_server *server, struct error *err)
                          o->request_timeout_s + o->idle_timeout_s, &server->tls, err));
     TRY(bind_socket(server, &address, len, err));
     TRY(thread_start(&server->sweeper, "http-sweeper", 0, http_sweep_run, server, err));
-    /* MHD's threads inherit the mask: signals are for the main thread. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    enum status status = start_daemon(server, err);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    TRY(start_daemon(server, err));
     atomic_store(&server->started, true);
+    enum status status = http_loop_start(server, err);
+    if (status != STATUS_OK) {
+        (void)MHD_quiesce_daemon(server->daemon);
+        MHD_stop_daemon(server->daemon);
+    }
     return status;
 }
 
@@ -156,6 +152,8 @@ static void server_free(struct http_server *server)
     http_linger_release(server);
     if (server->listen_fd >= 0)
         close(server->listen_fd);
+    if (server->wake_fd >= 0)
+        close(server->wake_fd);
     http_queue_release(&server->queue);
     http_tls_free(server->tls);
     pthread_cond_destroy(&server->sweep_now);
@@ -175,7 +173,7 @@ enum status http_server_start(const struct http_server_options *options,
     if (!server)
         return error_no_memory(err);
     server->options = with_defaults(options);
-    server->listen_fd = -1;
+    server->listen_fd = server->wake_fd = -1;
     enum status status =
         http_queue_init(&server->queue, server->options.workers, server->options.queue_max, err);
     if (status != STATUS_OK) {
@@ -222,13 +220,13 @@ void http_server_stop(struct http_server *server, uint32_t grace_ms)
     if (!server)
         return;
     atomic_store(&server->draining, true);
-    (void)MHD_quiesce_daemon(server->daemon); /* gives listen_fd back; it is closed at the end */
     shutdown(server->listen_fd, SHUT_RDWR);
+    http_loop_wake(server);
     await_drained(server, grace_ms);
     atomic_store(&server->stopping, true);
     http_connections_shut(server);
     http_queue_close(&server->queue);
-    MHD_stop_daemon(server->daemon);
+    http_loop_end(server);
     server_free(server);
 }
 

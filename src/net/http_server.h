@@ -39,7 +39,6 @@ const char *http_method_name(enum http_method method);
 struct http_server_options {
     const char *host;            /* "127.0.0.1"; IPv4 or IPv6 address */
     uint16_t port;               /* 0: any free one, see http_server_port */
-    uint32_t io_threads;         /* 0: 1 */
     uint32_t workers;            /* threads at the most, started on demand; 0: 16 */
     uint32_t queue_max;          /* waiting requests; beyond: 503 with Retry-After; 0: 1024 */
     uint32_t connections_max;    /* 0: 10000 */
