@@ -132,8 +132,17 @@ struct tenant_node {
     struct query_table queries;
     struct backup_job backup;
     struct statistics_upkeep statistics;
+    _Atomic int64_t quota_counted_us; /* monotonic; 0: never */
+    _Atomic uint64_t quota_bytes;
     _Atomic uint64_t rows_scanned, rows_returned;
 };
+
+/* --- quota.c: STATUS_QUOTA_EXCEEDED --- */
+
+/* Before more is stored. */
+enum status quota_check_bytes(struct tenant_node *node, struct error *err);
+/* Before a source is added. */
+enum status quota_check_source(struct tenant_node *node, struct str source_id, struct error *err);
 
 /* --- bodies and answers --- */
 
