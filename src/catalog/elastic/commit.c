@@ -261,38 +261,6 @@ static enum status plan_turn(struct turn *turn, struct error *err)
 
 /* --- deciding and writing --- */
 
-static enum status write_head(const struct redo *redo, const char *token, struct buf *buf,
-                              struct error *err)
-{
-    struct json_writer w;
-    json_writer_init(&w, buf);
-    json_begin_object(&w);
-    json_kv_int(&w, "format", ELASTIC_FORMAT);
-    json_kv_int(&w, "commit", redo->commit);
-    json_kv_strz(&w, "token", token);
-    json_kv_int(&w, "held_until_us", 0);
-    json_keyz(&w, "redo");
-    redo_write(&w, redo);
-    json_end_object(&w);
-    return buf_check(buf, "a commit", err);
-}
-
-/* With apply_lock. */
-static enum status decide(struct turn *turn, struct error *err)
-{
-    struct buf buf;
-    char token[HEAD_TOKEN_MAX];
-    head_token(turn->backend, token);
-    buf_init(&buf, ELASTIC_REQUEST_MAX);
-    enum status status = write_head(&turn->redo, token, &buf, err);
-    if (status == STATUS_OK)
-        status = head_replace(turn->backend, &turn->head, buf_str(&buf), token, err);
-    buf_release(&buf);
-    if (status == STATUS_OK)
-        (void)redo_apply(turn->backend, &turn->redo, NULL); /* if not now, then later */
-    return status;
-}
-
 /* STATUS_CONFLICT: again. */
 static enum status run_turn(struct turn *turn, struct error *err)
 {
@@ -301,7 +269,9 @@ static enum status run_turn(struct turn *turn, struct error *err)
     if (!turn->redo.records_len)
         return STATUS_OK;
     pthread_mutex_lock(&turn->backend->apply_lock);
-    enum status status = decide(turn, err);
+    enum status status = head_replace(turn->backend, &turn->head, &turn->redo, 0, err);
+    if (status == STATUS_OK)
+        (void)redo_apply(turn->backend, &turn->redo, NULL); /* if not now, then later */
     pthread_mutex_unlock(&turn->backend->apply_lock);
     return status;
 }

@@ -109,8 +109,7 @@ static int64_t wait_us(struct elastic_backend *backend, const struct http_reply 
 }
 
 static enum status send_tries(struct elastic_backend *backend, struct connection *connection,
-                              const struct elastic_request *request, bool *uncertain,
-                              struct error *err)
+                              const struct elastic_request *request, struct error *err)
 {
     enum status status = STATUS_OK;
     for (uint32_t tries = 0;; tries++) {
@@ -119,7 +118,6 @@ static enum status send_tries(struct elastic_backend *backend, struct connection
         bool busy = status == STATUS_OK && is_busy(connection->reply.status);
         if (!lost && !busy)
             return status;
-        *uncertain = *uncertain || lost || connection->reply.status != 429;
         if (tries + 1 >= backend->tries || request->once)
             return status;
         atomic_fetch_add(&backend->retries, 1);
@@ -184,13 +182,12 @@ static void read_reply(const struct http_reply *from, struct elastic_reply *ret)
 }
 
 enum status elastic_send(struct elastic_backend *backend, const struct elastic_request *request,
-                         struct elastic_reply *ret, bool *ret_uncertain, struct error *err)
+                         struct elastic_reply *ret, struct error *err)
 {
     struct connection *connection = NULL;
-    bool uncertain = false;
     *ret = (struct elastic_reply){0};
     TRY(connection_take(backend, &connection, err));
-    enum status status = send_tries(backend, connection, request, &uncertain, err);
+    enum status status = send_tries(backend, connection, request, err);
     if (status == STATUS_OK) {
         read_reply(&connection->reply, ret);
         if (is_busy(ret->status)) {
@@ -201,15 +198,13 @@ enum status elastic_send(struct elastic_backend *backend, const struct elastic_r
         error_wrap(err, "the catalog's search server cannot be reached");
     }
     connection_give(backend, connection);
-    if (ret_uncertain)
-        *ret_uncertain = uncertain;
     return status;
 }
 
 enum status elastic_call(struct elastic_backend *backend, const struct elastic_request *request,
                          struct elastic_reply *ret, struct error *err)
 {
-    TRY(elastic_send(backend, request, ret, NULL, err));
+    TRY(elastic_send(backend, request, ret, err));
     if (ret->status / 100 == 2 && ret->doc)
         return STATUS_OK;
     enum status status =

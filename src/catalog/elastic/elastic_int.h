@@ -5,7 +5,7 @@
  *   P-keys       a document for each key that a live record has: {"record": id, ...}; _id is the
  *                SHA-256 of domain, tenant and key
  *   P-control    the document "head":
- *                {"format":1, "commit":N, "token":T, "held_until_us":U,
+ *                {"format":1, "commit":N, "tokens":[T, ...], "held_until_us":U,
  *                 "redo":{"records":[{"id":I, "domain":D, "record":RECORD or null}],
  *                         "keys":[{"domain":D, "tenant":T, "key":K, "record":id or null}]}}
  * Locks: `write_lock` guards the queue of commits; `apply_lock` is held from the decision of a
@@ -75,10 +75,9 @@ struct elastic_reply {
 };
 
 /* Sends it, and again after a wait while the server cannot be reached, is busy (429) or away (502,
- * 503, 504). Release the reply after STATUS_OK. *ret_uncertain (may be NULL): an earlier try may
- * have been carried out. */
+ * 503, 504): it may be carried out twice. Release the reply after STATUS_OK. */
 enum status elastic_send(struct elastic_backend *backend, const struct elastic_request *request,
-                         struct elastic_reply *ret, bool *ret_uncertain, struct error *err);
+                         struct elastic_reply *ret, struct error *err);
 /* The same; answers other than 2xx are failures, too. */
 enum status elastic_call(struct elastic_backend *backend, const struct elastic_request *request,
                          struct elastic_reply *ret, struct error *err);
@@ -143,9 +142,15 @@ enum status redo_apply(struct elastic_backend *backend, const struct redo *redo,
 
 /* --- head.c --- */
 
+/* Each write of head has a token; head keeps the last ones, newest first, so that whoever lost the
+ * answer to a write finds out whether it happened. */
+enum { HEAD_TOKEN_MAX = 33, HEAD_TOKENS = 64 };
+
 struct elastic_head {
     int64_t commit, held_until_us;
     int64_t seq_no, primary_term;
+    char tokens[HEAD_TOKENS][HEAD_TOKEN_MAX];
+    uint32_t tokens_len;
 };
 /* Reads the answer's part of _mget or _doc. */
 enum status head_read(yyjson_val *document, struct elastic_head *ret, struct error *err);
@@ -155,12 +160,9 @@ void head_want(struct elastic_backend *backend, struct json_writer *w);
 enum status head_settle(struct elastic_backend *backend, int64_t commit, struct error *err);
 /* Settled, and what was committed before the call is seen by searches of the domain. */
 enum status head_refresh(struct elastic_backend *backend, enum domain domain, struct error *err);
-/* Writes `body` in place of the head that was read. STATUS_CONFLICT: somebody else wrote. `token`
- * is part of the body, and tells our own write from others'. */
+/* Puts a head with this redo in place of `head`. STATUS_CONFLICT: somebody else wrote meanwhile. */
 enum status head_replace(struct elastic_backend *backend, const struct elastic_head *head,
-                         struct str body, const char *token, struct error *err);
-enum { HEAD_TOKEN_MAX = 33 };
-void head_token(struct elastic_backend *backend, char out[HEAD_TOKEN_MAX]);
+                         const struct redo *redo, int64_t held_until_us, struct error *err);
 
 /* --- read.c --- */
 enum status elastic_get(struct backend *base, enum domain domain, struct str tenant, struct str id,

@@ -54,7 +54,7 @@ static void pit_close(struct elastic_backend *backend, struct str id)
         .path = backend->is_opensearch ? "/_search/point_in_time" : "/_pit",
         .body = buf_str(&body),
         .once = true};
-    if (!buf_failed(&body) && elastic_send(backend, &request, &reply, NULL, NULL) == STATUS_OK)
+    if (!buf_failed(&body) && elastic_send(backend, &request, &reply, NULL) == STATUS_OK)
         elastic_reply_release(&reply);
     buf_release(&body);
 }

@@ -15,12 +15,19 @@ enum status head_read(yyjson_val *document, struct elastic_head *ret, struct err
     if (!yyjson_is_int(commit) || !yyjson_is_int(seq_no))
         return error_set(err, STATUS_CORRUPT,
                          "the catalog's search server has lost the document that leads commits");
+    yyjson_val *tokens = json_get(source, "tokens"), *token;
+    size_t at, max;
     *ret = (struct elastic_head){
         .commit = yyjson_get_sint(commit),
         .held_until_us = yyjson_get_sint(json_get(source, "held_until_us")),
         .seq_no = yyjson_get_sint(seq_no),
         .primary_term = yyjson_get_sint(json_get(document, "_primary_term")),
     };
+    yyjson_arr_foreach(tokens, at, max, token)
+    {
+        if (at < HEAD_TOKENS && yyjson_get_len(token) == HEAD_TOKEN_MAX - 1)
+            memcpy(ret->tokens[ret->tokens_len++], yyjson_get_str(token), HEAD_TOKEN_MAX);
+    }
     return STATUS_OK;
 }
 
@@ -37,6 +44,7 @@ void head_want(struct elastic_backend *backend, struct json_writer *w)
     json_begin_array(w);
     json_stringz(w, "commit");
     json_stringz(w, "held_until_us");
+    json_stringz(w, "tokens");
     json_end_array(w);
     json_end_object(w);
     buf_release(&name);
@@ -84,7 +92,7 @@ enum status head_settle(struct elastic_backend *backend, int64_t commit, struct 
     return status;
 }
 
-static enum status look(struct elastic_backend *backend, struct error *err)
+static enum status settle_now(struct elastic_backend *backend, struct error *err)
 {
     struct elastic_reply reply;
     struct elastic_head head;
@@ -99,7 +107,7 @@ enum status head_refresh(struct elastic_backend *backend, enum domain domain, st
 {
     struct elastic_reply reply;
     struct arena arena;
-    TRY(look(backend, err));
+    TRY(settle_now(backend, err));
     int64_t changed = atomic_load(&backend->changed[domain]);
     int64_t refreshed = atomic_load(&backend->refreshed[domain]);
     if (refreshed >= changed)
@@ -120,7 +128,7 @@ enum status head_refresh(struct elastic_backend *backend, enum domain domain, st
 
 /* --- writing --- */
 
-void head_token(struct elastic_backend *backend, char out[HEAD_TOKEN_MAX])
+static void make_token(struct elastic_backend *backend, char out[HEAD_TOKEN_MAX])
 {
     static const char DIGITS[] = "0123456789abcdef";
     unsigned char random[(HEAD_TOKEN_MAX - 1) / 2];
@@ -132,38 +140,82 @@ void head_token(struct elastic_backend *backend, char out[HEAD_TOKEN_MAX])
     out[HEAD_TOKEN_MAX - 1] = '\0';
 }
 
-/* Refused after a try of unknown fate: perhaps it was our own write that came before. */
-static enum status whose(struct elastic_backend *backend, const char *token, struct error *err)
+static enum status write_head(const struct elastic_head *old, const struct redo *redo,
+                              int64_t held_until_us, const char *token, struct buf *buf,
+                              struct error *err)
 {
-    struct elastic_reply reply;
-    TRY(get_head(backend, "/_doc/head?_source_includes=token", &reply, err));
-    yyjson_val *value = elastic_member(yyjson_doc_get_root(reply.doc), "_source.token");
-    bool own = yyjson_is_str(value) && str_is(json_str_of(value), token);
-    elastic_reply_release(&reply);
-    return own ? STATUS_OK : error_set(err, STATUS_CONFLICT, "another commit was faster");
+    struct json_writer w;
+    json_writer_init(&w, buf);
+    json_begin_object(&w);
+    json_kv_int(&w, "format", ELASTIC_FORMAT);
+    json_kv_int(&w, "commit", redo->commit);
+    json_kv_int(&w, "held_until_us", held_until_us);
+    json_keyz(&w, "tokens");
+    json_begin_array(&w);
+    json_stringz(&w, token);
+    for (uint32_t i = 0; i < old->tokens_len && i + 1 < HEAD_TOKENS; i++)
+        json_stringz(&w, old->tokens[i]);
+    json_end_array(&w);
+    json_keyz(&w, "redo");
+    redo_write(&w, redo);
+    json_end_object(&w);
+    return buf_check(buf, "a commit", err);
 }
 
-enum status head_replace(struct elastic_backend *backend, const struct elastic_head *head,
-                         struct str body, const char *token, struct error *err)
+/* Our write was refused as late: by an earlier try of it whose answer was lost (the HTTP client,
+ * too, sends a request again when a kept connection turns out closed), or by somebody else's write.
+ * Numbers grow by one or more with each write. */
+static enum status whose(struct elastic_backend *backend, const struct elastic_head *old,
+                         const char *token, struct error *err)
+{
+    struct elastic_reply reply;
+    struct elastic_head now;
+    TRY(get_head(backend, "/_doc/head?_source_includes=commit,tokens", &reply, err));
+    enum status status = head_read(yyjson_doc_get_root(reply.doc), &now, err);
+    elastic_reply_release(&reply);
+    TRY(status);
+    for (uint32_t i = 0; i < now.tokens_len; i++)
+        if (strcmp(now.tokens[i], token) == 0)
+            return STATUS_OK;
+    if (now.seq_no - old->seq_no <= HEAD_TOKENS)
+        return error_set(err, STATUS_CONFLICT, "another commit was faster");
+    return error_set(err, STATUS_UNAVAILABLE,
+                     "it is not known whether this commit happened: too many came after it");
+}
+
+static enum status put_head(struct elastic_backend *backend, const struct elastic_head *old,
+                            struct str body, const char *token, struct error *err)
 {
     struct elastic_reply reply;
     struct arena arena;
     char rest[128];
-    bool uncertain = false;
     snprintf(rest, sizeof rest, "/_doc/head?if_seq_no=%lld&if_primary_term=%lld",
-             (long long)head->seq_no, (long long)head->primary_term);
+             (long long)old->seq_no, (long long)old->primary_term);
     arena_init(&arena, 1 << 16);
     const struct elastic_request request = {
         .method = "PUT", .path = elastic_path(backend, &arena, "control", rest), .body = body};
-    enum status status = request.path ? elastic_send(backend, &request, &reply, &uncertain, err)
-                                      : error_no_memory(err);
+    enum status status =
+        request.path ? elastic_send(backend, &request, &reply, err) : error_no_memory(err);
     arena_release(&arena);
     TRY(status);
     if (reply.status == 409)
-        status = uncertain ? whose(backend, token, err)
-                           : error_set(err, STATUS_CONFLICT, "another commit was faster");
+        status = whose(backend, old, token, err);
     else if (reply.status / 100 != 2)
         status = elastic_refused(&reply, err);
     elastic_reply_release(&reply);
+    return status;
+}
+
+enum status head_replace(struct elastic_backend *backend, const struct elastic_head *head,
+                         const struct redo *redo, int64_t held_until_us, struct error *err)
+{
+    struct buf body;
+    char token[HEAD_TOKEN_MAX];
+    make_token(backend, token);
+    buf_init(&body, ELASTIC_REQUEST_MAX);
+    enum status status = write_head(head, redo, held_until_us, token, &body, err);
+    if (status == STATUS_OK)
+        status = put_head(backend, head, buf_str(&body), token, err);
+    buf_release(&body);
     return status;
 }

@@ -261,13 +261,13 @@ static enum status send_rounds(struct output *out, struct error *err)
                      (unsigned)out->left);
 }
 
-/* The commits between were written out before this one was decided; what they touched is unknown.
- */
+/* The commits between were written out before this one was decided; what they touched is unknown,
+ * and so is what a head without a redo (reindex.c) stands for. */
 static void note_applied(struct elastic_backend *backend, const struct redo *redo)
 {
-    bool skipped = redo->commit > atomic_load(&backend->applied) + 1;
-    for (int i = 0; i < DOMAIN_COUNT && skipped; i++)
-        atomic_store(&backend->changed[i], redo->commit - 1);
+    bool unknown = redo->commit > atomic_load(&backend->applied) + 1 || !redo->records_len;
+    for (int i = 0; i < DOMAIN_COUNT && unknown; i++)
+        atomic_store(&backend->changed[i], redo->commit);
     for (uint32_t i = 0; i < redo->records_len; i++)
         atomic_store(&backend->changed[redo->records[i].domain], redo->commit);
     atomic_store(&backend->applied, redo->commit);

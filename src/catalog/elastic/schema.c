@@ -135,7 +135,7 @@ static enum status put_index(struct elastic_backend *backend, const char *path,
     struct elastic_reply reply;
     TRY(buf_check(body, "a mapping", err));
     const struct elastic_request request = {.method = "PUT", .path = path, .body = buf_str(body)};
-    TRY(elastic_send(backend, &request, &reply, NULL, err));
+    TRY(elastic_send(backend, &request, &reply, err));
     yyjson_val *type = elastic_member(yyjson_doc_get_root(reply.doc), "error.type");
     /* somebody was faster */
     bool there = reply.status == 400 && yyjson_is_str(type) &&
@@ -219,10 +219,10 @@ static enum status make_head(struct elastic_backend *backend, struct error *err)
     const struct elastic_request request = {
         .method = "PUT",
         .path = elastic_path(backend, &arena, "control", "/_create/head"),
-        .body = STR("{\"format\":1,\"commit\":0,\"token\":\"\",\"held_until_us\":0,"
+        .body = STR("{\"format\":1,\"commit\":0,\"tokens\":[],\"held_until_us\":0,"
                     "\"redo\":{\"records\":[],\"keys\":[]}}")};
     enum status status =
-        request.path ? elastic_send(backend, &request, &reply, NULL, err) : error_no_memory(err);
+        request.path ? elastic_send(backend, &request, &reply, err) : error_no_memory(err);
     arena_release(&arena);
     TRY(status);
     if (reply.status / 100 != 2 && reply.status != 409)
@@ -273,7 +273,7 @@ static enum status check_format(struct elastic_backend *backend, bool *ret_there
     const struct elastic_request request = {
         .method = "GET", .path = elastic_path(backend, &arena, "control", "/_doc/head")};
     enum status status =
-        request.path ? elastic_send(backend, &request, &reply, NULL, err) : error_no_memory(err);
+        request.path ? elastic_send(backend, &request, &reply, err) : error_no_memory(err);
     arena_release(&arena);
     TRY(status);
     yyjson_val *format = elastic_member(yyjson_doc_get_root(reply.doc), "_source.format");

@@ -349,7 +349,9 @@ class Api:
         filters = source_filter(options, body.get("_source"))
         answer = {"took": 1, "timed_out": False, "_shards": SHARDS, "hits": {"hits": [
             {"_index": index.name, "_id": row[2].id, "_score": None if spec else 1.0,
-             "_source": cut_source(row[2].source, *filters), **({"sort": row[1]} if spec else {})}
+             "_source": cut_source(row[2].source, *filters),
+             **({"_version": row[2].version} if body.get("version") else {}),
+             **({"sort": row[1]} if spec else {})}
             for row, index in rows[start:start + size]]}}
         if track:
             answer["hits"]["total"] = {"value": total, "relation": "eq"}
