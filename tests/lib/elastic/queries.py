@@ -143,14 +143,13 @@ class Query:
 
     @staticmethod
     def least(given, options, needs):
+        """How many of the `should` must match."""
+        usual = 0 if needs or not options else 1
         if given is None:
-            return 0 if needs or not options else 1
-        number = str(given)
-        if number.endswith("%"):
-            number = options * int(number[:-1]) // 100
-        number = int(number)
-        return number if number >= 0 else (options + number if options + number > 0 else 0) or \
-            (0 if needs else 1)
+            return usual
+        text = str(given)
+        number = options * int(text[:-1]) // 100 if text.endswith("%") else int(text)
+        return max(number if number >= 0 else options + number, usual)
 
 
 def simple_text(text):
