@@ -182,9 +182,6 @@ struct sql_job {
     void *context;
 };
 /* Runs it and answers. */
-/* dialect.c: the statement in DuckDB's dialect, in the arena; DuckDB's own stays as it is. */
-enum status tenant_translate(struct arena *arena, struct str dialect, struct str *query,
-                             struct error *err);
 enum status tenant_run_sql(struct request *request, const struct sql_job *job);
 
 /* The text "YYYY-MM-DDTHH:MM:SS.ffffffZ" or null. */
