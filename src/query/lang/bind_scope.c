@@ -353,8 +353,9 @@ static uint8_t bind_bare(struct binder *b, const struct node *ref, struct bind_s
         bool alias = is_alias(s, name, &type);
         if (found.count > 1 && !found.open && !alias && !bind_has_name(s->merged, name))
             ambiguous(b, ref, name, s);
+        bool either = alias && b->clause >= BIND_HAVING; /* elsewhere columns go before aliases */
         if (found.count)
-            return alias && type != found.type ? TY_UNKNOWN : found.type;
+            return either && type != found.type ? (uint8_t)TY_UNKNOWN : found.type;
         if (alias)
             return type;
         open = open || found.open;

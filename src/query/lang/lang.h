@@ -107,8 +107,9 @@ struct lang_limits {
 
 /* The HTTP status of an answer about it. */
 int lang_code_http(enum lang_code code);
-/* The members of an answer that says what is wrong, the first problem as its `error` (with the code
- * `code`; NULL: the problem's own), all as `errors`, no warnings. */
+/* The members of an answer that says what is wrong, the first problem as its `error`, all as
+ * `errors`, no warnings. With `code` (NULL: the problem's own, and all its members) the `error` has
+ * the form that errors have everywhere. */
 void lang_write_problems(const struct lang_problem *problems, size_t count, const char *code,
                          struct str request_id, struct json_writer *w);
 

@@ -19,11 +19,10 @@ int lang_code_http(enum lang_code code)
     }
 }
 
-static void write_problem(const struct lang_problem *problem, const char *code,
-                          struct json_writer *w)
+static void write_problem(const struct lang_problem *problem, struct json_writer *w)
 {
     char hint[LANG_NAME_MAX + 20];
-    json_kv_strz(w, "code", code ? code : lang_code_name(problem->code));
+    json_kv_strz(w, "code", lang_code_name(problem->code));
     json_kv_strz(w, "message", problem->message);
     json_kv_int(w, "line", (int64_t)problem->line);
     json_kv_int(w, "column", (int64_t)problem->column);
@@ -49,7 +48,12 @@ static void write_error(const struct lang_problem *problem, const char *code, st
 {
     json_keyz(w, "error");
     json_begin_object(w);
-    write_problem(problem, code, w);
+    if (code) {
+        json_kv_strz(w, "code", code);
+        json_kv_strz(w, "message", problem->message);
+    } else {
+        write_problem(problem, w);
+    }
     json_keyz(w, "detail");
     json_begin_object(w);
     json_kv_int(w, "offset", (int64_t)problem->offset);
@@ -70,7 +74,7 @@ void lang_write_problems(const struct lang_problem *problems, size_t count, cons
     json_begin_array(w);
     for (size_t i = 0; i < count; i++) {
         json_begin_object(w);
-        write_problem(&problems[i], NULL, w);
+        write_problem(&problems[i], w);
         json_end_object(w);
     }
     json_end_array(w);

@@ -52,7 +52,7 @@ void statement_answer(struct statement *statement, const struct lang_problem *pr
     buf_init(&body, PROBLEMS_ANSWER_MAX);
     json_writer_init(&w, &body);
     json_begin_object(&w);
-    lang_write_problems(problems, count, no_source ? info->code : NULL,
+    lang_write_problems(problems, count, no_source ? info->code : lang_code_name(problems[0].code),
                         statement->request->request_id, &w);
     json_end_object(&w);
     request_respond_json(statement->request,

@@ -230,6 +230,8 @@ static void test_division(void **state)
           "quantity // id END FROM sales");
     gives("SELECT n / 2 FROM (SELECT max(id) AS n FROM sales) AS q", LANG_PRESTO,
           "SELECT n // 2 FROM (SELECT MAX(id) AS n FROM sales) AS q");
+    gives("SELECT n / 2 AS n FROM (SELECT id AS n FROM sales) AS q", LANG_PRESTO,
+          "SELECT n // 2 AS n FROM (SELECT id AS n FROM sales) AS q");
     gives("SELECT sum(id) / 2 FROM sales", LANG_PRESTO, "SELECT SUM(id) // 2 FROM sales");
     /* numeric there: the sum of bigint, a branch of a CASE, a part of a time */
     gives("SELECT sum(id) / 2 FROM sales", LANG_POSTGRES, "SELECT SUM(id) / 2 FROM sales");
