@@ -21,6 +21,7 @@
 
 #include "net/http_head.h"
 #include "net/http_server.h"
+#include "net/http_tls.h"
 #include "net/ring_int.h"
 #include "sys/sys.h"
 #include "sys/thread.h"
@@ -55,9 +56,9 @@ enum { HTTP_RATE_MIN_PER_MS = 4 };
 struct http_connection {
     struct http_connection *prev, *next;
     int fd;
-    bool tls;
-    bool linger;   /* answered before all was read: close softly (I/O thread) */
-    bool poisoned; /* nothing more is taken from it (I/O thread) */
+    struct http_tls *tls; /* NULL: plain text */
+    bool linger;          /* answered before all was read: close softly (I/O thread) */
+    bool poisoned;        /* nothing more is taken from it (I/O thread) */
     struct http_request *request;
     _Atomic int64_t deadline_ms; /* monotonic; by then the client must have sent its request */
     char client[HTTP_CLIENT_TEXT_MAX];
@@ -139,8 +140,9 @@ struct http_lingerer {
 struct http_server {
     struct http_server_options options;
     struct MHD_Daemon *daemon;
-    struct thread loop; /* the I/O thread */
-    int epoll_fd;       /* MHD's */
+    struct http_tls *tls; /* NULL: plain text */
+    struct thread loop;   /* the I/O thread */
+    int epoll_fd;         /* MHD's */
     int wake_fd;
     atomic_bool awake;     /* wake_fd has been written to */
     atomic_bool loop_ends; /* nothing is suspended any more */

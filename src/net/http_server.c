@@ -102,15 +102,9 @@ static enum status start_daemon(struct http_server *server, struct error *err)
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem items[8];
     int n = 0;
-    if (o->tls_key) {
+    if (server->tls) {
         flags |= MHD_USE_TLS;
-        items[n++] =
-            (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->tls_key};
-        items[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,
-                                             (void *)(uintptr_t)o->tls_certificate};
-        items[n++] = (struct MHD_OptionItem){
-            MHD_OPTION_HTTPS_PRIORITIES, 0,
-            (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"};
+        n += http_tls_options(server->tls, items + n);
     }
     items[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     server->daemon = MHD_start_daemon(
@@ -123,8 +117,7 @@ static enum status start_daemon(struct http_server *server, struct error *err)
         keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     if (!server->daemon)
-        return error_set(err, o->tls_key ? STATUS_INVALID_ARGUMENT : STATUS_IO,
-                         "cannot start the HTTP server: %s", server->start_log);
+        return error_set(err, STATUS_IO, "cannot start the HTTP server: %s", server->start_log);
     return STATUS_OK;
 }
 
@@ -134,6 +127,9 @@ static enum status start_all(struct http_server *server, struct error *err)
     struct sockaddr_storage address;
     socklen_t len = 0;
     TRY(parse_address(o, &address, &len, err));
+    if (o->tls_key)
+        TRY(http_tls_new(o->tls_certificate, o->tls_key, o->tls_newest_only,
+                         o->request_timeout_s + o->idle_timeout_s, &server->tls, err));
     TRY(bind_socket(server, &address, len, err));
     TRY(thread_start(&server->sweeper, "http-sweeper", 0, http_sweep_run, server, err));
     TRY(start_daemon(server, err));
@@ -159,6 +155,7 @@ static void server_free(struct http_server *server)
     if (server->wake_fd >= 0)
         close(server->wake_fd);
     http_queue_release(&server->queue);
+    http_tls_free(server->tls);
     pthread_cond_destroy(&server->sweep_now);
     pthread_cond_destroy(&server->drained);
     pthread_mutex_destroy(&server->connections_mutex);
@@ -188,15 +185,19 @@ enum status http_server_start(const struct http_server_options *options,
     thread_cond_init(&server->drained);
     status = start_all(server, err);
     /* Texts that only the start needed are the caller's again. */
-    server->options.host = server->options.tls_certificate = NULL;
-    if (server->options.tls_key)
-        server->options.tls_key = "";
+    server->options.host = server->options.tls_certificate = server->options.tls_key = NULL;
     if (status != STATUS_OK) {
         server_free(server);
         return status;
     }
     *ret_server = server;
     return STATUS_OK;
+}
+
+enum status http_server_set_certificate(struct http_server *server, const char *certificate,
+                                        const char *key, struct error *err)
+{
+    return http_tls_replace(server->tls, certificate, key, err);
 }
 
 uint16_t http_server_port(const struct http_server *server)
