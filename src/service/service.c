@@ -98,6 +98,21 @@ static void set_id(struct request *request)
     http_set_header(request->http, "X-Request-Id", request->request_id);
 }
 
+/* What we send is data, never a page. */
+static void set_security_headers(struct request *request)
+{
+    const struct service_options *options = &request->service->options;
+    struct http_request *http = request->http;
+    http_set_header(http, "X-Content-Type-Options", STR("nosniff"));
+    if (!options->front)
+        return;
+    http_set_header(http, "Content-Security-Policy",
+                    STR("default-src 'none'; frame-ancestors 'none'"));
+    http_set_header(http, "Referrer-Policy", STR("no-referrer"));
+    if (options->http.tls_key)
+        http_set_header(http, "Strict-Transport-Security", STR("max-age=31536000"));
+}
+
 static void set_allow(struct request *request, const struct route *route)
 {
     char allow[ALLOW_TEXT_MAX];
@@ -233,7 +248,7 @@ static void on_request(void *context, struct http_request *http)
         .started_us = sys_mono_us(service->options.sys),
     };
     set_id(&request);
-    http_set_header(http, "X-Content-Type-Options", STR("nosniff"));
+    set_security_headers(&request);
     serve(&request, &route);
     int64_t us = sys_mono_us(service->options.sys) - request.started_us;
     count(&request, us);
@@ -325,6 +340,9 @@ enum status service_start(const struct service_options *options, struct service 
         struct http_server *server = NULL;
         status = http_server_start(&http, &server, err);
         service->http = server;
+        /* the texts were the start's; that there were some is still asked for */
+        service->options.http.tls_certificate = NULL;
+        service->options.http.tls_key = http.tls_key ? "" : NULL;
     }
     if (status != STATUS_OK) {
         service_free(service);
@@ -342,6 +360,12 @@ uint16_t service_port(const struct service *service)
 struct metrics *service_metrics(struct service *service)
 {
     return service->metrics;
+}
+
+enum status service_set_certificate(struct service *service, const char *certificate,
+                                    const char *key, struct error *err)
+{
+    return http_server_set_certificate(service->http, certificate, key, err);
 }
 
 void service_drain(struct service *service)

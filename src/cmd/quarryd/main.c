@@ -89,6 +89,7 @@ static void reload(struct quarryd *q)
         log_error(&q->log, "the settings are wrong; the old ones stay", &err);
     }
     options_release(&fresh);
+    control_look(q->control, true);
     if (q->supervisor)
         supervisor_signal(q->supervisor, SIGHUP);
 }
@@ -111,9 +112,10 @@ static enum status turn(struct quarryd *q, struct error *err)
 {
     struct pollfd fds[1 + SUPERVISOR_FDS] = {{.fd = q->signals, .events = POLLIN}};
     nfds_t len = 1;
-    int timeout_ms = -1;
+    int timeout_ms = control_look_in_ms(q->control);
     if (q->supervisor) {
-        timeout_ms = supervisor_poll(q->supervisor, fds + 1);
+        int due_ms = supervisor_poll(q->supervisor, fds + 1);
+        timeout_ms = timeout_ms < 0 || (due_ms >= 0 && due_ms < timeout_ms) ? due_ms : timeout_ms;
         len += SUPERVISOR_FDS;
     }
     if (poll(fds, len, timeout_ms) < 0) {
@@ -123,6 +125,7 @@ static enum status turn(struct quarryd *q, struct error *err)
     }
     if (fds[0].revents)
         take_signal(q);
+    control_look(q->control, false);
     return q->supervisor ? supervisor_step(q->supervisor, fds + 1, err) : STATUS_OK;
 }
 

@@ -94,6 +94,7 @@ enum status gateway_start(const struct service_options *base, const struct gatew
     service.health = health;
     service.collect = collect;
     service.fallback = gateway_proxy;
+    service.front = true;
     enum status status = make_parts(gateway, err);
     if (status == STATUS_OK)
         status = service_start(&service, &gateway->service, err);

@@ -21,8 +21,8 @@ static void run_probes(struct monitoring *monitoring, struct str request_id, str
             continue;
         probes->copies[n] = monitoring->targets[i];
         probes->kinds[n] = (enum service_kind)i;
-        probes->targets[n] =
-            (struct probe_target){probes->copies[n].host, probes->copies[n].port, request_id};
+        probes->targets[n] = (struct probe_target){probes->copies[n].host, probes->copies[n].port,
+                                                   request_id, probes->copies[n].tls};
         probes->len++;
     }
     pthread_mutex_unlock(&monitoring->lock);

@@ -58,12 +58,13 @@ struct service *monitoring_service(struct monitoring *monitoring)
 }
 
 void monitoring_set_target(struct monitoring *monitoring, enum service_kind kind, const char *host,
-                           uint16_t port)
+                           uint16_t port, bool tls)
 {
     pthread_mutex_lock(&monitoring->lock);
     struct target *target = &monitoring->targets[kind];
     target->set = true;
     target->port = port;
+    target->tls = tls;
     snprintf(target->host, sizeof target->host, "%s", host);
     pthread_mutex_unlock(&monitoring->lock);
 }

@@ -19,7 +19,7 @@ enum status monitoring_start(const struct service_options *base,
 struct service *monitoring_service(struct monitoring *monitoring);
 /* Where a service is to be probed; port 0: it does not run. Host copied; any thread. */
 void monitoring_set_target(struct monitoring *monitoring, enum service_kind kind, const char *host,
-                           uint16_t port);
+                           uint16_t port, bool tls);
 /* Streams end, so that nobody waits for them at a stop. NULL is fine. */
 void monitoring_end_streams(struct monitoring *monitoring);
 void monitoring_stop(struct monitoring *monitoring, uint32_t grace_ms); /* NULL is fine */

@@ -14,6 +14,7 @@ struct target {
     bool set;
     char host[HOST_MAX];
     uint16_t port;
+    bool tls;
 };
 
 struct monitoring {
