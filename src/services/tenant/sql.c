@@ -259,7 +259,7 @@ static enum status execute(struct run *run, struct error *err)
     enum status status = sql_query(run->node->sql, &query, &sink, &stats, err);
     query_table_leave(run->node, run->query_id);
     TRY(status);
-    run->node->rows_returned += stats.rows;
+    tenant_count_sql(run->request, &stats);
     put_end(run, &stats);
     return answer_end(&run->answer, err);
 }
