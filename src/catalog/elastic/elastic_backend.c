@@ -34,7 +34,7 @@ static char *decode(struct str text)
         if (c == '%') {
             int high = i + 2 < text.len ? hex_value(text.data[i + 1]) : -1;
             int low = i + 2 < text.len ? hex_value(text.data[i + 2]) : -1;
-            c = high < 0 || low < 0 ? 0 : (char)(high << 4 | low);
+            c = (char)(high < 0 || low < 0 ? 0 : high << 4 | low);
             i += 2;
         }
         if (!c || c == '\r' || c == '\n') {

@@ -310,8 +310,8 @@ static void test_several_processes(void **state)
     struct writer writers[WRITERS];
     rig->record.node_count = 0;
     must_commit(rig, CHANGE_INSERT, 0, &rig->record);
-    faults_are("[{\"match\":\"PUT /faults-control/_doc\",\"kind\":\"lost\",\"times\":5,\"skip\":7},"
-               "{\"match\":\"POST /_bulk\",\"kind\":\"close\",\"times\":5,\"skip\":9}]");
+    faults_are("[{\"match\":\"PUT /faults-control/_doc\",\"kind\":\"lost\",\"times\":3,\"skip\":7},"
+               "{\"match\":\"POST /_bulk\",\"kind\":\"close\",\"times\":3,\"skip\":9}]");
     for (int i = 0; i < WRITERS; i++) {
         writers[i] = (struct writer){.rig = rig};
         assert_int_equal(open_with(TIMEOUT_MS, &writers[i].backend, &rig->err), STATUS_OK);
