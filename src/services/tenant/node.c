@@ -139,6 +139,7 @@ static void collect(void *context, struct metrics *metrics)
     metrics_raise(metrics, METRIC_WRITES_REFUSED, stats.writes_refused);
     metrics_raise(metrics, METRIC_ROWS_WRITTEN, stats.rows_written);
     metrics_set(metrics, METRIC_MEMTABLE_BYTES, (double)stats.memtable_bytes);
+    metrics_set(metrics, METRIC_PAGE_CACHE_BYTES, (double)stats.page_cache_bytes);
     metrics_set(metrics, METRIC_WAL_FILES, (double)stats.wal_files);
     metrics_set(metrics, METRIC_WAL_BYTES, (double)stats.wal_bytes);
     metrics_set(metrics, METRIC_WAL_PENDING, (double)stats.wal_pending);
@@ -158,6 +159,7 @@ static enum status open_store(struct tenant_node *node, struct error *err)
     struct store_options options = {
         .path = node->options.data_path,
         .memtable_bytes = node->options.memtable_bytes,
+        .page_cache_bytes = node->options.page_cache_bytes,
         .flush_age_us = node->options.flush_age_us,
         .flush_threads = node->options.flush_threads,
         .wal_retention_us = node->options.wal_retention_us,
