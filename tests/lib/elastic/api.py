@@ -15,41 +15,6 @@ def flag(options, name):
     return options.get(name) in ("true", "")
 
 
-def listed(value):
-    if isinstance(value, str):
-        return [name for name in re.sub(r"[\[\]'\" ]", "", value).split(",") if name]
-    return value or []
-
-
-def cut_source(source, includes, excludes):
-    """_source filtering by dotted names."""
-    def keep(value, path):
-        if any(path == name or path.startswith(name + ".") for name in excludes):
-            return None
-        inside = not includes or any(path == name or path.startswith(name + ".")
-                                     for name in includes)
-        if isinstance(value, dict) and (not inside or excludes):
-            found = {key: keep(one, f"{path}.{key}" if path else key)
-                     for key, one in value.items()}
-            found = {key: one for key, one in found.items() if one is not None}
-            return found if found or inside else None
-        return value if inside else None
-    if not includes and not excludes:
-        return source
-    return keep(source, "") or {}
-
-
-def source_filter(options, asked):
-    includes, excludes = listed(options.get("_source_includes")), listed(
-        options.get("_source_excludes"))
-    if isinstance(asked, list):
-        includes = asked
-    elif isinstance(asked, dict):
-        includes = listed(asked.get("includes") or asked.get("include"))
-        excludes = listed(asked.get("excludes") or asked.get("exclude"))
-    return includes, excludes
-
-
 class Api:
     def __init__(self, distribution):
         self.store, self.kept, self.names = Store(), {}, itertools.count(1)
@@ -219,7 +184,7 @@ class Api:
     def get_document(self, _body, options, index, id):
         answer = self.found(index, id)
         if answer["found"]:
-            answer["_source"] = cut_source(answer["_source"], *source_filter(options, None))
+            answer["_source"] = queries.cut_source(answer["_source"], *queries.source_filter(options, None))
         return 200 if answer["found"] else 404, answer
 
     def get_source(self, _body, _options, index, id):
@@ -251,8 +216,8 @@ class Api:
             try:
                 answer = self.found(wanted["_index"], wanted["_id"])
                 if answer["found"]:
-                    answer["_source"] = cut_source(answer["_source"],
-                                                   *source_filter({}, wanted.get("_source")))
+                    answer["_source"] = queries.cut_source(answer["_source"],
+                                                   *queries.source_filter({}, wanted.get("_source")))
             except ApiError as error:
                 answer = {"_index": wanted["_index"], "_id": wanted["_id"], **error.body()}
             docs.append(answer)
@@ -346,10 +311,10 @@ class Api:
                     rows.append((row, index))
                     taken += 1
         rows.sort(key=lambda one: one[0][0])
-        filters = source_filter(options, body.get("_source"))
+        filters = queries.source_filter(options, body.get("_source"))
         answer = {"took": 1, "timed_out": False, "_shards": SHARDS, "hits": {"hits": [
             {"_index": index.name, "_id": row[2].id, "_score": None if spec else 1.0,
-             "_source": cut_source(row[2].source, *filters),
+             "_source": queries.cut_source(row[2].source, *filters),
              **({"_version": row[2].version} if body.get("version") else {}),
              **({"sort": row[1]} if spec else {})}
             for row, index in rows[start:start + size]]}}
@@ -385,7 +350,7 @@ class Api:
         return 200, {**answer, "_scroll_id": body["scroll_id"]}
 
     def close(self, body, _options):
-        for name in listed(body.get("id") or body.get("pit_id") or body.get("scroll_id")):
+        for name in queries.listed(body.get("id") or body.get("pit_id") or body.get("scroll_id")):
             self.kept.pop(name, None)
         return 200, {"succeeded": True, "num_freed": 1}
 

@@ -295,3 +295,40 @@ def stats(path, documents):
     total = sum(numbers)
     return {"count": len(numbers), "min": min(numbers), "max": max(numbers),
             "avg": total / len(numbers), "sum": total}
+
+
+# --- _source ---
+
+def listed(value):
+    if isinstance(value, str):
+        return [name for name in re.sub(r"[\[\]'\" ]", "", value).split(",") if name]
+    return value or []
+
+
+def cut_source(source, includes, excludes):
+    """_source filtering by dotted names."""
+    def keep(value, path):
+        if any(path == name or path.startswith(name + ".") for name in excludes):
+            return None
+        inside = not includes or any(path == name or path.startswith(name + ".")
+                                     for name in includes)
+        if isinstance(value, dict) and (not inside or excludes):
+            found = {key: keep(one, f"{path}.{key}" if path else key)
+                     for key, one in value.items()}
+            found = {key: one for key, one in found.items() if one is not None}
+            return found if found or inside else None
+        return value if inside else None
+    if not includes and not excludes:
+        return source
+    return keep(source, "") or {}
+
+
+def source_filter(options, asked):
+    includes, excludes = listed(options.get("_source_includes")), listed(
+        options.get("_source_excludes"))
+    if isinstance(asked, list):
+        includes = asked
+    elif isinstance(asked, dict):
+        includes = listed(asked.get("includes") or asked.get("include"))
+        excludes = listed(asked.get("excludes") or asked.get("exclude"))
+    return includes, excludes
