@@ -52,6 +52,12 @@ static bool health(void *context, struct json_writer *details, const char **ret_
     return true;
 }
 
+static void collect(void *context, struct metrics *metrics)
+{
+    struct gateway *gateway = context;
+    upstreams_collect(gateway->upstreams, metrics);
+}
+
 /* --- upkeep: tenants whose grace is over; what other gateways have changed about tenants --- */
 
 static void maintain(struct gateway *gateway)
@@ -143,6 +149,7 @@ enum status gateway_start(const struct service_options *base, const struct gatew
     service.handlers = gateway_handlers;
     service.handlers_len = gateway_handlers_len;
     service.health = health;
+    service.collect = collect;
     service.fallback = gateway_proxy;
     service.front = true;
     enum status status = make_parts(gateway, err);
