@@ -41,6 +41,9 @@ enum status upstreams_add(struct upstreams *upstreams, enum service_kind kind, c
 /* STATUS_UNAVAILABLE: no instance, or none that works. */
 enum status upstream_take(struct upstreams *upstreams, enum service_kind kind,
                           struct upstream_call *ret, struct error *err);
+/* The instance at `url`, which only such calls use. */
+enum status upstream_take_at(struct upstreams *upstreams, enum service_kind kind, const char *url,
+                             struct upstream_call *ret, struct error *err);
 /* `ok`: it answered. */
 void upstream_give(struct upstreams *upstreams, struct upstream_call *call, bool ok);
 /* Whether a failed call may be tried again: at most one in ten of all calls is a retry. */
