@@ -10,6 +10,7 @@
 #ifndef QUARRY_STORAGE_STORE_H
 #define QUARRY_STORAGE_STORE_H
 
+#include "base/histogram.h"
 #include "data/batch.h"
 #include "data/value.h"
 #include "format/parquet/parquet.h"
@@ -563,7 +564,7 @@ struct store_stats {
     uint64_t wal_files, wal_bytes, wal_pending; /* pending: frames not yet in a snapshot */
     char wal_current[64];
     uint64_t memtable_bytes;
-    uint64_t wal_syncs, wal_sync_us_total;
+    struct histogram wal_syncs; /* how long they took */
     uint64_t writes, rows_written, writes_refused;
     uint64_t lsn;
 };
