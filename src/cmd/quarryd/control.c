@@ -20,7 +20,7 @@ struct control {
     struct sys *sys;
     const struct log *log;
     const struct access *access;
-    struct nodes *nodes; /* NULL: none here */
+    struct tenant_nodes *nodes;              /* NULL: none here */
     struct service *services[SERVICE_COUNT]; /* those without an object of their own */
     struct catalog *catalog;                 /* NULL when no service here needs it */
     struct text_feed *text;                  /* with the catalog service only */
@@ -71,23 +71,23 @@ static struct service_options base_options(const struct control *control, enum s
 
 static uint32_t list_nodes(void *context, struct node_status *ret, uint32_t cap)
 {
-    return nodes_list(context, ret, cap);
+    return tenant_nodes_list(context, ret, cap);
 }
 
 static enum status command_node(void *context, struct str tenant, enum node_command command,
                                 struct error *err)
 {
-    return nodes_command(context, tenant, command, err);
+    return tenant_nodes_command(context, tenant, command, err);
 }
 
 static enum status enter_node(void *context, struct str tenant, char *url, struct error *err)
 {
-    return nodes_enter(context, tenant, url, err);
+    return tenant_nodes_enter(context, tenant, url, err);
 }
 
 static void leave_node(void *context, struct str tenant)
 {
-    nodes_leave(context, tenant);
+    tenant_nodes_leave(context, tenant);
 }
 
 static enum status start_operation(struct control *control, const struct service_options *base,
@@ -291,7 +291,7 @@ static enum status start_one(struct control *control, enum service_kind kind, st
 
 enum status control_start(const struct quarryd_options *options, struct sys *sys,
                           const struct log *log, const struct access *access,
-                          struct nodes *nodes, struct control **ret_control,
+                          struct tenant_nodes *nodes, struct control **ret_control,
                           struct error *err)
 {
     struct control *control = calloc(1, sizeof *control);
@@ -349,7 +349,8 @@ void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT
     for (int i = 0; i < SERVICE_COUNT; i++) {
         enum service_kind kind = (enum service_kind)i;
         enum setting host = kind == SERVICE_TENANT ? SETTING_REST_HOST : SETTING_BIND_HOST;
-        publish_one(control, kind, options_reach(settings_text(settings, host)), ports[i] ? ports[i] : port_setting(control, kind));
+        publish_one(control, kind, options_reach(settings_text(settings, host)),
+                    ports[i] ? ports[i] : port_setting(control, kind));
     }
 }
 

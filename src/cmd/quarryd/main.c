@@ -6,7 +6,7 @@
  *   4. else: start the node's process, meanwhile the control services here; wait until all are
  * ready, then write the ports file and tell the service manager. Anything that fails until here
  * stops everything again: exit status 1, never half a start.
- *   5. wait for signals and for the nodes (nodes.c) until asked to stop
+ *   5. wait for signals and for the nodes (tenant_nodes.c) until asked to stop
  *   6. stop: control services, then the node, which flushes */
 #include <errno.h>
 #include <malloc.h>
@@ -19,9 +19,9 @@
 #include "cmd/quarryd/control.h"
 #include "cmd/quarryd/logs.h"
 #include "cmd/quarryd/node.h"
-#include "cmd/quarryd/nodes.h"
 #include "cmd/quarryd/notify.h"
 #include "cmd/quarryd/ports.h"
+#include "cmd/quarryd/tenant_nodes.h"
 #include "quarry_version.h"
 
 enum {
@@ -39,7 +39,7 @@ struct quarryd {
     int signals;
     bool stopping;
     struct access access;
-    struct nodes *nodes; /* NULL: no tenant nodes here */
+    struct tenant_nodes *nodes; /* NULL: no tenant nodes here */
     struct control *control;
 };
 
@@ -91,7 +91,7 @@ static void reload(struct quarryd *q)
     options_release(&fresh);
     control_look(q->control, true);
     if (q->nodes)
-        nodes_signal(q->nodes, SIGHUP);
+        tenant_nodes_signal(q->nodes, SIGHUP);
 }
 
 static void take_signal(struct quarryd *q)
@@ -114,7 +114,7 @@ static enum status turn(struct quarryd *q, struct error *err)
     uint32_t len = 0;
     int timeout_ms = control_look_in_ms(q->control);
     if (q->nodes) {
-        int due_ms = nodes_poll(q->nodes, fds + 1, &len);
+        int due_ms = tenant_nodes_poll(q->nodes, fds + 1, &len);
         timeout_ms = timeout_ms < 0 || (due_ms >= 0 && due_ms < timeout_ms) ? due_ms : timeout_ms;
     }
     if (poll(fds, 1 + len, timeout_ms) < 0) {
@@ -125,7 +125,7 @@ static enum status turn(struct quarryd *q, struct error *err)
     if (fds[0].revents)
         take_signal(q);
     control_look(q->control, false);
-    return q->nodes ? nodes_step(q->nodes, fds + 1, err) : STATUS_OK;
+    return q->nodes ? tenant_nodes_step(q->nodes, fds + 1, err) : STATUS_OK;
 }
 
 static bool node_is_starting(struct quarryd *q)
@@ -133,7 +133,7 @@ static bool node_is_starting(struct quarryd *q)
     struct node_status node;
     if (!q->nodes)
         return false;
-    nodes_first(q->nodes, &node);
+    tenant_nodes_first(q->nodes, &node);
     return node.state == NODE_STARTING;
 }
 
@@ -145,7 +145,7 @@ static enum status start_all(struct quarryd *q, struct error *err)
     TRY(logs_open(q->options.settings, q->sys, &q->log, &q->log_files, err));
     TRY(access_open(&q->options, q->sys, &q->access, err));
     if (q->options.services & 1u << SERVICE_TENANT) {
-        TRY(nodes_start(&q->options, q->sys, &q->log, q->access.folder, &q->nodes, err));
+        TRY(tenant_nodes_start(&q->options, q->sys, &q->log, q->access.folder, &q->nodes, err));
     }
     TRY(control_start(&q->options, q->sys, &q->log, &q->access, q->nodes, &q->control, err));
     while (!q->stopping && node_is_starting(q))
@@ -190,7 +190,7 @@ static enum status publish(struct quarryd *q, struct error *err)
     struct node_status node;
     control_get_ports(q->control, ports);
     if (q->nodes) {
-        nodes_first(q->nodes, &node);
+        tenant_nodes_first(q->nodes, &node);
         ports[SERVICE_TENANT] = node.port;
     }
     control_publish(q->control, ports);
@@ -209,7 +209,7 @@ static void stop_all(struct quarryd *q)
         (uint32_t)settings_int(q->options.settings, SETTING_SHUTDOWN_GRACE_SECONDS) * 1000;
     notify_manager("STOPPING=1");
     control_stop(q->control, grace_ms);
-    if (!nodes_stop(q->nodes, grace_ms + NODE_FLUSH_GRACE_MS))
+    if (!tenant_nodes_stop(q->nodes, grace_ms + NODE_FLUSH_GRACE_MS))
         log_event(&q->log, LOG_ERROR, "a tenant node had to be killed", LOG_NUM("pid", getpid()));
     access_close(&q->access);
 }

@@ -35,6 +35,7 @@ static void set_state(struct supervisor *s, enum node_state state)
     s->status.state = state;
     s->status.pid = s->process.pid;
     s->status.since_us = sys_now_us(s->sys);
+    s->status.restart_us = s->due_us;
     pthread_mutex_unlock(&s->lock);
 }
 

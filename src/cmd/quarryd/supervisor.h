@@ -1,7 +1,7 @@
 /* supervisor.h: keeps the process of one tenant's node alive.
  *
- *   stopped --supervisor_run--> starting --READY--> running --end--> backing_off --timer--> starting
- *      any --supervisor_halt--> stopping --end--> stopped
+ *   stopped --supervisor_run--> starting --READY--> running --end--> backing_off --timer-->
+ * starting any --supervisor_halt--> stopping --end--> stopped
  *
  * An end before the first READY is final for the supervisor: the first start must work
  * (STATUS_UNAVAILABLE with the node's own message). Later ends are crashes: the node is started

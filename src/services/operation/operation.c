@@ -24,7 +24,7 @@ static void write_time(struct json_writer *w, int64_t us)
     char text[TIMESTAMP_TEXT_MAX + 1];
     size_t n = timestamp_format(us, text);
     text[n++] = 'Z';
-    json_str(w, str_make(text, n));
+    json_string(w, str_make(text, n));
 }
 
 static void write_node(struct json_writer *w, const struct node_status *node)
@@ -97,8 +97,7 @@ static void collect(void *context, struct metrics *metrics)
     uint32_t len = list_nodes(context, nodes);
     for (uint32_t i = 0; i < len; i++) {
         const char *label[] = {nodes[i].tenant_id};
-        metric_set(metrics_series(metrics, METRIC_NODE_UP, label),
-                   nodes[i].state == NODE_RUNNING);
+        metric_set(metrics_series(metrics, METRIC_NODE_UP, label), nodes[i].state == NODE_RUNNING);
         metric_raise(metrics_series(metrics, METRIC_NODE_RESTARTS, label), nodes[i].restarts);
     }
 }
@@ -149,8 +148,8 @@ static enum status node_command(struct request *request)
 }
 
 static const struct service_handler handlers[] = {
-    {"nodes_list", nodes_get},
-    {"node_command", node_command},
+    {"tenant_nodes", nodes_get},
+    {"tenant_node_command", node_command},
 };
 
 enum status operation_start(const struct service_options *base,

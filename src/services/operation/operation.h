@@ -16,6 +16,7 @@ struct node_status {
     uint32_t restarts;  /* after crashes */
     uint32_t calls;     /* under way through this process */
     int64_t since_us;   /* in this state since, 1970 */
+    int64_t restart_us; /* while backing off: monotonic time of the next start */
     char last_end[160]; /* why it ended last, "" never */
 };
 

@@ -1,10 +1,11 @@
-/* nodes.c: who asks for a node marks it as wanted and waits; the main thread starts and stops.
+/* tenant_nodes.c: who asks for a node marks it as wanted and waits; the main thread starts and
+ * stops.
  *
- *   any thread   nodes_enter: wanted = true, wake, wait for `changed`
- *   main thread  nodes_step: start what is wanted, halt what is idle, tell the waiting
+ *   any thread   tenant_nodes_enter: wanted = true, wake, wait for `changed`
+ *   main thread  tenant_nodes_step: start what is wanted, halt what is idle, tell the waiting
  *
  * Supervisors belong to the main thread, but for supervisor_status; the lock guards the rest. */
-#include "cmd/quarryd/nodes.h"
+#include "cmd/quarryd/tenant_nodes.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -20,7 +21,9 @@ enum {
     TENANT_NAME_MAX = 64,
     ENTER_WAIT_US = 10000000,  /* a caller's patience with a start */
     FAILED_WAIT_US = 5000000,  /* after a start that failed, before the next try */
-    LOOK_MS = 1000,            /* at idle nodes */
+    BACKOFF_WAIT_US = 2000000, /* a caller waits for the next start after a crash no longer */
+    HALT_WAIT_US = 5000000,    /* calls under way may end for so long before their node is halted */
+    LOOK_MS = 1000,            /* at nodes that are idle or to be halted */
     FLUSH_GRACE_MS = 60000,    /* of a node that is halted: it writes its files */
     URL_SPARE = 32,
 };
@@ -29,14 +32,15 @@ struct node_entry {
     char tenant[TENANT_NAME_MAX + 1];
     struct supervisor *supervisor; /* NULL: never started, or the start failed */
     bool wanted;
-    bool halt;           /* asked for by a command */
+    bool halt;           /* asked for by a command; callers wait until it is done */
+    int64_t halt_us;     /* monotonic: then also with calls under way */
     uint32_t calls;      /* between enter and leave */
     int64_t used_us;     /* monotonic, of the last enter or leave */
     int64_t retry_us;    /* not started again before */
     struct error failed; /* why the last start failed */
 };
 
-struct nodes {
+struct tenant_nodes {
     const struct quarryd_options *options;
     struct sys *sys;
     const struct log *log;
@@ -49,23 +53,24 @@ struct nodes {
     pthread_cond_t changed;
     struct node_entry *entries[NODES_MAX]; /* [0] is TENANT_ID's */
     _Atomic uint32_t len;
-    uint32_t polled; /* entries that the last nodes_poll saw */
+    uint32_t polled; /* entries that the last tenant_nodes_poll saw */
 };
 
 /* --- starting (main thread) --- */
 
-static enum status start_first(struct nodes *nodes, struct error *err)
+static enum status start_first(struct tenant_nodes *nodes, struct error *err)
 {
     const struct supervisor_options options = {.options = nodes->options,
                                                .tenant = nodes->entries[0]->tenant};
     return supervisor_start(&options, nodes->sys, nodes->log, &nodes->entries[0]->supervisor, err);
 }
 
-static enum status start_other(struct nodes *nodes, struct node_entry *entry, struct error *err)
+static enum status start_other(struct tenant_nodes *nodes, struct node_entry *entry,
+                               struct error *err)
 {
     const char *data = settings_text(nodes->options->settings, SETTING_DATA_PATH);
-    char tenant[SYS_PATH_MAX], name[SYS_PATH_MAX], path[SYS_PATH_MAX], auth[SYS_PATH_MAX + URL_SPARE],
-        logs[SYS_PATH_MAX + URL_SPARE];
+    char tenant[SYS_PATH_MAX], name[SYS_PATH_MAX], path[SYS_PATH_MAX],
+        auth[SYS_PATH_MAX + URL_SPARE], logs[SYS_PATH_MAX + URL_SPARE];
     TRY(sys_path(tenant, err, "--tenant-id=%s", entry->tenant));
     TRY(sys_path(name, err, "--tenant-name=%s", entry->tenant));
     TRY(sys_path(path, err, "--data-path=%s/tenants/%s", data, entry->tenant));
@@ -86,7 +91,8 @@ static struct node_entry *entry_new(const char *tenant, size_t len)
     return entry;
 }
 
-static enum status open_parts(struct nodes *nodes, const char *auth_folder, struct error *err)
+static enum status open_parts(struct tenant_nodes *nodes, const char *auth_folder,
+                              struct error *err)
 {
     const struct settings *settings = nodes->options->settings;
     const char *tenant = settings_text(settings, SETTING_TENANT_ID);
@@ -105,11 +111,11 @@ static enum status open_parts(struct nodes *nodes, const char *auth_folder, stru
     return start_first(nodes, err);
 }
 
-enum status nodes_start(const struct quarryd_options *options, struct sys *sys,
-                        const struct log *log, const char *auth_folder, struct nodes **ret,
-                        struct error *err)
+enum status tenant_nodes_start(const struct quarryd_options *options, struct sys *sys,
+                               const struct log *log, const char *auth_folder,
+                               struct tenant_nodes **ret, struct error *err)
 {
-    struct nodes *nodes = calloc(1, sizeof *nodes);
+    struct tenant_nodes *nodes = calloc(1, sizeof *nodes);
     if (!nodes)
         return error_no_memory(err);
     nodes->options = options;
@@ -120,7 +126,7 @@ enum status nodes_start(const struct quarryd_options *options, struct sys *sys,
     thread_cond_init(&nodes->changed);
     enum status status = open_parts(nodes, auth_folder, err);
     if (status != STATUS_OK) {
-        nodes_stop(nodes, 0);
+        tenant_nodes_stop(nodes, 0);
         return status;
     }
     *ret = nodes;
@@ -129,9 +135,10 @@ enum status nodes_start(const struct quarryd_options *options, struct sys *sys,
 
 /* --- the main thread's rounds --- */
 
-int nodes_poll(struct nodes *nodes, struct pollfd *fds, uint32_t *ret_len)
+int tenant_nodes_poll(struct tenant_nodes *nodes, struct pollfd *fds, uint32_t *ret_len)
 {
-    int wait_ms = nodes->idle_us && nodes->len > 1 ? LOOK_MS : -1;
+    pthread_mutex_lock(&nodes->lock);
+    int wait_ms = nodes->len > 1 || nodes->entries[0]->halt ? LOOK_MS : -1;
     fds[0] = (struct pollfd){.fd = nodes->wake_fd, .events = POLLIN};
     uint32_t len = 1;
     for (uint32_t i = 0; i < nodes->len; i++, len += SUPERVISOR_FDS) {
@@ -141,6 +148,7 @@ int nodes_poll(struct nodes *nodes, struct pollfd *fds, uint32_t *ret_len)
         wait_ms = wait_ms < 0 || (due_ms >= 0 && due_ms < wait_ms) ? due_ms : wait_ms;
     }
     nodes->polled = (len - 1) / SUPERVISOR_FDS;
+    pthread_mutex_unlock(&nodes->lock);
     *ret_len = len;
     return wait_ms;
 }
@@ -154,15 +162,16 @@ static enum node_state state_of(const struct node_entry *entry)
 }
 
 /* Under the lock. */
-static void act(struct nodes *nodes, struct node_entry *entry, bool first)
+static void act(struct tenant_nodes *nodes, struct node_entry *entry, bool first)
 {
     int64_t now = sys_mono_us(nodes->sys);
     bool idle = !first && nodes->idle_us && entry->calls == 0 && !entry->wanted &&
                 now - entry->used_us >= nodes->idle_us && state_of(entry) == NODE_RUNNING;
-    if (entry->supervisor && (entry->halt || idle))
+    bool free_now = entry->calls == 0 || now >= entry->halt_us;
+    if (entry->supervisor && (idle || (entry->halt && free_now)))
         supervisor_halt(entry->supervisor, FLUSH_GRACE_MS);
-    entry->halt = false;
-    if (!entry->wanted)
+    entry->halt &= entry->supervisor && !free_now;
+    if (!entry->wanted || entry->halt)
         return;
     if (entry->supervisor)
         supervisor_run(entry->supervisor);
@@ -173,7 +182,7 @@ static void act(struct nodes *nodes, struct node_entry *entry, bool first)
 }
 
 /* Under the lock: a node that never came up leaves only the reason. */
-static void bury(struct nodes *nodes, struct node_entry *entry, const struct error *why)
+static void bury(struct tenant_nodes *nodes, struct node_entry *entry, const struct error *why)
 {
     log_error(nodes->log, "a tenant's node did not start", why);
     entry->failed = *why;
@@ -183,9 +192,10 @@ static void bury(struct nodes *nodes, struct node_entry *entry, const struct err
     entry->supervisor = NULL;
 }
 
-enum status nodes_step(struct nodes *nodes, const struct pollfd *fds, struct error *err)
+enum status tenant_nodes_step(struct tenant_nodes *nodes, const struct pollfd *fds,
+                              struct error *err)
 {
-    static const struct pollfd nothing[SUPERVISOR_FDS]; /* of one added since nodes_poll */
+    static const struct pollfd nothing[SUPERVISOR_FDS]; /* of one added since tenant_nodes_poll */
     eventfd_t count;
     if (fds[0].revents)
         (void)eventfd_read(nodes->wake_fd, &count);
@@ -209,19 +219,19 @@ enum status nodes_step(struct nodes *nodes, const struct pollfd *fds, struct err
     return status;
 }
 
-void nodes_first(struct nodes *nodes, struct node_status *ret)
+void tenant_nodes_first(struct tenant_nodes *nodes, struct node_status *ret)
 {
     supervisor_status(nodes->entries[0]->supervisor, ret);
 }
 
-void nodes_signal(struct nodes *nodes, int signal)
+void tenant_nodes_signal(struct tenant_nodes *nodes, int signal)
 {
     for (uint32_t i = 0; i < nodes->len; i++)
         if (nodes->entries[i]->supervisor)
             supervisor_signal(nodes->entries[i]->supervisor, signal);
 }
 
-bool nodes_stop(struct nodes *nodes, uint32_t grace_ms)
+bool tenant_nodes_stop(struct tenant_nodes *nodes, uint32_t grace_ms)
 {
     bool good = true;
     if (!nodes)
@@ -246,12 +256,12 @@ bool nodes_stop(struct nodes *nodes, uint32_t grace_ms)
 
 /* --- any thread --- */
 
-static void wake(struct nodes *nodes)
+static void wake(struct tenant_nodes *nodes)
 {
     (void)eventfd_write(nodes->wake_fd, 1);
 }
 
-static struct node_entry *find(struct nodes *nodes, struct str tenant)
+static struct node_entry *find(struct tenant_nodes *nodes, struct str tenant)
 {
     for (uint32_t i = 0; i < nodes->len; i++)
         if (str_is(tenant, nodes->entries[i]->tenant))
@@ -273,7 +283,7 @@ static bool is_folder_name(struct str name)
     return true;
 }
 
-static enum status add(struct nodes *nodes, struct str tenant, struct node_entry **ret,
+static enum status add(struct tenant_nodes *nodes, struct str tenant, struct node_entry **ret,
                        struct error *err)
 {
     if (!is_folder_name(tenant))
@@ -305,28 +315,38 @@ static enum status not_there(struct node_entry *entry, const struct node_status 
     return STATUS_UNAVAILABLE;
 }
 
+/* A start that is not worth waiting for: it failed, or the node dies again and again. */
+static bool is_hopeless(struct tenant_nodes *nodes, const struct node_entry *entry,
+                        const struct node_status *status)
+{
+    int64_t now = sys_mono_us(nodes->sys);
+    if (!entry->supervisor)
+        return now < entry->retry_us;
+    return status->state == NODE_BACKING_OFF && status->restart_us - now > BACKOFF_WAIT_US;
+}
+
 /* Under the lock. */
-static enum status await_running(struct nodes *nodes, struct node_entry *entry,
+static enum status await_running(struct tenant_nodes *nodes, struct node_entry *entry,
                                  struct node_status *status, struct error *err)
 {
     int64_t until_us = sys_mono_us(nodes->sys) + ENTER_WAIT_US;
     for (;;) {
-        bool failed = !entry->supervisor && sys_mono_us(nodes->sys) < entry->retry_us;
         *status = (struct node_status){.state = NODE_STOPPED};
         if (entry->supervisor)
             supervisor_status(entry->supervisor, status);
         if (status->state == NODE_RUNNING && !entry->halt)
             return STATUS_OK;
-        entry->wanted = !failed;
-        if (failed || sys_mono_us(nodes->sys) >= until_us)
+        bool hopeless = is_hopeless(nodes, entry, status);
+        entry->wanted = !hopeless;
+        if (hopeless || sys_mono_us(nodes->sys) >= until_us)
             return not_there(entry, status, err);
         wake(nodes);
         (void)thread_cond_wait_until(&nodes->changed, &nodes->lock, until_us);
     }
 }
 
-enum status nodes_enter(struct nodes *nodes, struct str tenant, char url[NODE_URL_MAX],
-                        struct error *err)
+enum status tenant_nodes_enter(struct tenant_nodes *nodes, struct str tenant,
+                               char url[NODE_URL_MAX], struct error *err)
 {
     struct node_status node;
     enum status status = STATUS_OK;
@@ -334,12 +354,11 @@ enum status nodes_enter(struct nodes *nodes, struct str tenant, char url[NODE_UR
     struct node_entry *entry = find(nodes, tenant);
     if (!entry)
         status = add(nodes, tenant, &entry, err);
+    if (status == STATUS_OK)
+        status = await_running(nodes, entry, &node, err);
     if (status == STATUS_OK) {
         entry->calls++;
-        status = await_running(nodes, entry, &node, err);
         entry->used_us = sys_mono_us(nodes->sys);
-        if (status != STATUS_OK)
-            entry->calls--;
     }
     pthread_mutex_unlock(&nodes->lock);
     TRY(status);
@@ -348,18 +367,20 @@ enum status nodes_enter(struct nodes *nodes, struct str tenant, char url[NODE_UR
     return STATUS_OK;
 }
 
-void nodes_leave(struct nodes *nodes, struct str tenant)
+void tenant_nodes_leave(struct tenant_nodes *nodes, struct str tenant)
 {
     pthread_mutex_lock(&nodes->lock);
     struct node_entry *entry = find(nodes, tenant);
     if (entry) {
         entry->calls--;
         entry->used_us = sys_mono_us(nodes->sys);
+        if (entry->halt && entry->calls == 0)
+            wake(nodes);
     }
     pthread_mutex_unlock(&nodes->lock);
 }
 
-uint32_t nodes_list(struct nodes *nodes, struct node_status *ret, uint32_t cap)
+uint32_t tenant_nodes_list(struct tenant_nodes *nodes, struct node_status *ret, uint32_t cap)
 {
     pthread_mutex_lock(&nodes->lock);
     uint32_t len = nodes->len < cap ? nodes->len : cap;
@@ -378,8 +399,8 @@ uint32_t nodes_list(struct nodes *nodes, struct node_status *ret, uint32_t cap)
     return len;
 }
 
-enum status nodes_command(struct nodes *nodes, struct str tenant, enum node_command command,
-                          struct error *err)
+enum status tenant_nodes_command(struct tenant_nodes *nodes, struct str tenant,
+                                 enum node_command command, struct error *err)
 {
     enum status status = STATUS_OK;
     pthread_mutex_lock(&nodes->lock);
@@ -393,6 +414,7 @@ enum status nodes_command(struct nodes *nodes, struct str tenant, enum node_comm
                            "restarted.");
     if (status == STATUS_OK) {
         entry->halt = command != NODE_COMMAND_START;
+        entry->halt_us = sys_mono_us(nodes->sys) + HALT_WAIT_US;
         entry->wanted = command != NODE_COMMAND_STOP;
         entry->retry_us = 0;
     }
