@@ -131,7 +131,12 @@ static enum status start_monitoring(struct control *control, const struct servic
     const struct monitoring_options options = {
         .probe_timeout_ms = (uint32_t)settings_int(settings, SETTING_PROBE_TIMEOUT_MS),
         .log_folder = collects ? folder : NULL,
+        .log_retention_days = (uint32_t)settings_int(settings, SETTING_LOG_RETENTION_DAYS),
+        .log_total_bytes = (uint64_t)settings_int(settings, SETTING_LOG_TOTAL_MB) << 20,
         .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .interval_s = (uint32_t)settings_int(settings, SETTING_METRICS_INTERVAL_SECONDS),
+        .alert_rules_file = settings_text(settings, SETTING_ALERT_RULES_FILE),
+        .alert_webhook_url = settings_text(settings, SETTING_ALERT_WEBHOOK_URL),
     };
     TRY(monitoring_start(base, &options, &control->monitoring, err));
     *ret = monitoring_service(control->monitoring);
@@ -376,12 +381,20 @@ void control_look(struct control *control, bool anew)
         log_error(control->log, "the TLS certificate cannot be used; the old one stays", &err);
 }
 
+void control_reload(struct control *control, const struct settings *fresh)
+{
+    if (!control)
+        return;
+    monitoring_set_interval(control->monitoring,
+                            (uint32_t)settings_int(fresh, SETTING_METRICS_INTERVAL_SECONDS));
+}
+
 void control_stop(struct control *control, uint32_t grace_ms)
 {
     if (!control)
         return;
     int64_t end_us = sys_mono_us(control->sys) + (int64_t)grace_ms * 1000;
-    monitoring_end_streams(control->monitoring);
+    monitoring_quiesce(control->monitoring);
     for (int i = 0; i < SERVICE_COUNT; i++)
         if (control->services[i])
             service_drain(control->services[i]);

@@ -71,8 +71,8 @@ static int take_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* SIGHUP: of the settings that may change while it runs, this release has LOG_LEVEL and
- * LOG_RETENTION_DAYS. */
+/* SIGHUP: of the settings that may change while it runs, this release has LOG_LEVEL,
+ * LOG_RETENTION_DAYS and METRICS_INTERVAL_SECONDS. */
 static void reload(struct quarryd *q)
 {
     struct quarryd_options fresh;
@@ -83,6 +83,7 @@ static void reload(struct quarryd *q)
         if (q->log_files)
             log_files_set_retention(
                 q->log_files, (uint32_t)settings_int(fresh.settings, SETTING_LOG_RETENTION_DAYS));
+        control_reload(q->control, fresh.settings);
         log_event(&q->log, LOG_INFO, "settings reloaded",
                   LOG_TEXT("log_level", str_of(settings_text(fresh.settings, SETTING_LOG_LEVEL))));
     } else {
