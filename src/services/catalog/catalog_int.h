@@ -137,6 +137,8 @@ enum status nodes_lifecycle(struct request *request);
 /* nodes_resolve.c */
 enum status nodes_resolve(struct request *request);
 enum status nodes_compare(struct request *request);
+/* backup.c */
+enum status backup_control(struct request *request);
 /* nodes_federation.c: nodes from elsewhere */
 enum status nodes_import(struct request *request);
 enum status nodes_pull(struct request *request);
