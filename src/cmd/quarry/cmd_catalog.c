@@ -1,8 +1,9 @@
-/* cmd_catalog.c: quarry catalog verify|repair|digest|migrate|backup|restore: on the back ends
- * themselves, named by their URLs, without a server. SQLite may be in use meanwhile; a folder of
- * files may not (it has a lock). Exit status: 0 done, 1 faults found or refused, 2 usage, 4 cannot
- * be opened. */
+/* cmd_catalog.c: quarry catalog verify|repair|digest|migrate|reindex|backup|restore: on the back
+ * ends themselves, named by their URLs, without a server. SQLite may be in use meanwhile; a folder
+ * of files may not (it has a lock). Exit status: 0 done, 1 faults found or refused, 2 usage, 4
+ * cannot be opened. */
 #include "base/datetime.h"
+#include "catalog/elastic/elastic_backend.h"
 #include "catalog/hybrid/hybrid_backend.h"
 #include "catalog/journal.h"
 #include "catalog/open.h"
@@ -136,6 +137,27 @@ static int migrate(struct cli *cli, const char *from_url, const char *to_url, bo
     return status == STATUS_OK ? EXIT_DONE : failed(&err);
 }
 
+static void tell_documents(void *context, enum domain domain, uint64_t documents)
+{
+    tell_progress(context, domain, documents);
+}
+
+static int reindex(struct cli *cli, const char *url)
+{
+    struct error err = ERROR_INIT;
+    struct backend *backend = NULL;
+    enum status status = catalog_backend_open(sys_posix(), url, &backend, &err);
+    if (status == STATUS_OK && strcmp(backend->ops->name, "elasticsearch") != 0)
+        status = error_set(&err, STATUS_INVALID_ARGUMENT,
+                           "only a catalog elasticsearch://... has an index to make anew");
+    if (status == STATUS_OK)
+        status = elastic_reindex(backend, tell_documents, cli, &err);
+    backend_close(backend);
+    if (!cli->json)
+        fputc('\n', stderr);
+    return status == STATUS_OK ? EXIT_DONE : failed(&err);
+}
+
 /* SQLite copies itself consistently while it is used; others are read record by record. */
 static int backup(struct cli *cli, const char *url, const char *path)
 {
@@ -220,6 +242,8 @@ int run_catalog(struct cli *cli, const struct command *command, int argc, char *
         return backup(cli, argv[1], argv[2]);
     if (argc == 3 && strcmp(argv[0], "restore") == 0)
         return restore(cli, argv[1], argv[2]);
+    if (argc == 2 && strcmp(argv[0], "reindex") == 0)
+        return reindex(cli, argv[1]);
     cli_complain("usage: quarry %s %s", command->name, command->usage);
     return EXIT_USAGE;
 }

@@ -35,8 +35,8 @@ static const struct command commands[] = {
      "Copies a tenant's data, also while it is in use; checks such a copy.", run_backup},
     {"restore", "BACKUP DATA_PATH", NULL, "Makes a data folder from a backup.", run_restore},
     {"catalog",
-     "verify URL | repair URL | digest URL | migrate FROM TO | backup URL FILE | restore FILE URL |"
-     " restore --at TIME FROM TO",
+     "verify URL | repair URL | digest URL | migrate FROM TO | reindex URL | "
+     "backup URL FILE | restore FILE URL | restore --at TIME FROM TO",
      NULL, "Catalogs by their URLs (sqlite:FILE, file:FOLDER, ...): checks, copies, backs up.",
      run_catalog},
     {"asset",
@@ -89,9 +89,9 @@ static void print_help(FILE *out)
         fprintf(out, "  %-10s %s\n", command->name, command->summary);
     fprintf(out,
             "\n`quarry COMMAND --help` explains one. The server is --url, else QUARRY_URL, else\n"
-            "http://127.0.0.1:8000; a token for it is QUARRY_TOKEN. Exit status: 0 done, 1 refused "
-            "by the server, 2 usage,\n"
-            "3 no answer, 4 bad input, 130 interrupted.\n");
+            "http://127.0.0.1:8000; a token for it is QUARRY_TOKEN, a file of certificates to believe\n"
+            "QUARRY_CA_FILE. Exit status: 0 done, 1 refused by the server, 2 usage, 3 no answer,\n"
+            "4 bad input, 130 interrupted.\n");
 }
 
 /* The common options may stand before the command too. */

@@ -1,140 +1,113 @@
 #include "services/monitoring/monitoring.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/datetime.h"
-#include "services/monitoring/probe.h"
+#include "service/log_files.h"
+#include "services/monitoring/monitoring_int.h"
 
-enum { HOST_MAX = 64, HEALTH_ALL_MAX = 64 * 1024 };
+#define PRUNE_INTERVAL_US (INT64_C(3600) * 1000000)
 
-struct target {
-    bool set;
-    char host[HOST_MAX];
-    uint16_t port;
-};
-
-struct monitoring {
-    struct sys *sys;
-    int timeout_ms;
-    struct service *service;
-    pthread_mutex_t lock;
-    struct target targets[SERVICE_COUNT];
-};
-
-struct probes {
-    size_t len;
-    enum service_kind kinds[SERVICE_COUNT];
-    struct target copies[SERVICE_COUNT];
-    struct probe_target targets[SERVICE_COUNT];
-    struct probe_result results[SERVICE_COUNT];
-};
-
-static void run_probes(struct monitoring *monitoring, struct probes *probes)
-{
-    probes->len = 0;
-    pthread_mutex_lock(&monitoring->lock);
-    for (int i = 0; i < SERVICE_COUNT; i++) {
-        size_t n = probes->len;
-        if (!monitoring->targets[i].set)
-            continue;
-        probes->copies[n] = monitoring->targets[i];
-        probes->kinds[n] = (enum service_kind)i;
-        probes->targets[n] = (struct probe_target){probes->copies[n].host, probes->copies[n].port};
-        probes->len++;
-    }
-    pthread_mutex_unlock(&monitoring->lock);
-    probe_all(monitoring->sys, probes->targets, probes->len, monitoring->timeout_ms,
-              probes->results);
-}
-
-static void write_time(struct json_writer *w, struct sys *sys)
+void monitoring_write_time(struct json_writer *w, const char *key, int64_t us)
 {
     char text[TIMESTAMP_TEXT_MAX + 1];
-    size_t n = timestamp_format(sys_now_us(sys), text);
+    size_t n = timestamp_format(us, text);
     text[n++] = 'Z';
-    json_kv_str(w, "timestamp", str_make(text, n));
+    json_kv_str(w, key, str_make(text, n));
 }
 
-static void write_result(struct json_writer *w, struct sys *sys, const struct probes *probes,
-                         size_t i)
+bool monitoring_sees_all(const struct monitoring *monitoring, const struct identity *identity)
 {
-    const struct probe_result *result = &probes->results[i];
-    json_keyz(w, service_info(probes->kinds[i])->name);
-    json_begin_object(w);
-    json_kv_bool(w, "healthy", result->healthy);
-    json_kv_strz(w, "status", result->status);
-    json_kv_double(w, "latency_ms", (double)result->latency_us / 1000);
-    json_keyz(w, "http_status");
-    if (result->http_status)
-        json_int(w, result->http_status);
-    else
-        json_null(w);
-    json_kv_int(w, "port", probes->targets[i].port);
-    write_time(w, sys);
-    json_end_object(w);
+    return identity->is_local || (identity->level == PERMISSION_ADMIN &&
+                                  str_is(identity->tenant, monitoring->options.tenant));
 }
 
-static void record(struct monitoring *monitoring, const struct probes *probes)
+static const struct service_handler handlers[] = {
+    {"health_all", handle_health_all},
+    {"monitoring_status", handle_status},
+    {"alerts_list", handle_alerts},
+    {"logs_get", handle_logs},
+};
+
+/* Also the logs of services that say nothing any more grow old. */
+static void prune_logs(struct monitoring *monitoring)
 {
-    struct metrics *metrics = service_metrics(monitoring->service);
-    for (size_t i = 0; i < probes->len; i++) {
-        const char *label[] = {service_info(probes->kinds[i])->name};
-        metric_set(metrics_series(metrics, METRIC_PROBE_UP, label), probes->results[i].healthy);
-        metric_set(metrics_series(metrics, METRIC_PROBE_SECONDS, label),
-                   (double)probes->results[i].latency_us / 1e6);
-    }
+    int64_t now_us = sys_mono_us(monitoring->sys);
+    if (!monitoring->log_folder[0] ||
+        (monitoring->pruned_us && now_us - monitoring->pruned_us < PRUNE_INTERVAL_US))
+        return;
+    monitoring->pruned_us = now_us;
+    (void)log_folder_prune(monitoring->sys, monitoring->log_folder,
+                           monitoring->options.log_retention_days,
+                           monitoring->options.log_total_bytes, NULL); /* again in an hour */
 }
 
-/* Always 200: the question was answered, whatever the answer. */
-static enum status handle_health_all(struct request *request)
+static void on_round(void *context, const struct alert_input *inputs, size_t len)
 {
-    struct monitoring *monitoring = request->context;
-    struct probes probes;
-    struct buf body;
-    struct json_writer w;
-    size_t healthy = 0;
-    run_probes(monitoring, &probes);
-    record(monitoring, &probes);
-    for (size_t i = 0; i < probes.len; i++)
-        healthy += probes.results[i].healthy;
-    buf_init(&body, HEALTH_ALL_MAX);
-    json_writer_init(&w, &body);
-    json_begin_object(&w);
-    json_kv_bool(&w, "healthy", healthy == probes.len);
-    json_kv_strz(&w, "status", healthy == probes.len ? "OK" : healthy ? "degraded" : "down");
-    write_time(&w, monitoring->sys);
-    json_keyz(&w, "services");
-    json_begin_object(&w);
-    for (size_t i = 0; i < probes.len; i++)
-        write_result(&w, monitoring->sys, &probes, i);
-    json_end_object(&w);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    struct monitoring *monitoring = context;
+    monitoring_record_health(monitoring);
+    alerts_evaluate(monitoring->alerts, inputs, len, sys_now_us(monitoring->sys),
+                    sys_mono_us(monitoring->sys));
+    prune_logs(monitoring);
 }
 
-static const struct service_handler handlers[] = {{"health_all", handle_health_all}};
+static void collect(void *context, struct metrics *metrics)
+{
+    monitoring_collect_alerts(context, metrics);
+}
 
-enum status monitoring_start(const struct service_options *base, uint32_t probe_timeout_ms,
+static enum status make_parts(struct monitoring *monitoring, struct error *err)
+{
+    const struct monitoring_options *options = &monitoring->options;
+    const struct collector_options collector = {.sys = monitoring->sys,
+                                                .interval_s = options->interval_s,
+                                                .timeout_ms = (int)options->probe_timeout_ms,
+                                                .on_round = on_round,
+                                                .context = monitoring};
+    TRY(alert_rules_load(monitoring->sys, options->alert_rules_file, &monitoring->rules, err));
+    TRY(alert_engine_new(&monitoring->rules, monitoring_alert_changed, monitoring,
+                         &monitoring->alerts, err));
+    if (options->alert_webhook_url && options->alert_webhook_url[0])
+        TRY(outbox_open(monitoring->sys, options->alert_webhook_url, &monitoring->webhook, err));
+    return collector_new(&collector, &monitoring->collector, err);
+}
+
+static void release(struct monitoring *monitoring)
+{
+    collector_free(monitoring->collector);
+    outbox_close(monitoring->webhook);
+    alert_engine_free(monitoring->alerts);
+    alert_rules_release(&monitoring->rules);
+    free(monitoring);
+}
+
+enum status monitoring_start(const struct service_options *base,
+                             const struct monitoring_options *settings,
                              struct monitoring **ret_monitoring, struct error *err)
 {
     struct monitoring *monitoring = calloc(1, sizeof *monitoring);
     if (!monitoring)
         return error_no_memory(err);
     monitoring->sys = base->sys;
-    monitoring->timeout_ms = (int)probe_timeout_ms;
-    pthread_mutex_init(&monitoring->lock, NULL);
+    monitoring->log = base->log;
+    monitoring->options = *settings;
+    if (settings->log_folder)
+        snprintf(monitoring->log_folder, sizeof monitoring->log_folder, "%s", settings->log_folder);
     struct service_options options = *base;
     options.kind = SERVICE_MONITORING;
     options.handlers = handlers;
     options.handlers_len = sizeof handlers / sizeof *handlers;
+    options.collect = collect;
     options.context = monitoring;
-    enum status status = service_start(&options, &monitoring->service, err);
+    enum status status = make_parts(monitoring, err);
+    if (status == STATUS_OK)
+        status = service_start(&options, &monitoring->service, err);
+    if (status == STATUS_OK)
+        status = collector_run(monitoring->collector, err);
     if (status != STATUS_OK) {
-        pthread_mutex_destroy(&monitoring->lock);
-        free(monitoring);
+        service_stop(monitoring->service, 0);
+        release(monitoring);
         return status;
     }
     *ret_monitoring = monitoring;
@@ -147,21 +120,30 @@ struct service *monitoring_service(struct monitoring *monitoring)
 }
 
 void monitoring_set_target(struct monitoring *monitoring, enum service_kind kind, const char *host,
-                           uint16_t port)
+                           uint16_t port, bool tls)
 {
-    pthread_mutex_lock(&monitoring->lock);
-    struct target *target = &monitoring->targets[kind];
-    target->set = true;
-    target->port = port;
-    snprintf(target->host, sizeof target->host, "%s", host);
-    pthread_mutex_unlock(&monitoring->lock);
+    collector_set_target(monitoring->collector, kind, host, port, tls);
+}
+
+void monitoring_set_interval(struct monitoring *monitoring, uint32_t seconds)
+{
+    if (monitoring)
+        collector_set_interval(monitoring->collector, seconds);
+}
+
+void monitoring_quiesce(struct monitoring *monitoring)
+{
+    if (!monitoring)
+        return;
+    atomic_store(&monitoring->ends, true);
+    collector_end(monitoring->collector);
 }
 
 void monitoring_stop(struct monitoring *monitoring, uint32_t grace_ms)
 {
     if (!monitoring)
         return;
+    monitoring_quiesce(monitoring);
     service_stop(monitoring->service, grace_ms);
-    pthread_mutex_destroy(&monitoring->lock);
-    free(monitoring);
+    release(monitoring);
 }

@@ -120,6 +120,13 @@ enum status statistics_start(struct tenant_node *node, struct error *err);
 /* Flushes all and writes the sketches; NULL store is fine. */
 void statistics_stop(struct tenant_node *node);
 
+/* --- what reads did, for /metrics --- */
+struct read_counters {
+    _Atomic uint64_t rows_scanned, rows_matched, rows_returned;
+    _Atomic uint64_t pruned, by_index, scanned; /* files */
+    _Atomic uint64_t sql_files;
+};
+
 struct tenant_node {
     struct tenant_node_options options;
     struct sys *sys;
@@ -132,8 +139,17 @@ struct tenant_node {
     struct query_table queries;
     struct backup_job backup;
     struct statistics_upkeep statistics;
-    _Atomic uint64_t rows_scanned, rows_returned;
+    struct read_counters reads;
 };
+
+/* collect.c: gauges and counters before /metrics is written. */
+void tenant_collect(void *context, struct metrics *metrics);
+/* What a search or an aggregate did since `before` (NULL: since its begin), for the node's metrics
+ * and the request's own account. */
+void tenant_count_reads(struct request *request, const struct exec_stats *stats,
+                        const struct exec_stats *before);
+/* The same for SQL. */
+void tenant_count_sql(struct request *request, const struct sql_stats *stats);
 
 /* --- bodies and answers --- */
 
@@ -196,9 +212,6 @@ struct sql_job {
     void *context;
 };
 /* Runs it and answers. */
-/* dialect.c: the statement in DuckDB's dialect, in the arena; DuckDB's own stays as it is. */
-enum status tenant_translate(struct arena *arena, struct str dialect, struct str *query,
-                             struct error *err);
 enum status tenant_run_sql(struct request *request, const struct sql_job *job);
 
 /* The text "YYYY-MM-DDTHH:MM:SS.ffffffZ" or null. */

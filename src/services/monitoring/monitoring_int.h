@@ -1,0 +1,46 @@
+/* monitoring_int.h: what the handlers of the monitoring service share. */
+#ifndef QUARRY_SERVICES_MONITORING_INT_H
+#define QUARRY_SERVICES_MONITORING_INT_H
+
+#include <stdatomic.h>
+
+#include "services/monitoring/alert_engine.h"
+#include "services/monitoring/collector.h"
+#include "services/monitoring/monitoring.h"
+#include "services/monitoring/outbox.h"
+
+enum { FOLLOWERS_MAX = 8 };
+
+struct monitoring {
+    struct sys *sys;
+    const struct log *log;
+    struct monitoring_options options;
+    char log_folder[SYS_PATH_MAX];
+    struct service *service;
+    struct collector *collector;
+    struct alert_rules rules;
+    struct alert_engine *alerts;
+    struct outbox *webhook; /* NULL: nobody is told */
+    int64_t pruned_us;      /* monotonic: when old logs were removed last */
+    _Atomic uint32_t followers;
+    atomic_bool ends; /* streams end */
+};
+
+/* "timestamp": now */
+void monitoring_write_time(struct json_writer *w, const char *key, int64_t us);
+/* Whether the caller sees everything: the local operator, or an admin of the installation's own
+ * tenant. Others see what belongs to their tenant. */
+bool monitoring_sees_all(const struct monitoring *monitoring, const struct identity *identity);
+
+/* health.c: what the collector saw, as metrics */
+void monitoring_record_health(struct monitoring *monitoring);
+/* alerts.c */
+void monitoring_alert_changed(void *monitoring, const struct alert *alert);
+void monitoring_collect_alerts(struct monitoring *monitoring, struct metrics *metrics);
+
+enum status handle_health_all(struct request *request);
+enum status handle_status(struct request *request);
+enum status handle_alerts(struct request *request);
+enum status handle_logs(struct request *request);
+
+#endif
