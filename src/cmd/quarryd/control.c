@@ -25,6 +25,7 @@ struct control {
     struct catalog *catalog;                 /* NULL when no service here needs it */
     struct text_feed *text;                  /* with the catalog service only */
     char files_path[SYS_PATH_MAX];           /* of the node registry */
+    char archive_path[SYS_PATH_MAX];         /* of old logs */
     struct gateway *gateway;
     bool tls; /* of the gateway */
     struct tls_files tls_files;
@@ -114,6 +115,9 @@ static enum status start_catalog(struct control *control, const struct service_o
         .text = control->text,
         .files_path = control->files_path,
         .keys_path = control->access->folder,
+        .archive_path = control->archive_path,
+        .journal_us = settings_int(settings, SETTING_CATALOG_JOURNAL_HOURS) * 3600000000,
+        .upkeep_us = settings_int(settings, SETTING_CATALOG_UPKEEP_MINUTES) * 60000000,
         .tenant_id = settings_text(settings, SETTING_TENANT_ID),
         .parquet_base_path = settings_text(settings, SETTING_PARQUET_BASE_PATH)};
     TRY(catalog_service_start(base, &options, &control->catalog_service, err));
@@ -178,6 +182,7 @@ static enum status open_text(struct control *control, struct backend *backend, s
         return STATUS_OK;
     TRY(sys_path(folder, err, "%s/catalog/text", data));
     TRY(sys_path(control->files_path, err, "%s/registry", data));
+    TRY(sys_path(control->archive_path, err, "%s/archive", data));
     TRY(text_feed_open(control->sys, backend, folder, &control->text, err));
     backend_watch(backend, on_commit, control->text);
     return STATUS_OK;
