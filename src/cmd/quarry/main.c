@@ -36,7 +36,7 @@ static const struct command commands[] = {
     {"restore", "BACKUP DATA_PATH", NULL, "Makes a data folder from a backup.", run_restore},
     {"catalog",
      "verify URL | repair URL | digest URL | migrate FROM TO | reindex URL | "
-     "backup URL FILE | restore FILE URL",
+     "backup URL FILE | restore FILE URL | restore --at TIME FROM TO",
      NULL, "Catalogs by their URLs (sqlite:FILE, file:FOLDER, ...): checks, copies, backs up.",
      run_catalog},
     {"asset",
