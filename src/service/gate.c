@@ -94,7 +94,25 @@ enum status gate_identify(struct gate *gate, struct str authorization, struct ar
     return authorization.data ? believe(gate, authorization, arena, ret, err) : no_token(err);
 }
 
+/* Roles know no operators. */
+static enum permission level_of(enum permission needed)
+{
+    return needed == PERMISSION_OPERATOR ? PERMISSION_ADMIN : needed;
+}
+
 static const struct str LOCAL_ROLES[] = {STR("admin")};
+
+/* Where no token is asked for: is what was shown, if anything, passed over? A token that is
+ * believed counts with its roles, and one that is good but not for here is no key to more. */
+static bool is_passed_over(struct gate *gate, enum permission needed, struct str authorization,
+                           struct arena *arena)
+{
+    struct identity shown;
+    if (gate->options.required || needed == PERMISSION_PERSON)
+        return false;
+    return !authorization.data || needed == PERMISSION_NONE ||
+           believe(gate, authorization, arena, &shown, NULL) == STATUS_UNAUTHENTICATED;
+}
 
 enum status gate_admit(struct gate *gate, enum permission needed, struct str authorization,
                        struct arena *arena, struct identity *ret, struct error *err)
@@ -106,19 +124,20 @@ enum status gate_admit(struct gate *gate, enum permission needed, struct str aut
                              .roles_len = 1,
                              .level = PERMISSION_ADMIN,
                              .is_local = true};
-    struct identity shown;
-    if (!gate->options.required && (!authorization.data || needed == PERMISSION_NONE ||
-                                    believe(gate, authorization, arena, &shown, NULL) != STATUS_OK))
+    if (is_passed_over(gate, needed, authorization, arena))
         return STATUS_OK;
     if (needed == PERMISSION_NONE) {
         *ret = (struct identity){.tenant = STR("")};
         return STATUS_OK;
     }
     TRY(gate_identify(gate, authorization, arena, ret, err));
-    if (ret->level < needed)
+    if (needed == PERMISSION_OPERATOR && !str_is(ret->tenant, gate->options.tenant))
+        return error_set(err, STATUS_FORBIDDEN, "This is for admins of the tenant '%s' only.",
+                         gate->options.tenant);
+    if (needed != PERMISSION_PERSON && ret->level < level_of(needed))
         return error_set(err, STATUS_FORBIDDEN,
                          "This needs the right to %s; your roles do not "
                          "give it.",
-                         permission_name(needed));
+                         permission_name(level_of(needed)));
     return STATUS_OK;
 }

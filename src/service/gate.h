@@ -2,8 +2,8 @@
  *
  * The caller shows a token of Quarry's (Authorization: Bearer). The gate believes nobody else's
  * word: not a header of the gateway's, not a field of the body. The tenant is the token's. What an
- * operation needs stands in api/operations.def (NONE, READ, WRITE, ADMIN); what a role may do is in
- * gate.c. Rights on single assets are the catalog's and come on top.
+ * operation needs stands in api/operations.def (NONE, PERSON, READ, WRITE, ADMIN, OPERATOR); what a
+ * role may do is in gate.c. Rights on single assets are the catalog's and come on top.
  *
  * With `required` false, calls without a token that can be believed are taken for the local
  * operator's, who may do anything; one that is believed counts, with its roles. Threads: any. */

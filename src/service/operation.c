@@ -162,7 +162,7 @@ int field_find(const struct op_field *fields, struct str name)
 
 const char *permission_name(enum permission permission)
 {
-    static const char *const names[] = {"none", "read", "write", "admin"};
+    static const char *const names[] = {"none", "person", "read", "write", "admin", "operator"};
     return names[permission];
 }
 

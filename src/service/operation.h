@@ -72,7 +72,16 @@ struct shape {
     const struct op_field *fields;
 };
 
-enum permission { PERMISSION_NONE, PERMISSION_READ, PERMISSION_WRITE, PERMISSION_ADMIN };
+/* Each allows what those before it do. PERSON: whoever shows a token that is believed, also where
+ * none is asked for; OPERATOR: an admin of the tenant that runs the place (TENANT_ID). */
+enum permission {
+    PERMISSION_NONE,
+    PERMISSION_PERSON,
+    PERMISSION_READ,
+    PERMISSION_WRITE,
+    PERMISSION_ADMIN,
+    PERMISSION_OPERATOR,
+};
 
 /* A set of these in an operation, one of them in a request. */
 enum body_kind { BODY_NONE = 0, BODY_JSON = 1, BODY_NDJSON = 2, BODY_CSV = 4, BODY_PARQUET = 8 };

@@ -30,6 +30,13 @@ struct field_value {
     yyjson_val *json; /* from a JSON body only */
 };
 
+/* What a request cost, told by its handler: for the usage of tenants and the slow requests. The CPU
+ * of its own thread is measured by the framework. */
+struct request_work {
+    uint64_t rows_read, rows_returned, rows_written;
+    int64_t cpu_us; /* of other processes */
+};
+
 /* One request on its way through a handler. */
 struct request {
     struct http_request *http;
@@ -43,6 +50,7 @@ struct request {
     int64_t started_us;       /* monotonic */
     enum body_kind body_kind; /* what Content-Type announced; JSON when there was none */
     struct identity identity; /* who calls; checked before the body is read */
+    struct request_work work; /* zero until a handler adds to it */
     struct str encoding;      /* Content-Encoding of an ENCODED_BODY operation; data NULL: none */
     /* the framework's own */
     struct field_value *values; /* in the order of operation->fields */
@@ -118,6 +126,7 @@ struct service_options {
     /* Takes requests of no operation of this service, their bodies unread (http_read) and of any
      * size; what it cannot serve it returns as it found it (request->error is set). NULL: 404. */
     request_handler fallback;
+    bool front; /* browsers of the world reach it: with headers that tell them what not to do */
     const char *allowed_origins; /* of browsers' pages, see cors.h; NULL: "*" */
     /* Detail for /health: writes members, `timestamp` among them, into the begun object `details`;
      * false: unhealthy, with *ret_status text. May be NULL. */
@@ -132,6 +141,9 @@ enum status service_start(const struct service_options *options, struct service 
                           struct error *err);
 uint16_t service_port(const struct service *service);
 struct metrics *service_metrics(struct service *service);
+/* Another certificate for the connections to come; on failure the old one stays. */
+enum status service_set_certificate(struct service *service, const char *certificate,
+                                    const char *key, struct error *err);
 /* /ready answers 503 from now on, everything else goes on. */
 void service_drain(struct service *service);
 /* Drains, lets requests end for at most `grace_ms`, closes, frees. NULL is fine. */

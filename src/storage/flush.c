@@ -34,6 +34,7 @@ struct flush {
     bool fold_ids; /* `ids` are all that are remembered: the old files go */
     char ids_name[64];
     struct segment_batch segments;
+    struct sketch *sketch; /* of the rows; NULL: not known */
     struct commit commit;
 };
 
@@ -134,8 +135,19 @@ static enum status join_run(const struct flush *flush, struct chunk *first, uint
     return STATUS_OK;
 }
 
+/* Without memory there is none: then one is made from the files later. */
+static void sketch_rows_of(struct flush *flush, const struct batch *rows)
+{
+    if (sketch_add(flush->sketch, rows, flush->schema->fields, flush->schema->fields_len, NULL) ==
+        STATUS_OK)
+        return;
+    sketch_unref(flush->sketch);
+    flush->sketch = NULL;
+}
+
 static enum status write_segments(struct flush *flush, struct error *err)
 {
+    flush->sketch = sketch_new(flush->lsn);
     for (struct chunk *at = flush->source->frozen.head; at;) {
         uint32_t chunks;
         struct batch *rows = NULL;
@@ -143,6 +155,8 @@ static enum status write_segments(struct flush *flush, struct error *err)
         TRY(join_run(flush, at, chunks, &rows, err));
         enum status status =
             rows->rows ? segment_batch_add(&flush->segments, rows, err) : STATUS_OK;
+        if (flush->sketch && status == STATUS_OK)
+            sketch_rows_of(flush, rows);
         batch_unref(rows);
         if (status != STATUS_OK)
             return status;
@@ -331,6 +345,7 @@ static void remove_old(struct flush *flush)
 static void flush_release(struct flush *flush)
 {
     free(flush->ids);
+    sketch_unref(flush->sketch);
     segment_batch_release(&flush->segments);
     commit_release(&flush->commit);
     snapshot_unref(flush->new);
@@ -355,6 +370,7 @@ enum status source_flush_locked(struct source *source, struct error *err)
         status = write_all(&flush, err);
         if (status == STATUS_OK) {
             swap(&flush);
+            source_sketch_flushed(source, flush.sketch);
             remove_old(&flush);
             commit_finish(&flush.commit);
         }

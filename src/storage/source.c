@@ -33,6 +33,7 @@ static struct source *source_new(struct store *store, const char *dir)
     write_ids_init(&source->ids);
     pthread_mutex_init(&source->lock, NULL);
     pthread_mutex_init(&source->flush_lock, NULL);
+    pthread_mutex_init(&source->sketch_lock, NULL);
     pthread_cond_init(&source->changed, NULL);
     finder_list_init(&source->finders, &store->finder_bytes);
     source->dir = str_dup(str_of(dir));
@@ -52,12 +53,14 @@ static void source_free(struct source *source)
     store_memory_give(source->store, source->deleted ? source->deleted->memory : 0);
     deletion_set_unref(source->deleted);
     finder_list_release(&source->finders);
+    sketch_unref(source->sketch);
     snapshot_unref(source->snapshot);
     history_release(&source->history);
     table_free(source->table);
     schema_unref(source->schema);
     pthread_mutex_destroy(&source->lock);
     pthread_mutex_destroy(&source->flush_lock);
+    pthread_mutex_destroy(&source->sketch_lock);
     pthread_cond_destroy(&source->changed);
     arena_release(&source->arena);
     free(source->dir);

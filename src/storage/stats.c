@@ -65,7 +65,6 @@ void store_get_stats(struct store *store, struct store_stats *ret_stats)
         .wal_files = wal.files,
         .wal_bytes = wal.bytes,
         .wal_syncs = wal.syncs,
-        .wal_sync_us_total = wal.sync_us_total,
         .lsn = wal.lsn,
         .wal_pending = count_pending(store),
         .writes = atomic_load(&store->writes),

@@ -10,6 +10,7 @@
 #ifndef QUARRY_STORAGE_STORE_H
 #define QUARRY_STORAGE_STORE_H
 
+#include "base/histogram.h"
 #include "data/batch.h"
 #include "data/value.h"
 #include "format/parquet/parquet.h"
@@ -609,11 +610,22 @@ struct source_stats {
 };
 void source_get_stats(struct source *source, struct source_stats *ret_stats);
 
+/* What the flushed rows are like (sketch/sketch.h), referenced; NULL: nothing is known, or the
+ * columns have changed. Rows deleted since are still in it. */
+struct sketch;
+struct sketch *source_sketch(struct source *source);
+/* For a sketch made anew from a view: the mark is taken before the view is opened; false when rows
+ * were flushed since, so that they may be missing. The sketch (of segments only) is taken. */
+uint64_t source_sketch_mark(struct source *source);
+bool source_set_sketch(struct source *source, struct sketch *sketch, uint64_t mark);
+/* Writes it beside the source when it has changed. */
+enum status source_save_sketch(struct source *source, struct error *err);
+
 struct store_stats {
     uint64_t wal_files, wal_bytes, wal_pending; /* pending: frames not yet in a snapshot */
     char wal_current[64];
     uint64_t memtable_bytes;
-    uint64_t wal_syncs, wal_sync_us_total;
+    struct histogram wal_syncs; /* how long they took */
     uint64_t writes, rows_written, writes_refused;
     uint64_t lsn;
 };

@@ -17,6 +17,7 @@
 #include "base/uuid.h"
 #include "storage/finder.h"
 #include "storage/memtable/memtable.h"
+#include "storage/sketch/sketch.h"
 #include "storage/source_files.h"
 #include "storage/store.h"
 #include "storage/table/table.h"
@@ -147,9 +148,19 @@ struct source {
 
     struct finder_list finders;
 
+    pthread_mutex_t sketch_lock; /* leaf, but for `lock`: what follows */
+    struct sketch *sketch;       /* of the flushed rows; NULL: none */
+    uint64_t sketch_flushes;
+    bool sketch_loaded, sketch_unsaved;
+
     pthread_mutex_t flush_lock; /* one flush at a time, and the two counters */
     uint64_t next_segment_id, next_snapshot_id;
 };
+
+/* --- source_sketch.c --- */
+
+/* These rows (NULL: not known) are in a snapshot now. */
+void source_sketch_flushed(struct source *source, const struct sketch *rows);
 
 /* --- schema.c --- */
 

@@ -4,8 +4,6 @@ One server asks for tokens everywhere (AUTH_REQUIRED=yes); a second one, without
 """
 import base64
 import concurrent.futures
-import hashlib
-import hmac
 import json
 import os
 import re
@@ -16,6 +14,7 @@ import time
 import pytest
 
 from lib.quarry import Server, bin_folder
+from lib.tokens import admin_password, bearer, forge, login, make_user
 
 COST = "--bcrypt-rounds=4"
 
@@ -38,27 +37,9 @@ def open_server(tmp_path_factory):
     server.stop()
 
 
-def admin_password(server):
-    return re.search(r"user 'admin' has the password (\S+)", server.log.read_text()).group(1)
-
-
-def bearer(token):
-    return {"Authorization": "Bearer " + token}
-
-
-def login(server, username, password, **more):
-    return server.client("gateway").post("/auth/login", {"username": username, "password": password, **more})
-
-
 @pytest.fixture(scope="module")
 def admin(guarded):
     return login(guarded, "admin", admin_password(guarded)).ok().json["access_token"]
-
-
-def make_user(server, admin, name, *roles, password="correct horse"):
-    server.client("gateway").request("POST", "/auth/users", {"username": name, "password": password,
-                                                             "roles": list(roles)}, bearer(admin)).ok(201)
-    return login(server, name, password).ok().json
 
 
 # --- the seed's tour ---
@@ -122,18 +103,6 @@ def test_roles_decide(guarded, admin):
 
 
 # --- tokens ---
-
-def forge(token, secret=b"x" * 32, **changes):
-    header, payload, signature = token.split(".")
-    text = lambda part: json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    pack = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-    head, claims = text(header), text(payload)
-    head.update(changes.pop("head", {}))
-    claims.update(changes)
-    body = pack(head) + "." + pack(claims)
-    mac = hmac.new(secret, body.encode(), hashlib.sha256).digest()
-    return body + "." + base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
-
 
 def test_forged_tokens(guarded, admin):
     header, payload, signature = admin.split(".")

@@ -118,6 +118,13 @@ enum status aggregate_write_members(const struct aggregate *agg, struct json_wri
 /* With keys: an array of {key..., alias...} ordered by the keys. */
 enum status aggregate_write_groups(const struct aggregate *agg, struct json_writer *w,
                                    struct error *err);
+/* The same as rows, in no order; `types` of the keys, then of the aggregations: a
+ * column's own for keys, min and max; JSON (text of a whole number) or INT64 for a sum of integers;
+ * INT64 for counts, DOUBLE for all others. Percentiles are not known here. */
+enum status aggregate_batch(const struct aggregate *agg, const enum type *types,
+                            struct batch **ret_batch, struct error *err);
+/* Heap bytes held, about. */
+size_t aggregate_memory(const struct aggregate *agg);
 void aggregate_free(struct aggregate *agg);
 
 #endif

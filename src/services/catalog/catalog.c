@@ -62,6 +62,8 @@ static const struct service_handler handlers[] = {
     {"nodes_lifecycle", nodes_lifecycle},
     {"nodes_resolve", nodes_resolve},
     {"nodes_compare", nodes_compare},
+    {"nodes_import", nodes_import},
+    {"nodes_pull", nodes_pull},
     {"collections_create", collections_create},
     {"collections_list", collections_list},
     {"collections_get", collections_get},
@@ -124,6 +126,24 @@ static void write_cache_state(struct backend *backend, struct json_writer *detai
     json_end_object(details);
 }
 
+static void collect(void *context, struct metrics *metrics)
+{
+    struct catalog_service *service = context;
+    struct backend *backend = catalog_backend(service->catalog);
+    struct hybrid_stats stats;
+    if (strcmp(backend->ops->name, "hybrid") != 0)
+        return;
+    hybrid_look(backend, &stats);
+    const struct {
+        const char *outcome;
+        uint64_t count;
+    } outcomes[] = {{"hit", stats.hits}, {"miss", stats.misses}, {"failed", stats.cache_failures}};
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
+        metric_raise(metrics_series(metrics, METRIC_CATALOG_CACHE,
+                                    (const char *const[]){outcomes[i].outcome}),
+                     outcomes[i].count);
+}
+
 static bool health(void *context, struct json_writer *details, const char **ret_status)
 {
     struct catalog_service *service = context;
@@ -145,6 +165,7 @@ static enum status start_service(struct catalog_service *service,
     options.kind = SERVICE_CATALOG;
     options.context = service;
     options.health = health;
+    options.collect = collect;
     options.handlers = handlers;
     options.handlers_len = sizeof handlers / sizeof handlers[0];
     return service_start(&options, &service->service, err);

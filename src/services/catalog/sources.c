@@ -44,11 +44,12 @@ static enum status ask_node(struct request *request, const char *method, const c
                             struct str body, struct http_reply *reply)
 {
     struct http_client *client = NULL;
-    struct http_field fields[2] = {{STR("Content-Type"), STR("application/json")}};
+    struct http_field fields[3] = {{STR("Content-Type"), STR("application/json")},
+                                   {STR("X-Request-Id"), request->request_id}};
     struct str token = http_request_header(request->http, "authorization");
     struct http_call call = {.method = method,
                              .fields = fields,
-                             .field_count = 1,
+                             .field_count = 2,
                              .body = body,
                              .timeout_ms = NODE_TIMEOUT_MS};
     char *url = NULL;
@@ -220,6 +221,24 @@ enum status metadata_sources(struct request *request)
     return respond_page(request, "sources", &page, write_source);
 }
 
+/* Statistics of the columns, as the node gives them; null when it cannot (the totals stand). */
+static void write_statistics(struct request *request, struct json_writer *w)
+{
+    struct http_reply reply;
+    yyjson_doc *doc = NULL;
+    http_reply_init(&reply, NODE_REPLY_MAX);
+    struct error before = request->error;
+    json_keyz(w, "source_statistics");
+    if (ask_node(request, "GET", "/statistics", STR_NONE, &reply) == STATUS_OK &&
+        json_parse(buf_str(&reply.body), &doc, &request->error) == STATUS_OK)
+        json_value(w, json_get(yyjson_doc_get_root(doc), "sources"));
+    else
+        json_null(w);
+    request->error = before;
+    yyjson_doc_free(doc);
+    http_reply_release(&reply);
+}
+
 enum status metadata_stats(struct request *request)
 {
     static const struct str kind[] = {STR("source")};
@@ -257,6 +276,8 @@ enum status metadata_stats(struct request *request)
         json_int(&w, counts.rows[i].count);
     }
     json_end_object(&w);
+    if (request_bool(request, "statistics"))
+        write_statistics(request, &w);
     json_end_object(&w);
     return writer_respond(request, 200, &buf);
 }

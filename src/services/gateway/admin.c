@@ -99,10 +99,11 @@ enum status gateway_user_create(struct request *request)
     return answer_user(request, 201, &made);
 }
 
+/* What is to change; the rest stays. */
 struct user_changes {
-    struct request *request;
-    struct str_list roles;
-    struct str secret; /* data NULL: stays */
+    const struct str_list *roles;
+    struct str secret;
+    struct str lifecycle;
 };
 
 static enum status change_user(void *context, struct record *user, struct arena *arena,
@@ -111,13 +112,12 @@ static enum status change_user(void *context, struct record *user, struct arena 
     const struct user_changes *changes = context;
     (void)arena;
     (void)err;
-    if (request_has(changes->request, "roles"))
-        user->roles = changes->roles;
+    if (changes->roles)
+        user->roles = *changes->roles;
     if (changes->secret.data)
         user->secret = changes->secret;
-    if (request_has(changes->request, "disabled"))
-        user->lifecycle =
-            request_bool(changes->request, "disabled") ? STR("disabled") : STR("active");
+    if (changes->lifecycle.data)
+        user->lifecycle = changes->lifecycle;
     return STATUS_OK;
 }
 
@@ -138,13 +138,18 @@ enum status gateway_user_update(struct request *request)
 {
     struct gateway *gateway = request->context;
     struct caller caller = admin_caller(request);
-    struct user_changes changes = {.request = request};
+    struct user_changes changes = {0};
+    struct str_list roles;
     const struct asset_edit edit = {
         .action = "principal.update", .edit = change_user, .context = &changes};
     struct record user, changed;
     TRY(user_find(gateway, caller.tenant, request_path_param(request, "user_id"), request->arena,
                   &user, &request->error));
-    TRY(read_roles(request, &changes.roles));
+    TRY(read_roles(request, &roles));
+    if (request_has(request, "roles"))
+        changes.roles = &roles;
+    if (request_has(request, "disabled"))
+        changes.lifecycle = request_bool(request, "disabled") ? STR("disabled") : STR("active");
     if (request_has(request, "password"))
         TRY(hash_into(request, request_str(request, "password"), &changes.secret));
     TRY(entry_edit(gateway->options.catalog, &caller, DOMAIN_PRINCIPAL, user.id, &edit,
@@ -173,12 +178,11 @@ enum status gateway_user_delete(struct request *request)
 enum status gateway_password(struct request *request)
 {
     struct gateway *gateway = request->context;
-    struct user_changes changes = {.request = request};
+    struct user_changes changes = {0};
     const struct asset_edit edit = {
         .action = "principal.password", .edit = change_user, .context = &changes};
-    struct identity who;
+    const struct identity who = request->identity;
     struct record user, changed;
-    TRY(require_person(request, &who));
     struct caller self = gateway_caller(who.tenant);
     self.principal = who.user_id;
     TRY(lockout_check(gateway->lockout, who.user_id, &request->error));

@@ -193,13 +193,12 @@ static enum status read_scopes(struct request *request, const struct identity *w
 enum status gateway_key_create(struct request *request)
 {
     struct gateway *gateway = request->context;
-    struct identity who;
+    const struct identity who = request->identity;
     char text[SECRET_TEXT_MAX], hash[SECRET_HASH_TEXT];
     struct record made, draft = {.domain = DOMAIN_PRINCIPAL,
                                  .kind = STR("api_key"),
                                  .attributes = STR("{}"),
                                  .title = request_str(request, "name")};
-    TRY(require_person(request, &who));
     TRY(read_scopes(request, &who, &draft.roles));
     struct caller self = gateway_caller(who.tenant);
     self.principal = who.user_id;
@@ -217,11 +216,10 @@ enum status gateway_key_create(struct request *request)
 enum status gateway_keys(struct request *request)
 {
     struct gateway *gateway = request->context;
-    struct identity who;
+    const struct identity who = request->identity;
     struct record_page page;
     struct json_writer w;
     struct buf body;
-    TRY(require_person(request, &who));
     struct caller self = identity_caller(request, &who);
     struct str kind = STR("api_key");
     struct match matches[] = {
@@ -245,11 +243,11 @@ enum status gateway_keys(struct request *request)
 }
 
 /* The caller's own key, or any of the tenant for an admin. */
-static enum status own_key(struct request *request, struct identity *who, struct record *ret)
+static enum status own_key(struct request *request, struct record *ret)
 {
     struct gateway *gateway = request->context;
+    const struct identity *who = &request->identity;
     struct str id = request_path_param(request, "key_id");
-    TRY(require_person(request, who));
     struct caller self = identity_caller(request, who);
     enum status status = entry_get(gateway->options.catalog, &self, DOMAIN_PRINCIPAL, id,
                                    request->arena, ret, &request->error);
@@ -282,10 +280,9 @@ static enum status remove_key(struct request *request, const struct identity *wh
 
 enum status gateway_key_revoke(struct request *request)
 {
-    struct identity who;
     struct record key;
-    TRY(own_key(request, &who, &key));
-    TRY(remove_key(request, &who, &key));
+    TRY(own_key(request, &key));
+    TRY(remove_key(request, &request->identity, &key));
     return answer_key(request, 200, NULL, NULL);
 }
 
@@ -293,10 +290,10 @@ enum status gateway_key_revoke(struct request *request)
 enum status gateway_key_rotate(struct request *request)
 {
     struct gateway *gateway = request->context;
-    struct identity who;
+    const struct identity who = request->identity;
     struct record key, made;
     char text[SECRET_TEXT_MAX], hash[SECRET_HASH_TEXT];
-    TRY(own_key(request, &who, &key));
+    TRY(own_key(request, &key));
     struct caller self = gateway_caller(who.tenant);
     self.principal = who.user_id;
     struct record draft = {.domain = DOMAIN_PRINCIPAL,

@@ -118,8 +118,6 @@ enum status gateway_key_create(struct request *request);
 enum status gateway_key_rotate(struct request *request);
 enum status gateway_key_revoke(struct request *request);
 
-/* The person that a handler of permission NONE needs; sets WWW-Authenticate. */
-enum status require_person(struct request *request, struct identity *ret);
 /* One audit event. What cannot be audited is not done: callers return its failure. */
 enum status gateway_audit(struct gateway *gateway, const struct caller *caller, const char *action,
                           struct str object, bool success, struct arena *arena, struct error *err);

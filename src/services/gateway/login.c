@@ -26,18 +26,6 @@ static enum status respond(struct request *request, int http_status, struct buf 
     return status;
 }
 
-enum status require_person(struct request *request, struct identity *ret)
-{
-    enum status status = gate_identify(gateway_of(request)->gate,
-                                       http_request_header(request->http, "authorization"),
-                                       request->arena, ret, &request->error);
-    if (status == STATUS_UNAUTHENTICATED)
-        http_set_header(request->http, "WWW-Authenticate", STR("Bearer realm=\"quarry\""));
-    if (status == STATUS_OK)
-        request->identity = *ret;
-    return status;
-}
-
 enum status gateway_audit(struct gateway *gateway, const struct caller *caller, const char *action,
                           struct str object, bool success, struct arena *arena, struct error *err)
 {
@@ -240,8 +228,7 @@ static enum status respond_success(struct request *request)
 enum status gateway_logout(struct request *request)
 {
     struct gateway *gateway = gateway_of(request);
-    struct identity who;
-    TRY(require_person(request, &who));
+    const struct identity who = request->identity;
     struct caller caller = identity_caller(request, &who);
     int64_t until_s = sys_now_us(gateway->sys) / 1000000 + gateway->options.refresh_life_s;
     TRY(token_revoke(gateway, who.token_id, who.expires_s, &request->error));
@@ -282,10 +269,9 @@ enum status gateway_validate(struct request *request)
 
 enum status gateway_me(struct request *request)
 {
-    struct identity who;
+    const struct identity who = request->identity;
     struct json_writer w;
     struct buf body;
-    TRY(require_person(request, &who));
     buf_init(&body, ANSWER_MAX);
     json_writer_init(&w, &body);
     json_begin_object(&w);
@@ -317,11 +303,10 @@ enum status gateway_permissions(struct request *request)
 {
     struct gateway *gateway = gateway_of(request);
     struct str wanted = request_path_param(request, "user_id");
-    struct identity who;
+    const struct identity who = request->identity;
     struct record user;
     struct json_writer w;
     struct buf body;
-    TRY(require_person(request, &who));
     if (who.level < PERMISSION_ADMIN && !str_eq(wanted, who.user_id) &&
         !str_eq(wanted, who.username))
         return error_set(&request->error, STATUS_FORBIDDEN,

@@ -183,3 +183,31 @@ void upstreams_write(struct upstreams *upstreams, struct json_writer *w)
     pthread_mutex_unlock(&upstreams->lock);
     json_end_object(w);
 }
+
+static void collect_service(struct upstreams *upstreams, int kind, struct metrics *metrics)
+{
+    const char *name = service_info((enum service_kind)kind)->name;
+    uint64_t calls = 0, failures = 0, active = 0, open = 0;
+    for (uint32_t i = 0; i < upstreams->len[kind]; i++) {
+        struct upstream_instance *instance = upstreams->instances[kind][i];
+        failures += atomic_load(&instance->failures);
+        calls += atomic_load(&instance->calls);
+        active += atomic_load(&instance->active);
+        open += breaker_look(&instance->breaker) != BREAKER_CLOSED;
+    }
+    const char *ok[] = {name, "ok"}, *failed[] = {name, "failed"};
+    metric_raise(metrics_series(metrics, METRIC_UPSTREAM_CALLS, ok),
+                 calls > failures ? calls - failures : 0);
+    metric_raise(metrics_series(metrics, METRIC_UPSTREAM_CALLS, failed), failures);
+    metric_set(metrics_series(metrics, METRIC_UPSTREAM_ACTIVE, &name), (double)active);
+    metric_set(metrics_series(metrics, METRIC_UPSTREAM_OPEN, &name), (double)open);
+}
+
+void upstreams_collect(struct upstreams *upstreams, struct metrics *metrics)
+{
+    pthread_mutex_lock(&upstreams->lock);
+    for (int kind = 0; kind < SERVICE_COUNT; kind++)
+        if (upstreams->len[kind])
+            collect_service(upstreams, kind, metrics);
+    pthread_mutex_unlock(&upstreams->lock);
+}

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "net/breaker.h"
 #include "net/http_client.h"
+#include "service/metrics.h"
 #include "service/operation.h"
 
 enum {
@@ -47,5 +48,7 @@ void upstream_give(struct upstreams *upstreams, struct upstream_call *call, bool
 bool upstream_may_retry(struct upstreams *upstreams);
 /* {"tenant":[{"url","state","active","calls","failures"}],...} */
 void upstreams_write(struct upstreams *upstreams, struct json_writer *w);
+/* The same as metrics, summed over the instances of each service. */
+void upstreams_collect(struct upstreams *upstreams, struct metrics *metrics);
 
 #endif

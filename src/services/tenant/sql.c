@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/uuid.h"
-#include "services/tenant/tenant_int.h"
+#include "services/tenant/statement.h"
 
 enum sql_form { SQL_AS_JSON, SQL_AS_LINES, SQL_AS_CSV };
 
@@ -259,7 +259,7 @@ static enum status execute(struct run *run, struct error *err)
     enum status status = sql_query(run->node->sql, &query, &sink, &stats, err);
     query_table_leave(run->node, run->query_id);
     TRY(status);
-    run->node->rows_returned += stats.rows;
+    tenant_count_sql(run->request, &stats);
     put_end(run, &stats);
     return answer_end(&run->answer, err);
 }
@@ -279,18 +279,20 @@ enum status tenant_run_sql(struct request *request, const struct sql_job *job)
 enum status handle_sql(struct request *request)
 {
     struct error *err = &request->error;
-    struct str dialect = request_str(request, "dialect");
     struct tenant_views views;
+    struct statement statement;
     struct sql_job job = {
-        .query = request_str(request, "query"),
         .parameters = request_json(request, "parameters"),
         .limit = request_has(request, "limit") ? request_int(request, "limit") : -1,
     };
-    TRY(tenant_translate(request->arena, dialect, &job.query, err));
+    TRY(statement_read(request, &statement, err));
     enum status status = tenant_views_open(request, &views, err);
+    if (status == STATUS_OK)
+        status = statement_bind(&statement, &views, err);
+    job.query = statement.text;
     job.tables = views.tables;
     job.tables_len = views.len;
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !statement.answered)
         status = tenant_run_sql(request, &job);
     tenant_views_close(&views);
     return status;

@@ -43,6 +43,7 @@ struct tenant_node_options {
     uint32_t snapshots_min_kept;
     bool auto_compaction;
     struct compact_policy compaction;
+    int64_t statistics_refresh_us; /* 0: 30 min */
     uint32_t http_workers;                                       /* 0: 64 */
     uint32_t connections_max, idle_timeout_s, request_timeout_s; /* 0: the listener's defaults */
     const char *tls_certificate, *tls_key;                       /* PEM texts; both or none */

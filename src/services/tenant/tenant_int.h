@@ -107,6 +107,26 @@ void backup_job_init(struct backup_job *job);
 void backup_job_stop(struct backup_job *job);
 void backup_job_release(struct backup_job *job);
 
+/* --- statistics.c: sketches of sources are kept true in the background --- */
+struct statistics_upkeep {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* the end */
+    bool ends;
+    atomic_bool cancelled;
+    uint64_t rebuilt; /* since the start */
+    struct thread thread;
+};
+enum status statistics_start(struct tenant_node *node, struct error *err);
+/* Flushes all and writes the sketches; NULL store is fine. */
+void statistics_stop(struct tenant_node *node);
+
+/* --- what reads did, for /metrics --- */
+struct read_counters {
+    _Atomic uint64_t rows_scanned, rows_matched, rows_returned;
+    _Atomic uint64_t pruned, by_index, scanned; /* files */
+    _Atomic uint64_t sql_files;
+};
+
 struct tenant_node {
     struct tenant_node_options options;
     struct sys *sys;
@@ -118,8 +138,18 @@ struct tenant_node {
     struct cursor_table cursors;
     struct query_table queries;
     struct backup_job backup;
-    _Atomic uint64_t rows_scanned, rows_returned;
+    struct statistics_upkeep statistics;
+    struct read_counters reads;
 };
+
+/* collect.c: gauges and counters before /metrics is written. */
+void tenant_collect(void *context, struct metrics *metrics);
+/* What a search or an aggregate did since `before` (NULL: since its begin), for the node's metrics
+ * and the request's own account. */
+void tenant_count_reads(struct request *request, const struct exec_stats *stats,
+                        const struct exec_stats *before);
+/* The same for SQL. */
+void tenant_count_sql(struct request *request, const struct sql_stats *stats);
 
 /* --- bodies and answers --- */
 
@@ -182,9 +212,6 @@ struct sql_job {
     void *context;
 };
 /* Runs it and answers. */
-/* dialect.c: the statement in DuckDB's dialect, in the arena; DuckDB's own stays as it is. */
-enum status tenant_translate(struct arena *arena, struct str dialect, struct str *query,
-                             struct error *err);
 enum status tenant_run_sql(struct request *request, const struct sql_job *job);
 
 /* The text "YYYY-MM-DDTHH:MM:SS.ffffffZ" or null. */
@@ -224,6 +251,8 @@ enum status handle_compaction_start(struct request *request);
 enum status handle_compaction_status(struct request *request);
 enum status handle_compaction_job(struct request *request);
 enum status handle_compaction_cancel(struct request *request);
+enum status handle_source_statistics(struct request *request);
+enum status handle_tenant_statistics(struct request *request);
 enum status handle_tenant_stats(struct request *request);
 enum status handle_source_settings(struct request *request);
 enum status handle_schema_get(struct request *request);

@@ -100,9 +100,9 @@ static void test_roles_and_tenants(void **state)
     static const struct {
         const char *role;
         enum permission most;
-    } roles[] = {{"reader", PERMISSION_READ}, {"writer", PERMISSION_WRITE},
-                 {"user", PERMISSION_WRITE},  {"admin", PERMISSION_ADMIN},
-                 {"nobody", PERMISSION_NONE}, {"Admin", PERMISSION_NONE}};
+    } roles[] = {{"reader", PERMISSION_READ},   {"writer", PERMISSION_WRITE},
+                 {"user", PERMISSION_WRITE},    {"admin", PERMISSION_ADMIN},
+                 {"nobody", PERMISSION_PERSON}, {"Admin", PERMISSION_PERSON}};
     open_world(&w, true, true);
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
         make_token(&w, "acme", roles[i].role, TOKEN_ACCESS);
@@ -110,6 +110,10 @@ static void test_roles_and_tenants(void **state)
             assert_int_equal(admit(&w, (enum permission)p, buf_str(&w.header)),
                              (enum permission)p <= roles[i].most ? STATUS_OK : STATUS_FORBIDDEN);
     }
+    make_token(&w, "acme", "admin", TOKEN_ACCESS);
+    assert_int_equal(admit(&w, PERMISSION_OPERATOR, buf_str(&w.header)), STATUS_OK);
+    make_token(&w, "acme", "writer", TOKEN_ACCESS);
+    assert_int_equal(admit(&w, PERMISSION_OPERATOR, buf_str(&w.header)), STATUS_FORBIDDEN);
     make_token(&w, "other", "admin", TOKEN_ACCESS);
     assert_int_equal(admit(&w, PERMISSION_READ, buf_str(&w.header)), STATUS_FORBIDDEN);
     make_token(&w, "acme", "admin", TOKEN_REFRESH);
@@ -142,8 +146,24 @@ static void test_local_operator(void **state)
     assert_int_equal(
         gate_admit(w.gate, PERMISSION_ADMIN, STR("Bearer x.y.z"), &w.arena, &who, &err), STATUS_OK);
     assert_true(who.is_local);
+    assert_int_equal(admit(&w, PERMISSION_OPERATOR, STR_NONE), STATUS_OK);
+    assert_int_equal(admit(&w, PERMISSION_PERSON, STR_NONE), STATUS_UNAUTHENTICATED);
+    make_token(&w, "other", "admin", TOKEN_ACCESS); /* no pass for the operator's rights */
+    assert_int_equal(admit(&w, PERMISSION_READ, buf_str(&w.header)), STATUS_FORBIDDEN);
     make_token(&w, "acme", "reader", TOKEN_ACCESS);
     assert_int_equal(admit(&w, PERMISSION_WRITE, buf_str(&w.header)), STATUS_FORBIDDEN);
+    close_world(&w);
+}
+
+/* Several tenants behind one door: only the place's own admin is the operator. */
+static void test_operator(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, true, false);
+    make_token(&w, "other", "admin", TOKEN_ACCESS);
+    assert_int_equal(admit(&w, PERMISSION_ADMIN, buf_str(&w.header)), STATUS_OK);
+    assert_int_equal(admit(&w, PERMISSION_OPERATOR, buf_str(&w.header)), STATUS_FORBIDDEN);
     close_world(&w);
 }
 
@@ -236,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_roles_and_tenants),
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_local_operator),
+        cmocka_unit_test(test_operator),
         cmocka_unit_test(test_revocation_reaches_others),
         cmocka_unit_test(test_damaged_list_lets_nobody_in),
         cmocka_unit_test(test_keys),
