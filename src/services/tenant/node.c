@@ -66,6 +66,7 @@ static enum status open_store(struct tenant_node *node, struct error *err)
     struct store_options options = {
         .path = node->options.data_path,
         .memtable_bytes = node->options.memtable_bytes,
+        .page_cache_bytes = node->options.page_cache_bytes,
         .flush_age_us = node->options.flush_age_us,
         .flush_threads = node->options.flush_threads,
         .wal_retention_us = node->options.wal_retention_us,
