@@ -92,6 +92,8 @@ enum operation_flags {
     OPERATION_ENCODED_BODY = 4,
     OPERATION_SSE = 8,
     OPERATION_OPTIONAL_BODY = 16,
+    OPERATION_TRY_HERE = 32,
+    OPERATION_ALONE_HERE = 64,
 };
 
 enum {
