@@ -414,7 +414,7 @@ static enum status finish(struct plan *plan, struct out *out, enum status status
 /* Looks like one that an index answers: whether it does is found by trying, within bounds. */
 static bool may_be_short(const struct plan *plan, enum form form)
 {
-    return form == AS_ARRAY && !plan->wants_cursor && !plan->order_by.data &&
+    return form == AS_ARRAY && !plan->wants_cursor && !plan->order_len &&
            yyjson_obj_size(request_json(plan->request, "filters")) > 0;
 }
 
