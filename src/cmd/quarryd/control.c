@@ -27,7 +27,7 @@ struct control {
     char files_path[SYS_PATH_MAX];           /* of the node registry */
     char archive_path[SYS_PATH_MAX];         /* of old logs */
     struct gateway *gateway;
-    bool tls; /* of the gateway */
+    bool tls;        /* of the gateway */
     struct tls_files tls_files;
     struct operation_service *operation;
     struct monitoring *monitoring;
@@ -237,6 +237,8 @@ static enum status start_gateway(struct control *control, const struct service_o
         .issuer = settings_text(settings, SETTING_JWT_ISSUER),
         .audience = settings_text(settings, SETTING_JWT_AUDIENCE),
         .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .tenants_path = control->access->tenants_path,
+        .tenants = control->access->tenants,
         .access_life_s = settings_int(settings, SETTING_JWT_EXPIRATION_HOURS) * 3600,
         .refresh_life_s = settings_int(settings, SETTING_REFRESH_EXPIRATION_DAYS) * 86400,
         .bcrypt_rounds = (int)settings_int(settings, SETTING_BCRYPT_ROUNDS),
