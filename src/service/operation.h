@@ -92,6 +92,7 @@ enum operation_flags {
     OPERATION_ENCODED_BODY = 4,
     OPERATION_SSE = 8,
     OPERATION_OPTIONAL_BODY = 16,
+    OPERATION_QUEUED = 32,
 };
 
 enum {

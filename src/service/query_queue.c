@@ -171,7 +171,7 @@ void query_queue_get_state(struct query_queue *queue, struct query_queue_state *
                                       .done = queue->done,
                                       .refused = queue->refused,
                                       .cancelled = queue->cancelled,
-                                      .waited_s = (double)queue->waited_us / 1e6};
+                                      .waited_us = (uint64_t)queue->waited_us};
     pthread_mutex_unlock(&queue->lock);
 }
 

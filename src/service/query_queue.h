@@ -53,7 +53,7 @@ enum status query_queue_cancel(struct query_queue *queue, struct str id, struct 
 struct query_queue_state {
     uint32_t running, waiting;
     uint64_t done, refused, cancelled;
-    double waited_s; /* in sum, of all that ran */
+    uint64_t waited_us; /* in sum, of all that ran */
 };
 void query_queue_get_state(struct query_queue *queue, struct query_queue_state *ret);
 /* The members "running", "waiting" and "queries": [{query_id, tenant_id, what, priority, state,
