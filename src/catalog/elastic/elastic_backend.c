@@ -231,6 +231,7 @@ enum status elastic_backend_open(const struct elastic_backend_options *options,
     backend->wait_ms = options->wait_ms ? options->wait_ms : 100;
     backend->waiting_end = &backend->waiting;
     pool_init(&backend->pool, options->connections_max ? options->connections_max : 16);
+    backend->base.pool = &backend->pool;
     pthread_mutex_init(&backend->write_lock, NULL);
     pthread_mutex_init(&backend->apply_lock, NULL);
     pthread_cond_init(&backend->written, NULL);

@@ -65,7 +65,7 @@ static enum status commit_with(struct hybrid_backend *backend, const struct chan
     if (status == STATUS_OK) {
         memcpy(all, changes, len * sizeof *all);
         all[len] = (struct change){.kind = CHANGE_INSERT, .record = &entry};
-        status = backend->primary->ops->commit(backend->primary, all, len + 1, ret, err);
+        status = backend_commit_checked(backend->primary, all, len + 1, ret, err);
     }
     arena_release(&arena);
     return status;
@@ -78,8 +78,8 @@ enum status outbox_commit(struct hybrid_backend *backend, const struct change *c
     bool told = false;
     for (uint32_t i = 0; i < len && backend->search_url; i++)
         told = told || is_told(&changes[i]);
-    if (!told) /* past backend_commit: the changes are checked */
-        return backend->primary->ops->commit(backend->primary, changes, len, ret, err);
+    if (!told)
+        return backend_commit_checked(backend->primary, changes, len, ret, err);
     buf_init(&assets, ENTRY_BYTES_MAX);
     enum status status = write_assets(changes, len, &assets, err);
     if (status == STATUS_OK)
