@@ -61,14 +61,14 @@ static enum status commit_with(struct hybrid_backend *backend, const struct chan
                                  .updated_us = now_us};
     arena_init(&arena, 0);
     struct change *all = arena_array(&arena, (size_t)len + 1, sizeof *all);
-    enum status status = all ? STATUS_OK : error_no_memory(err);
-    if (status == STATUS_OK) {
+    enum status status = STATUS_NO_MEMORY;
+    if (all) {
         memcpy(all, changes, len * sizeof *all);
         all[len] = (struct change){.kind = CHANGE_INSERT, .record = &entry};
         status = backend_commit_checked(backend->primary, all, len + 1, ret, err);
     }
     arena_release(&arena);
-    return status;
+    return all ? status : error_no_memory(err);
 }
 
 enum status outbox_commit(struct hybrid_backend *backend, const struct change *changes,
