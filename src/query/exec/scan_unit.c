@@ -137,7 +137,8 @@ enum status scan_narrow(struct scan *scan, struct error *err)
 {
     const struct view *view = scan->view;
     /* A view that was built by hand has no source and so no indexes. */
-    uint32_t predicates = view->source ? bound_filter_predicates(scan->filter) : 0;
+    bool may = view->source && scan->context.access == EXEC_ANY;
+    uint32_t predicates = may ? bound_filter_predicates(scan->filter) : 0;
     uint32_t words = view->segments_len / 64 + 1;
     if (!predicates)
         return STATUS_OK;
@@ -173,7 +174,8 @@ static bool unit_type(const struct scan *scan, struct segment *segment, uint32_t
 static enum status choose_index(struct scan *scan, struct segment *segment, uint32_t chunk,
                                 struct error *err)
 {
-    uint32_t predicates = scan->view->source ? bound_filter_predicates(scan->filter) : 0;
+    bool may = scan->view->source && scan->context.access == EXEC_ANY;
+    uint32_t predicates = may ? bound_filter_predicates(scan->filter) : 0;
     struct found best = {0};
     uint64_t limit = scan->unit_rows / SCAN_LOOKUP_SHARE;
     enum status status = STATUS_OK;
@@ -214,7 +216,7 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
 static enum status pick_rows(struct scan *scan, struct segment *segment, struct error *err)
 {
     bool used = false;
-    if (!scan->segment_pick || scan->deleted || bound_filter_predicates(scan->filter))
+    if (!scan->segment_pick || scan->deleted || scan->context.access != EXEC_ANY || bound_filter_predicates(scan->filter))
         return STATUS_OK;
     TRY(scan->segment_pick(scan->segment_known_context, segment, &used, &scan->rows,
                            &scan->rows_len, err));
@@ -227,14 +229,15 @@ static enum status open_segment(struct scan *scan, struct segment *segment,
                                 struct deletion *deleted, struct error *err)
 {
     scan->unit_rows = segment_info(segment).rows;
-    if (!scan_segment_may_match(scan, segment, scan->unit_rows)) {
+    if (scan->context.access != EXEC_FULL &&
+        !scan_segment_may_match(scan, segment, scan->unit_rows)) {
         scan->stats.segments_pruned++;
         return STATUS_OK;
     }
     bool known = false;
     TRY(deletion_load(deleted, err));
     scan->deleted = deleted;
-    if (scan->segment_known)
+    if (scan->segment_known && scan->context.access != EXEC_FULL)
         TRY(scan->segment_known(scan->segment_known_context, segment, &known, err));
     if (known)
         return STATUS_OK;
@@ -341,7 +344,9 @@ bool scan_open_group(struct scan *scan)
     for (; scan->group < parquet_reader_row_groups(scan->reader); scan->group++) {
         scan->group_rows = parquet_row_group_rows(scan->reader, scan->group);
         scan->group_next = 0;
-        if (scan->group_rows > 0 && scan_group_may_match(scan) && scan_prune_pages(scan)) {
+        bool all = scan->context.access == EXEC_FULL;
+        if (scan->group_rows > 0 &&
+            (all || (scan_group_may_match(scan) && scan_prune_pages(scan)))) {
             scan->group_open = true;
             scan->group_serial++;
             for (uint32_t p = 0; p < bound_filter_predicates(scan->filter); p++)
