@@ -8,6 +8,21 @@
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
+const char *log_level_name(enum log_level level)
+{
+    return level_names[level];
+}
+
+bool log_level_parse(struct str name, enum log_level *ret)
+{
+    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++)
+        if (str_is(name, level_names[i])) {
+            *ret = (enum log_level)i;
+            return true;
+        }
+    return false;
+}
+
 static void append_head(struct json_writer *w, const struct log *log, enum log_level level,
                         const char *message)
 {
@@ -43,7 +58,12 @@ static void append_field(struct json_writer *w, const struct log_field *field)
 void log_write(const struct log *log, enum log_level level, const char *message,
                const struct log_field *fields, size_t count)
 {
-    if (!log || level < log->level)
+    if (!log)
+        return;
+    const struct log_sink *sink = log->sink;
+    bool shown = level >= log->level;
+    bool taken = sink && sink->wants(sink->context, log->service, level);
+    if (!shown && !taken)
         return;
     struct buf buf;
     struct json_writer w;
@@ -54,7 +74,9 @@ void log_write(const struct log *log, enum log_level level, const char *message,
         append_field(&w, &fields[i]);
     json_end_object(&w);
     buf_append_char(&buf, '\n');
-    if (!buf_failed(&buf)) {
+    if (!buf_failed(&buf) && taken)
+        sink->take(sink->context, log->service, level, buf_str(&buf));
+    if (!buf_failed(&buf) && shown) {
         ssize_t written = write(log->fd, buf.data, buf.len);
         (void)written; /* nowhere to report a log that cannot be written */
     }

@@ -36,7 +36,7 @@ struct http_client_options {
     const char *ca_file;     /* PEM of trusted certificates; NULL: the system's */
     const char *unix_socket; /* path of a local socket to connect to, whatever the URL's host */
     const char *user_agent;  /* NULL: "quarry" */
-    bool insecure;           /* do not check the server's certificate: only for tests */
+    bool insecure;           /* believe any certificate: only where nothing secret is sent */
 };
 
 struct http_field {

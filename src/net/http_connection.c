@@ -54,7 +54,7 @@ static void connection_open(struct http_server *server, struct MHD_Connection *c
     if (!c)
         return; /* its requests are cut */
     c->fd = fd->connect_fd;
-    c->tls = server->options.tls_key != NULL;
+    c->tls = server->tls;
     set_client(c, address ? address->client_addr : NULL);
     atomic_init(&c->deadline_ms, http_now_ms() + server->options.request_timeout_s * 1000ll);
     pthread_mutex_lock(&server->connections_mutex);

@@ -1,6 +1,6 @@
 /* http_int.h: the parts of an HTTP server and who touches them.
  *
- *   client --bytes--> MHD's I/O thread --http_request--> queue --> worker: on_request
+ *   client --bytes--> I/O thread (MHD) --http_request--> queue --> worker: on_request
  *                          ^                                          |
  *                          +------------- resume ---------------------+
  *
@@ -21,6 +21,7 @@
 
 #include "net/http_head.h"
 #include "net/http_server.h"
+#include "net/http_tls.h"
 #include "net/ring_int.h"
 #include "sys/sys.h"
 #include "sys/thread.h"
@@ -55,9 +56,9 @@ enum { HTTP_RATE_MIN_PER_MS = 4 };
 struct http_connection {
     struct http_connection *prev, *next;
     int fd;
-    bool tls;
-    bool linger;   /* answered before all was read: close softly (I/O thread) */
-    bool poisoned; /* nothing more is taken from it (I/O thread) */
+    struct http_tls *tls; /* NULL: plain text */
+    bool linger;          /* answered before all was read: close softly (I/O thread) */
+    bool poisoned;        /* nothing more is taken from it (I/O thread) */
     struct http_request *request;
     _Atomic int64_t deadline_ms; /* monotonic; by then the client must have sent its request */
     char client[HTTP_CLIENT_TEXT_MAX];
@@ -139,6 +140,12 @@ struct http_lingerer {
 struct http_server {
     struct http_server_options options;
     struct MHD_Daemon *daemon;
+    struct http_tls *tls; /* NULL: plain text */
+    struct thread loop;   /* the I/O thread */
+    int epoll_fd;         /* MHD's */
+    int wake_fd;
+    atomic_bool awake;     /* wake_fd has been written to */
+    atomic_bool loop_ends; /* nothing is suspended any more */
     int listen_fd;
     uint16_t port;
     atomic_bool draining; /* answers close their connections */
@@ -178,6 +185,13 @@ struct MHD_Response *http_fault_response(struct http_request *request, const str
                                          bool close);
 void http_fault_text(struct http_server *server, struct arena *arena, const struct error *fault,
                      struct str *ret_body, struct str *ret_type);
+
+/* http_loop.c */
+enum status http_loop_start(struct http_server *server, struct error *err);
+/* Any thread: MHD is to look at its connections again. */
+void http_loop_wake(struct http_server *server);
+/* When all workers are gone. */
+void http_loop_end(struct http_server *server);
 
 /* http_io.c: MHD's call backs */
 void *http_io_uri(void *cls, const char *uri, struct MHD_Connection *connection);

@@ -53,6 +53,7 @@ void http_request_resume(struct http_request *r)
         return;
     r->suspended = false;
     MHD_resume_connection(r->connection);
+    http_loop_wake(r->server);
 }
 
 bool http_request_wait(struct http_request *r, uint32_t timeout_s)

@@ -1,12 +1,12 @@
 /* http_server.c: start, stop and figures of a listener.
  *
- * Stopping, in steps: (1) no more connections, answers say "Connection: close"; (2) requests that
- * run get `grace_ms`; (3) waits inside handlers are cancelled, sockets shut down; (4) the workers
- * come to an end, which resumes every suspended connection: MHD must not be stopped before; (5) MHD
- * stops. */
+ * Stopping, in steps: (1) the listener is shut and the loop quiesces MHD: no more connections,
+ * answers say "Connection: close"; (2) requests that run get `grace_ms`; (3) waits inside handlers
+ * are cancelled, sockets shut down; (4) the workers come to an end, which resumes every suspended
+ * connection: the loop must not end before; (5) the loop ends, MHD stops.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,8 +20,6 @@ static struct http_server_options with_defaults(const struct http_server_options
     struct http_server_options o = *given;
     if (!o.host)
         o.host = "127.0.0.1";
-    if (!o.io_threads)
-        o.io_threads = 1;
     if (!o.workers)
         o.workers = 16;
     if (!o.queue_max)
@@ -101,20 +99,12 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *t
 static enum status start_daemon(struct http_server *server, struct error *err)
 {
     const struct http_server_options *o = &server->options;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem items[8];
     int n = 0;
-    if (o->io_threads > 1)
-        items[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, o->io_threads, NULL};
-    if (o->tls_key) {
+    if (server->tls) {
         flags |= MHD_USE_TLS;
-        items[n++] =
-            (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->tls_key};
-        items[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,
-                                             (void *)(uintptr_t)o->tls_certificate};
-        items[n++] = (struct MHD_OptionItem){
-            MHD_OPTION_HTTPS_PRIORITIES, 0,
-            (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"};
+        n += http_tls_options(server->tls, items + n);
     }
     items[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     server->daemon = MHD_start_daemon(
@@ -124,11 +114,10 @@ static enum status start_daemon(struct http_server *server, struct error *err)
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)o->idle_timeout_s, MHD_OPTION_NOTIFY_COMPLETED,
         http_io_completed, server, MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, server,
         MHD_OPTION_URI_LOG_CALLBACK, http_io_uri, server, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_ARRAY, items,
-        MHD_OPTION_END);
+        keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     if (!server->daemon)
-        return error_set(err, o->tls_key ? STATUS_INVALID_ARGUMENT : STATUS_IO,
-                         "cannot start the HTTP server: %s", server->start_log);
+        return error_set(err, STATUS_IO, "cannot start the HTTP server: %s", server->start_log);
     return STATUS_OK;
 }
 
@@ -138,15 +127,18 @@ static enum status start_all(struct http_server *server, struct error *err)
     struct sockaddr_storage address;
     socklen_t len = 0;
     TRY(parse_address(o, &address, &len, err));
+    if (o->tls_key)
+        TRY(http_tls_new(o->tls_certificate, o->tls_key, o->tls_newest_only,
+                         o->request_timeout_s + o->idle_timeout_s, &server->tls, err));
     TRY(bind_socket(server, &address, len, err));
     TRY(thread_start(&server->sweeper, "http-sweeper", 0, http_sweep_run, server, err));
-    /* MHD's threads inherit the mask: signals are for the main thread. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    enum status status = start_daemon(server, err);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    TRY(start_daemon(server, err));
     atomic_store(&server->started, true);
+    enum status status = http_loop_start(server, err);
+    if (status != STATUS_OK) {
+        (void)MHD_quiesce_daemon(server->daemon);
+        MHD_stop_daemon(server->daemon);
+    }
     return status;
 }
 
@@ -160,7 +152,10 @@ static void server_free(struct http_server *server)
     http_linger_release(server);
     if (server->listen_fd >= 0)
         close(server->listen_fd);
+    if (server->wake_fd >= 0)
+        close(server->wake_fd);
     http_queue_release(&server->queue);
+    http_tls_free(server->tls);
     pthread_cond_destroy(&server->sweep_now);
     pthread_cond_destroy(&server->drained);
     pthread_mutex_destroy(&server->connections_mutex);
@@ -178,7 +173,7 @@ enum status http_server_start(const struct http_server_options *options,
     if (!server)
         return error_no_memory(err);
     server->options = with_defaults(options);
-    server->listen_fd = -1;
+    server->listen_fd = server->wake_fd = -1;
     enum status status =
         http_queue_init(&server->queue, server->options.workers, server->options.queue_max, err);
     if (status != STATUS_OK) {
@@ -190,15 +185,19 @@ enum status http_server_start(const struct http_server_options *options,
     thread_cond_init(&server->drained);
     status = start_all(server, err);
     /* Texts that only the start needed are the caller's again. */
-    server->options.host = server->options.tls_certificate = NULL;
-    if (server->options.tls_key)
-        server->options.tls_key = "";
+    server->options.host = server->options.tls_certificate = server->options.tls_key = NULL;
     if (status != STATUS_OK) {
         server_free(server);
         return status;
     }
     *ret_server = server;
     return STATUS_OK;
+}
+
+enum status http_server_set_certificate(struct http_server *server, const char *certificate,
+                                        const char *key, struct error *err)
+{
+    return http_tls_replace(server->tls, certificate, key, err);
 }
 
 uint16_t http_server_port(const struct http_server *server)
@@ -221,13 +220,13 @@ void http_server_stop(struct http_server *server, uint32_t grace_ms)
     if (!server)
         return;
     atomic_store(&server->draining, true);
-    (void)MHD_quiesce_daemon(server->daemon); /* gives listen_fd back; it is closed at the end */
     shutdown(server->listen_fd, SHUT_RDWR);
+    http_loop_wake(server);
     await_drained(server, grace_ms);
     atomic_store(&server->stopping, true);
     http_connections_shut(server);
     http_queue_close(&server->queue);
-    MHD_stop_daemon(server->daemon);
+    http_loop_end(server);
     server_free(server);
 }
 

@@ -39,7 +39,6 @@ const char *http_method_name(enum http_method method);
 struct http_server_options {
     const char *host;            /* "127.0.0.1"; IPv4 or IPv6 address */
     uint16_t port;               /* 0: any free one, see http_server_port */
-    uint32_t io_threads;         /* 0: 1 */
     uint32_t workers;            /* threads at the most, started on demand; 0: 16 */
     uint32_t queue_max;          /* waiting requests; beyond: 503 with Retry-After; 0: 1024 */
     uint32_t connections_max;    /* 0: 10000 */
@@ -48,6 +47,7 @@ struct http_server_options {
     uint64_t body_max;           /* 0: 64 MiB; beyond: 413; handlers may raise it, see below */
     const char *tls_certificate; /* PEM texts; both or none */
     const char *tls_key;
+    bool tls_newest_only; /* TLS 1.3; else 1.2 too */
     /* Called on the I/O thread when a head has arrived, before any body byte: may raise or lower
      * *body_max and say whether the body is wanted whole in memory before the handler starts
      * (default true; false: streamed through http_read). Must not block. */
@@ -65,6 +65,10 @@ struct http_server_options {
 
 enum status http_server_start(const struct http_server_options *options,
                               struct http_server **ret_server, struct error *err);
+/* Another pair of PEM texts for the handshakes to come. On failure the old one stays. Only when it
+ * was started with one. */
+enum status http_server_set_certificate(struct http_server *server, const char *certificate,
+                                        const char *key, struct error *err);
 uint16_t http_server_port(const struct http_server *server);
 /* Stops accepting, lets running requests end for at most `grace_ms`, closes the rest, frees. */
 void http_server_stop(struct http_server *server, uint32_t grace_ms);

@@ -98,6 +98,21 @@ static void set_id(struct request *request)
     http_set_header(request->http, "X-Request-Id", request->request_id);
 }
 
+/* What we send is data, never a page. */
+static void set_security_headers(struct request *request)
+{
+    const struct service_options *options = &request->service->options;
+    struct http_request *http = request->http;
+    http_set_header(http, "X-Content-Type-Options", STR("nosniff"));
+    if (!options->front)
+        return;
+    http_set_header(http, "Content-Security-Policy",
+                    STR("default-src 'none'; frame-ancestors 'none'"));
+    http_set_header(http, "Referrer-Policy", STR("no-referrer"));
+    if (options->http.tls_key)
+        http_set_header(http, "Strict-Transport-Security", STR("max-age=31536000"));
+}
+
 static void set_allow(struct request *request, const struct route *route)
 {
     char allow[ALLOW_TEXT_MAX];
@@ -196,23 +211,27 @@ static void count(struct request *request, int64_t us)
         metric_observe_us(service->durations[index_of(request->operation)], us);
 }
 
+/* Under the service's own name, whatever the process is called. */
 static void log_access(struct request *request, int64_t us)
 {
-    const struct log *log = request->service->options.log;
+    const struct log *base = request->service->options.log;
     int status = request->status ? request->status : 200;
     bool fault = status >= 500 && status != 501;
-    enum log_level level = fault ? LOG_ERROR : LOG_DEBUG;
-    if (!log || level < log->level)
+    if (!base)
         return;
+    struct log log = *base;
+    log.service = request->service->info->name;
     const struct error *err = &request->error;
-    struct str path = http_request_path(request->http), user = request->identity.user_id;
-    log_event(log, level, "request", LOG_TEXT("for", str_of(request->service->info->name)),
+    const struct identity *who = &request->identity;
+    struct str path = http_request_path(request->http);
+    log_event(&log, fault ? LOG_ERROR : LOG_DEBUG, "request",
               LOG_TEXT("request_id", request->request_id),
               LOG_TEXT("method", http_request_method_text(request->http)),
               LOG_TEXT("path", str_make(path.data, path.len < 512 ? path.len : 512)),
               LOG_NUM("status", status), LOG_NUM("duration_us", us),
               LOG_TEXT("client", http_request_client(request->http)),
-              LOG_TEXT("user", user.data ? user : STR("")),
+              LOG_TEXT("user", who->user_id.data ? who->user_id : STR("")),
+              LOG_TEXT("tenant", who->tenant.data ? who->tenant : STR("")),
               LOG_TEXT("code", str_of(err->status ? status_info(err->status)->code : "ok")),
               LOG_TEXT("error", str_of(err->message)), LOG_TEXT("cause", str_of(err->cause)));
 }
@@ -229,7 +248,7 @@ static void on_request(void *context, struct http_request *http)
         .started_us = sys_mono_us(service->options.sys),
     };
     set_id(&request);
-    http_set_header(http, "X-Content-Type-Options", STR("nosniff"));
+    set_security_headers(&request);
     serve(&request, &route);
     int64_t us = sys_mono_us(service->options.sys) - request.started_us;
     count(&request, us);
@@ -321,6 +340,9 @@ enum status service_start(const struct service_options *options, struct service 
         struct http_server *server = NULL;
         status = http_server_start(&http, &server, err);
         service->http = server;
+        /* the texts were the start's; that there were some is still asked for */
+        service->options.http.tls_certificate = NULL;
+        service->options.http.tls_key = http.tls_key ? "" : NULL;
     }
     if (status != STATUS_OK) {
         service_free(service);
@@ -338,6 +360,12 @@ uint16_t service_port(const struct service *service)
 struct metrics *service_metrics(struct service *service)
 {
     return service->metrics;
+}
+
+enum status service_set_certificate(struct service *service, const char *certificate,
+                                    const char *key, struct error *err)
+{
+    return http_server_set_certificate(service->http, certificate, key, err);
 }
 
 void service_drain(struct service *service)

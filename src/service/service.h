@@ -118,6 +118,7 @@ struct service_options {
     /* Takes requests of no operation of this service, their bodies unread (http_read) and of any
      * size; what it cannot serve it returns as it found it (request->error is set). NULL: 404. */
     request_handler fallback;
+    bool front; /* browsers of the world reach it: with headers that tell them what not to do */
     const char *allowed_origins; /* of browsers' pages, see cors.h; NULL: "*" */
     /* Detail for /health: writes members, `timestamp` among them, into the begun object `details`;
      * false: unhealthy, with *ret_status text. May be NULL. */
@@ -132,6 +133,9 @@ enum status service_start(const struct service_options *options, struct service 
                           struct error *err);
 uint16_t service_port(const struct service *service);
 struct metrics *service_metrics(struct service *service);
+/* Another certificate for the connections to come; on failure the old one stays. */
+enum status service_set_certificate(struct service *service, const char *certificate,
+                                    const char *key, struct error *err);
 /* /ready answers 503 from now on, everything else goes on. */
 void service_drain(struct service *service);
 /* Drains, lets requests end for at most `grace_ms`, closes, frees. NULL is fine. */

@@ -172,8 +172,8 @@ def test_command_line(server, tmp_path):
             f"namespace: onex.{name}\nname: {name}\nversion: 1.0.0\ndescription: from a tree\n"
             f"dependencies: {json.dumps(needs)}\n")
     (nodes / "other.yaml").write_text("not: a node\n")
-    assert quarry("node", "import", tmp_path / "tree").count(": registered\n") == 2
-    assert quarry("node", "import", tmp_path / "tree").count(": there already\n") == 2
+    assert quarry("node", "import", tmp_path / "tree").startswith("2 added, 0 same")
+    assert quarry("node", "import", tmp_path / "tree").startswith("0 added, 2 same")
     lock = tmp_path / "lock.json"
     assert quarry("node", "resolve", "cli_top", "--lock", lock) \
         == "onex.cli_base/cli_base 1.0.0\nonex.cli_top/cli_top 1.0.0\n"

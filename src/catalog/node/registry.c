@@ -150,10 +150,9 @@ static enum status asset_of(struct str json, struct arena *arena, struct record 
     return fits ? STATUS_OK : error_no_memory(err);
 }
 
-/* MD009: a uuid names one node, whatever its versions. Looks at all nodes: back ends have no index
- * over members of attributes. */
-static enum status check_uuid(struct catalog *catalog, const struct caller *caller,
-                              const struct record *asset, struct arena *arena, struct error *err)
+/* MD009: a uuid names one node, whatever its versions. */
+enum status node_check_uuid(struct catalog *catalog, const struct caller *caller,
+                            const struct record *asset, struct arena *arena, struct error *err)
 {
     struct node_search search = {
         .uuid = attribute_get(asset->attributes, "uuid", arena), .any_state = true, .limit = 2};
@@ -167,18 +166,25 @@ static enum status check_uuid(struct catalog *catalog, const struct caller *call
     return STATUS_OK;
 }
 
+enum status node_prepare(struct catalog *catalog, const struct node_draft *draft,
+                         struct arena *arena, struct record *ret, struct metadata_issues *issues,
+                         struct error *err)
+{
+    struct str json = STR_NONE;
+    *issues = (struct metadata_issues){0};
+    TRY(complete_block(catalog_sys(catalog), draft, arena, &json, err));
+    TRY(judge(json, draft->strict, arena, issues, err));
+    return asset_of(json, arena, ret, err);
+}
+
 enum status node_register(struct catalog *catalog, const struct caller *caller,
                           const struct node_draft *draft, struct arena *arena, struct record *ret,
                           struct metadata_issues *issues, struct error *err)
 {
-    struct str json = STR_NONE;
     struct record asset;
-    *issues = (struct metadata_issues){0};
-    TRY(complete_block(catalog_sys(catalog), draft, arena, &json, err));
-    TRY(judge(json, draft->strict, arena, issues, err));
-    TRY(asset_of(json, arena, &asset, err));
+    TRY(node_prepare(catalog, draft, arena, &asset, issues, err));
     if (attribute_get(draft->json, "uuid", arena).len) /* a uuid made here is new */
-        TRY(check_uuid(catalog, caller, &asset, arena, err));
+        TRY(node_check_uuid(catalog, caller, &asset, arena, err));
     enum status status = asset_create(catalog, caller, &asset, arena, ret, err);
     if (status == STATUS_CONFLICT && err && err->message[0] != 'M') {
         struct error inner = *err;
@@ -230,12 +236,8 @@ enum status node_replace(struct catalog *catalog, const struct caller *caller, s
                          int64_t expected, const struct node_draft *draft, struct arena *arena,
                          struct record *ret, struct metadata_issues *issues, struct error *err)
 {
-    struct str json = STR_NONE;
     struct record asset;
-    *issues = (struct metadata_issues){0};
-    TRY(complete_block(catalog_sys(catalog), draft, arena, &json, err));
-    TRY(judge(json, draft->strict, arena, issues, err));
-    TRY(asset_of(json, arena, &asset, err));
+    TRY(node_prepare(catalog, draft, arena, &asset, issues, err));
     struct replacement with = {&asset};
     struct asset_edit edit = {.action = "node.update",
                               .permission = RIGHT_WRITE,

@@ -168,7 +168,7 @@ static enum status gather(struct redis_backend *backend, const struct record_que
     struct arena arena, page;
     arena_init(&arena, 1 << 20);
     arena_init(&page, 0);
-    enum status status = redis_index_of_query(query, &arena, &name, err);
+    enum status status = redis_index_of_query(backend, query, &arena, &name, err);
     if (status == STATUS_OK && by_id && query->cursor.len) {
         struct cursor cursor;
         status = cursor_read(query, &arena, &cursor, err);

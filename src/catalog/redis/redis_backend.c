@@ -141,6 +141,29 @@ static enum status make_durable(struct redis_backend *backend, struct error *err
     return status;
 }
 
+/* A store without assets is marked as one that files all of them by their members. */
+static enum status look_for_members(struct redis_backend *backend, struct error *err)
+{
+    struct redis_command command;
+    struct arena arena;
+    redisReply *reply = NULL;
+    arena_init(&arena, 1 << 16);
+    redis_command_init(&command, &arena, 5);
+    redis_add(&command, STR("EVAL"));
+    redis_add(&command, STR("if redis.call('EXISTS',KEYS[1]..':assets:ids')==0 then"
+                            " redis.call('SET',KEYS[1]..':members','1') end"
+                            " return redis.call('EXISTS',KEYS[1]..':members')"));
+    redis_add(&command, STR("1"));
+    redis_add(&command, str_of(backend->prefix));
+    enum status status = redis_read(backend, &command, &reply, err);
+    if (status == STATUS_OK) {
+        backend->files_members = reply->integer == 1;
+        freeReplyObject(reply);
+    }
+    arena_release(&arena);
+    return status;
+}
+
 enum status redis_backend_open(const struct redis_backend_options *options,
                                struct backend **ret_backend, struct error *err)
 {
@@ -156,6 +179,8 @@ enum status redis_backend_open(const struct redis_backend_options *options,
         backend->prefix ? parse_url(backend, str_of(options->url), err) : error_no_memory(err);
     if (status == STATUS_OK && !backend->is_cache)
         status = make_durable(backend, err);
+    if (status == STATUS_OK && !backend->is_cache)
+        status = look_for_members(backend, err);
     if (status != STATUS_OK) {
         redis_close(&backend->base);
         return status;

@@ -6,7 +6,10 @@
  *   P:D:m            hash: id -> JSON [revision, tenant, key or "", [index names]]
  *   P:D:k            hash: <tenant>\n<key> -> id, of live records
  *   P:D:ids          sorted set of all ids, by bytes
- *   P:D:x:<name>     sorted set of the ids with an index name: "t:<tenant>", "f:<tenant>:kind:<v>"
+ *   P:D:x:<name>     sorted set of the ids with an index name: "t:<tenant>", "f:<tenant>:kind:<v>",
+ *                    "p:<tenant>:<property>:<v>", "a:<tenant>:uuid:<v>"
+ *   P:members        "1": index names of properties are complete (stores of earlier releases lack
+ *                    them until they are copied)
  */
 #ifndef QUARRY_CATALOG_REDIS_INT_H
 #define QUARRY_CATALOG_REDIS_INT_H
@@ -35,6 +38,7 @@ struct redis_backend {
     int port, database;
     uint32_t timeout_ms;
     bool is_cache;
+    bool files_members; /* every asset is filed by its members: P:members is there */
     struct pool pool;
 };
 
@@ -71,7 +75,8 @@ enum status redis_read(struct redis_backend *backend, const struct redis_command
 enum status redis_index_names(const struct record *record, struct arena *arena,
                               struct str_list *ret, struct error *err);
 /* The name that finds the candidates of a query: the most telling of its matches. */
-enum status redis_index_of_query(const struct record_query *query, struct arena *arena,
+enum status redis_index_of_query(const struct redis_backend *backend,
+                                 const struct record_query *query, struct arena *arena,
                                  struct str *ret, struct error *err);
 
 /* --- read.c --- */

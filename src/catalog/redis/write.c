@@ -87,7 +87,7 @@ static enum status add_names(struct redis_command *command, const struct record 
     struct json_writer w;
     struct str_list names;
     TRY(redis_index_names(record, command->arena, &names, err));
-    buf_init(&buf, 4 << 20);
+    buf_init(&buf, 64 << 20);
     json_writer_init(&w, &buf);
     json_begin_array(&w);
     for (uint32_t i = 0; i < names.len; i++)

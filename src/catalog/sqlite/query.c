@@ -3,7 +3,7 @@
 
 #include "catalog/sqlite/sqlite_int.h"
 
-enum { PARAMETERS_MAX = 4 * QUERY_MATCHES_MAX + 16 };
+enum { PARAMETERS_MAX = 6 * QUERY_MATCHES_MAX + 16 };
 
 struct parameter {
     enum { PARAMETER_TEXT, PARAMETER_INT, PARAMETER_REAL } type;
@@ -17,6 +17,8 @@ struct builder {
     struct buf sql;
     struct parameter parameters[PARAMETERS_MAX];
     int parameters_len;
+    enum domain domain;
+    bool few; /* sqlite_few_assets */
     struct arena *arena;
     struct error *err;
 };
@@ -77,31 +79,65 @@ static enum status add_glob(struct builder *b, struct str pattern)
     return status;
 }
 
+static void add_real(struct builder *b, double real)
+{
+    if (b->parameters_len < PARAMETERS_MAX)
+        b->parameters[b->parameters_len++] =
+            (struct parameter){.type = PARAMETER_REAL, .real = real};
+}
+
+/* A scalar as SQLite's JSON functions give it. */
+static enum status add_scalar(struct builder *b, yyjson_val *value)
+{
+    struct str copy = STR("");
+    if (yyjson_is_str(value))
+        add_text(b, copy = arena_str(b->arena, json_str_of(value)));
+    else if (yyjson_is_bool(value))
+        add_int(b, yyjson_get_bool(value));
+    else if (yyjson_is_int(value))
+        add_int(b, yyjson_get_sint(value));
+    else
+        add_real(b, yyjson_get_num(value));
+    return copy.data ? STATUS_OK : error_no_memory(b->err);
+}
+
+/* Narrows to what the table of properties finds; the exact comparison follows it. */
+static enum status append_property_rows(struct builder *b, const struct match *match,
+                                        yyjson_val *value)
+{
+    struct str name = sqlite_property_name(match, b->arena);
+    if (!name.data)
+        return error_no_memory(b->err);
+    buf_printf(&b->sql, " AND r.seq IN (SELECT asset FROM asset_properties WHERE name=? AND"
+                        " value=?)");
+    add_text(b, name);
+    return add_scalar(b, value);
+}
+
+static enum status append_json_value(struct builder *b, const struct match *match,
+                                     yyjson_val *value)
+{
+    const char *column = record_field_info[match->field].member;
+    if (!yyjson_is_str(value) && !yyjson_is_bool(value) && !yyjson_is_num(value)) {
+        buf_printf(&b->sql, " AND 0");
+        return STATUS_OK;
+    }
+    if (b->domain == DOMAIN_ASSET && sqlite_property_indexed(match, value))
+        TRY(append_property_rows(b, match, value));
+    buf_printf(&b->sql, " AND EXISTS(SELECT 1 FROM json_each(r.%s) AS j WHERE j.key=? AND", column);
+    add_text(b, match->path);
+    buf_printf(&b->sql, " j.type IN (%s) AND j.value=?)",
+               yyjson_is_str(value)     ? "'text'"
+               : yyjson_is_num(value)   ? "'integer','real'"
+               : yyjson_get_bool(value) ? "'true'"
+                                        : "'false'");
+    return add_scalar(b, value);
+}
+
 static enum status append_json_match(struct builder *b, const struct match *match)
 {
     yyjson_doc *doc = yyjson_read(match->json.data, match->json.len, 0);
-    yyjson_val *value = yyjson_doc_get_root(doc);
-    const char *column = record_field_info[match->field].member;
-    enum status status = STATUS_OK;
-    buf_printf(&b->sql, " AND EXISTS(SELECT 1 FROM json_each(r.%s) AS j WHERE j.key=?", column);
-    add_text(b, match->path);
-    if (yyjson_is_str(value)) {
-        struct str copy = arena_str(b->arena, json_str_of(value));
-        buf_printf(&b->sql, " AND j.type='text' AND j.value=?)");
-        add_text(b, copy);
-        status = copy.data ? STATUS_OK : error_no_memory(b->err);
-    } else if (yyjson_is_bool(value)) {
-        buf_printf(&b->sql, " AND j.type='%s')", yyjson_get_bool(value) ? "true" : "false");
-    } else if (yyjson_is_num(value)) {
-        buf_printf(&b->sql, " AND j.type IN ('integer','real') AND j.value=?)");
-        if (yyjson_is_int(value))
-            add_int(b, yyjson_get_sint(value));
-        else if (b->parameters_len < PARAMETERS_MAX)
-            b->parameters[b->parameters_len++] =
-                (struct parameter){.type = PARAMETER_REAL, .real = yyjson_get_num(value)};
-    } else {
-        buf_printf(&b->sql, " AND 0)");
-    }
+    enum status status = append_json_value(b, match, yyjson_doc_get_root(doc));
     yyjson_doc_free(doc);
     return status;
 }
@@ -193,8 +229,9 @@ static enum status append_filters(struct builder *b, const struct record_query *
         [DELETED_ONLY] = " AND r.deleted_us<>0",
         [DELETED_SHOW] = "",
     };
-    buf_printf(&b->sql, " FROM %s AS r WHERE r.tenant=?%s", domain_name(query->domain),
-               deleted[query->deleted]);
+    /* NOT INDEXED leaves the row numbers that the tables of tags and properties give. */
+    buf_printf(&b->sql, " FROM %s AS r%s WHERE r.tenant=?%s", domain_name(query->domain),
+               b->few ? " NOT INDEXED" : "", deleted[query->deleted]);
     add_text(b, query->tenant);
     for (uint32_t i = 0; i < query->matches_len; i++)
         TRY(append_match(b, &query->matches[i]));
@@ -293,6 +330,7 @@ static enum status run_query(struct builder *b, struct connection *connection,
                              const struct record_query *query, struct record_page *ret)
 {
     sqlite3_stmt *stmt = NULL;
+    TRY(sqlite_few_assets(connection, query, &b->few, b->err));
     append_columns(b, query->domain);
     TRY(append_filters(b, query));
     TRY(append_page(b, query));
@@ -308,7 +346,7 @@ enum status sqlite_query(struct backend *base, const struct record_query *query,
                          struct arena *arena, struct record_page *ret, struct error *err)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
-    struct builder builder = {.arena = arena, .err = err};
+    struct builder builder = {.domain = query->domain, .arena = arena, .err = err};
     struct connection *connection = NULL;
     TRY(reader_take(backend, &connection, err));
     buf_init(&builder.sql, 65536);
@@ -375,6 +413,7 @@ static enum status run_group(struct builder *b, struct connection *connection,
 {
     bool list = query->by != GROUP_ALL && record_field_info[query->by].type == RECORD_LIST;
     sqlite3_stmt *stmt = NULL;
+    TRY(sqlite_few_assets(connection, &query->records, &b->few, b->err));
     append_group(b, query, list);
     if (list) {
         buf_printf(&b->sql, " FROM (SELECT *");
@@ -395,7 +434,7 @@ enum status sqlite_group(struct backend *base, const struct group_query *query, 
                          struct group_answer *ret, struct error *err)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
-    struct builder builder = {.arena = arena, .err = err};
+    struct builder builder = {.domain = query->records.domain, .arena = arena, .err = err};
     struct connection *connection = NULL;
     TRY(reader_take(backend, &connection, err));
     buf_init(&builder.sql, 65536);

@@ -83,6 +83,16 @@ enum status schema_migrate(struct connection *connection, const char *path, stru
 extern const char sqlite_views_graphs[], sqlite_views_shared[], sqlite_views_collections[],
     sqlite_view_inserts[], sqlite_view_collection_stats[];
 
+/* --- property_index.c --- */
+extern const char sqlite_property_index[];
+/* Whether every asset that matches has its row in asset_properties, under "p:NAME" or "a:NAME". */
+bool sqlite_property_indexed(const struct match *match, yyjson_val *value);
+struct str sqlite_property_name(const struct match *match, struct arena *arena);
+/* Whether one of the matches alone leaves so few assets that the query does best to begin with
+ * them. SQLite cannot know: it has no statistics of single values. */
+enum status sqlite_few_assets(struct connection *connection, const struct record_query *query,
+                              bool *ret, struct error *err);
+
 /* --- read.c --- */
 enum status sqlite_get(struct backend *backend, enum domain domain, struct str tenant,
                        struct str id, struct arena *arena, struct record *ret, struct error *err);

@@ -50,6 +50,10 @@ enum status sqlite_verify(struct backend *base, backend_fault_fn fault, void *co
         "SELECT 'asset ' || id || ' is in the tag table with tags that it lacks' FROM assets WHERE"
         " EXISTS (SELECT tag FROM asset_tags WHERE asset=seq EXCEPT SELECT value FROM"
         " json_each(tags))",
+        "SELECT 'asset ' || id || ' has properties that their table lacks' FROM assets WHERE"
+        " json_valid(properties) AND EXISTS (SELECT 'p:' || key, value FROM json_each(properties)"
+        " WHERE type IN ('text', 'integer', 'real', 'true', 'false') AND length(CAST(value AS"
+        " BLOB)) <= 200 EXCEPT SELECT name, value FROM asset_properties WHERE asset = seq)",
     };
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     struct connection *connection = NULL;

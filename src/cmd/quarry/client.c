@@ -38,7 +38,9 @@ enum status client_open(const char *url, struct client **ret_client, struct erro
         return error_no_memory(err);
     }
     /* A slow query sends nothing for long: the call's own timeout ends it. */
-    const struct http_client_options options = {.stall_timeout_s = 24 * 3600};
+    const char *ca_file = getenv("QUARRY_CA_FILE");
+    const struct http_client_options options = {.stall_timeout_s = 24 * 3600,
+                                                .ca_file = ca_file && ca_file[0] ? ca_file : NULL};
     enum status status = http_client_new(&options, &client->http, err);
     if (status != STATUS_OK) {
         client_close(client);

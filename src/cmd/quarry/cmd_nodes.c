@@ -1,25 +1,24 @@
 /* cmd_nodes.c: quarry node ...: versioned nodes. Files are checked and stamped here, without a
- * server; registered, imported, searched and resolved by the catalog. What remains (list, versions,
- * show, delete) is plain calls: cmd_assets.c. */
+ * server; registered, searched and resolved by the catalog. Import and pull: cmd_federation.c. What
+ * remains (list, versions, show, delete) is plain calls: cmd_assets.c. */
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/datetime.h"
-#include "catalog/node/metadata.h"
-#include "cmd/quarry/client.h"
+#include "cmd/quarry/nodes.h"
 #include "cmd/quarry/table.h"
 #include "sys/sys.h"
 
 struct options {
     bool strict;
     const char *lock;
+    struct import_options import;
 };
 
 /* --- files --- */
 
-/* The block of a file; a YAML file may be one as a whole. */
-static enum status read_block(const char *path, struct arena *arena, struct metadata_block *ret,
-                              struct error *err)
+enum status cli_read_block(const char *path, struct arena *arena, struct metadata_block *ret,
+                           struct error *err)
 {
     struct buf file;
     buf_init(&file, METADATA_FILE_MAX);
@@ -52,7 +51,7 @@ static int validate_file(const char *path)
     char hash[METADATA_HASH_LEN + 1] = "";
     arena_init(&arena, 0);
     int code = EXIT_DONE;
-    if (read_block(path, &arena, &block, &err) != STATUS_OK ||
+    if (cli_read_block(path, &arena, &block, &err) != STATUS_OK ||
         metadata_check(block.json, &arena, &issues, &err) != STATUS_OK ||
         metadata_hash(block.json, block.body, hash, &err) != STATUS_OK) {
         code = complain_file(path, &err);
@@ -96,9 +95,8 @@ static int stamp_file(const char *path)
 
 /* --- registering --- */
 
-/* *ret_exists: this version is there already. */
 static int send_block(struct cli *cli, const char *path, const struct metadata_block *block,
-                      bool strict, bool skip_existing, bool *ret_exists)
+                      bool strict)
 {
     struct buf body;
     struct json_writer w;
@@ -122,8 +120,6 @@ static int send_block(struct cli *cli, const char *path, const struct metadata_b
         client_send(client, &call, &reply, &err) != STATUS_OK) {
         cli_complain_error(&err);
         code = EXIT_UNREACHABLE;
-    } else if (reply.status == 409 && skip_existing) {
-        *ret_exists = true;
     } else if (!reply_good(&reply)) {
         cli_complain("%s:", path);
         reply_complain(&reply);
@@ -135,63 +131,19 @@ static int send_block(struct cli *cli, const char *path, const struct metadata_b
     return code;
 }
 
-static int register_file(struct cli *cli, const char *path, const struct options *options,
-                         bool skip_existing)
+static int register_file(struct cli *cli, const char *path, const struct options *options)
 {
     struct arena arena;
     struct metadata_block block;
     struct error err = ERROR_INIT;
-    bool exists = false;
     arena_init(&arena, 0);
-    int code = read_block(path, &arena, &block, &err) == STATUS_OK
-                   ? send_block(cli, path, &block, options->strict, skip_existing, &exists)
+    int code = cli_read_block(path, &arena, &block, &err) == STATUS_OK
+                   ? send_block(cli, path, &block, options->strict)
                    : complain_file(path, &err);
     if (code == EXIT_DONE)
-        printf("%s: %s\n", path, exists ? "there already" : "registered");
+        printf("%s: registered\n", path);
     arena_release(&arena);
     return code;
-}
-
-/* --- import: *.onex.yaml below a folder --- */
-
-enum { IMPORT_DEPTH_MAX = 32 };
-
-struct import {
-    struct cli *cli;
-    const struct options *options;
-    const char *folder;
-    int depth;
-    int code; /* the worst so far */
-};
-
-static enum status import_entry(void *context, const struct sys_dir_entry *entry, struct error *err)
-{
-    struct import *import = context, inner = *import;
-    char path[SYS_PATH_MAX];
-    struct str name = str_of(entry->name);
-    if (entry->name[0] == '.')
-        return STATUS_OK;
-    TRY(sys_path(path, err, "%s/%s", import->folder, entry->name));
-    int code = EXIT_DONE;
-    if (entry->is_dir && import->depth < IMPORT_DEPTH_MAX) {
-        inner.folder = path;
-        inner.depth++;
-        TRY(sys_list_dir(sys_posix(), path, import_entry, &inner, err));
-        code = inner.code;
-    } else if (!entry->is_dir && str_ends(name, STR(".onex.yaml"))) {
-        code = register_file(import->cli, path, import->options, true);
-    }
-    import->code = code > import->code ? code : import->code;
-    return STATUS_OK;
-}
-
-static int import_folder(struct cli *cli, const char *folder, const struct options *options)
-{
-    struct import import = {.cli = cli, .options = options, .folder = folder};
-    struct error err = ERROR_INIT;
-    if (sys_list_dir(sys_posix(), folder, import_entry, &import, &err) != STATUS_OK)
-        return complain_file(folder, &err);
-    return import.code;
 }
 
 /* --- search and resolution --- */
@@ -313,8 +265,9 @@ static int each_file(struct cli *cli, const char *verb, int argc, char **argv,
     for (int i = 0; i < argc; i++) {
         int code = strcmp(verb, "validate") == 0 ? validate_file(argv[i])
                    : strcmp(verb, "stamp") == 0  ? stamp_file(argv[i])
-                   : strcmp(verb, "import") == 0 ? import_folder(cli, argv[i], options)
-                                                 : register_file(cli, argv[i], options, false);
+                   : strcmp(verb, "import") == 0 ? cli_import_nodes(cli, argv[i], &options->import)
+                   : strcmp(verb, "pull") == 0   ? cli_pull_nodes(cli, argv[i], &options->import)
+                                                 : register_file(cli, argv[i], options);
         worst = code > worst ? code : worst;
     }
     return worst;
@@ -322,13 +275,20 @@ static int each_file(struct cli *cli, const char *verb, int argc, char **argv,
 
 int run_nodes(struct cli *cli, const struct command *command, int argc, char **argv)
 {
-    static const char *const ours[] = {"validate", "stamp",  "register",
-                                       "import",   "search", "resolve"};
+    static const char *const ours[] = {"validate", "stamp",  "register", "import",
+                                       "pull",     "search", "resolve"};
     enum { OPERANDS_MAX = 1000 };
     struct options options = {0};
     const struct arg args[] = {
         {"--strict", ARG_FLAG, &options.strict, NULL, "register: refuse blocks with any error"},
         {"--lock", ARG_TEXT, &options.lock, "FILE", "resolve: keep its versions, write it anew"},
+        {"--policy", ARG_TEXT, &options.import.policy, "POLICY",
+         "import, pull: what a conflict does: skip (default), overwrite, newer, fail, quarantine"},
+        {"--dry-run", ARG_FLAG, &options.import.dry, NULL, "import, pull: only tell"},
+        {"--namespace", ARG_TEXT, &options.import.namespace, "NAME", "pull: only this namespace"},
+        {"--name", ARG_TEXT, &options.import.name, "NAME", "pull: only this name"},
+        {"--token", ARG_TEXT, &options.import.token, "TOKEN", "pull: token for the other catalog"},
+        {"--cursor", ARG_TEXT, &options.import.cursor, "CURSOR", "pull: go on there"},
     };
     bool is_ours = false;
     for (size_t i = 0; i < ARGS_LEN(ours) && argc > 0; i++)
@@ -338,6 +298,7 @@ int run_nodes(struct cli *cli, const struct command *command, int argc, char **a
     int code;
     if (!args_parse(cli, command, args, ARGS_LEN(args), 2, OPERANDS_MAX, &argc, argv, &code))
         return code;
+    options.import.strict = options.strict;
     cli_choose_catalog(cli);
     if (strcmp(argv[0], "search") == 0)
         return search_nodes(cli, argc - 1, argv + 1);

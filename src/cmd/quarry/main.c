@@ -53,7 +53,8 @@ static const struct command commands[] = {
      run_assets},
     {"audit", "list", "audit_list", "The audit log.", run_assets},
     {"node",
-     "validate FILE... | stamp FILE... | register FILE... | import FOLDER | search WORD... |"
+     "validate FILE... | stamp FILE... | register FILE... | import FOLDER | pull URL |"
+     " search WORD... |"
      " resolve NAME@RANGE... | list | versions NAMESPACE NAME | show NAMESPACE NAME VERSION |"
      " delete NAMESPACE NAME VERSION",
      NULL, "Versioned nodes: metadata blocks, the registry, versions that go together.", run_nodes},
@@ -87,9 +88,9 @@ static void print_help(FILE *out)
         fprintf(out, "  %-10s %s\n", command->name, command->summary);
     fprintf(out,
             "\n`quarry COMMAND --help` explains one. The server is --url, else QUARRY_URL, else\n"
-            "http://127.0.0.1:8000; a token for it is QUARRY_TOKEN. Exit status: 0 done, 1 refused "
-            "by the server, 2 usage,\n"
-            "3 no answer, 4 bad input, 130 interrupted.\n");
+            "http://127.0.0.1:8000; a token for it is QUARRY_TOKEN, a file of certificates to believe\n"
+            "QUARRY_CA_FILE. Exit status: 0 done, 1 refused by the server, 2 usage, 3 no answer,\n"
+            "4 bad input, 130 interrupted.\n");
 }
 
 /* The common options may stand before the command too. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "catalog/open.h"
+#include "cmd/quarryd/logs.h"
+#include "cmd/quarryd/tls.h"
 #include "quarry_version.h"
 #include "services/catalog/catalog.h"
 #include "services/gateway/gateway.h"
@@ -24,6 +26,8 @@ struct control {
     struct text_feed *text;                  /* with the catalog service only */
     char files_path[SYS_PATH_MAX];           /* of the node registry */
     struct gateway *gateway;
+    bool tls; /* of the gateway */
+    struct tls_files tls_files;
     struct operation_service *operation;
     struct monitoring *monitoring;
     struct interpreter *interpreter;
@@ -103,8 +107,15 @@ static enum status start_monitoring(struct control *control, const struct servic
                                     struct service **ret, struct error *err)
 {
     const struct settings *settings = control->options->settings;
-    TRY(monitoring_start(base, (uint32_t)settings_int(settings, SETTING_PROBE_TIMEOUT_MS),
-                         &control->monitoring, err));
+    char folder[SYS_PATH_MAX];
+    TRY(logs_folder(settings, folder, err));
+    bool collects = strcmp(settings_text(settings, SETTING_LOG_FILE_LEVEL), "off") != 0;
+    const struct monitoring_options options = {
+        .probe_timeout_ms = (uint32_t)settings_int(settings, SETTING_PROBE_TIMEOUT_MS),
+        .log_folder = collects ? folder : NULL,
+        .tenant = settings_text(settings, SETTING_TENANT_ID),
+    };
+    TRY(monitoring_start(base, &options, &control->monitoring, err));
     *ret = monitoring_service(control->monitoring);
     return STATUS_OK;
 }
@@ -207,7 +218,16 @@ static enum status start_gateway(struct control *control, const struct service_o
         .first_admin = tell_first_admin,
         .rate = {.per_second = settings_real(settings, SETTING_RATE_LIMIT_PER_SECOND),
                  .burst = settings_real(settings, SETTING_RATE_LIMIT_BURST)}};
-    TRY(gateway_start(base, &options, &control->gateway, err));
+    struct service_options with_tls = *base;
+    if (tls_is_set(settings)) {
+        TRY(tls_files_open(settings, control->sys, &control->tls_files, err));
+        with_tls.http.tls_certificate = tls_certificate(&control->tls_files);
+        with_tls.http.tls_key = tls_key(&control->tls_files);
+        with_tls.http.tls_newest_only =
+            strcmp(settings_text(settings, SETTING_TLS_MIN_VERSION), "1.3") == 0;
+    }
+    TRY(gateway_start(&with_tls, &options, &control->gateway, err));
+    control->tls = tls_is_set(settings);
     *ret = gateway_service(control->gateway);
     return STATUS_OK;
 }
@@ -290,7 +310,8 @@ static void publish_one(struct control *control, enum service_kind kind, const c
     char url[UPSTREAM_TEXT_MAX];
     struct error err = ERROR_INIT;
     if (control->monitoring)
-        monitoring_set_target(control->monitoring, kind, address, port);
+        monitoring_set_target(control->monitoring, kind, address, port,
+                              kind == SERVICE_GATEWAY && control->tls);
     bool v6 = strchr(address, ':') != NULL;
     snprintf(url, sizeof url, "http://%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "",
              (unsigned)port);
@@ -318,11 +339,34 @@ void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT
     }
 }
 
+int control_look_in_ms(const struct control *control)
+{
+    return control && control->tls ? TLS_LOOK_MS : -1;
+}
+
+void control_look(struct control *control, bool anew)
+{
+    struct error err = ERROR_INIT;
+    if (!control || !control->tls || (!anew && !tls_files_changed(&control->tls_files)))
+        return;
+    enum status status = tls_files_read(&control->tls_files, &err);
+    if (status == STATUS_OK)
+        status = service_set_certificate(gateway_service(control->gateway),
+                                         tls_certificate(&control->tls_files),
+                                         tls_key(&control->tls_files), &err);
+    if (status == STATUS_OK)
+        log_event(control->log, LOG_INFO, "the TLS certificate was read anew",
+                  LOG_TEXT("file", str_of(control->tls_files.paths[0])));
+    else
+        log_error(control->log, "the TLS certificate cannot be used; the old one stays", &err);
+}
+
 void control_stop(struct control *control, uint32_t grace_ms)
 {
     if (!control)
         return;
     int64_t end_us = sys_mono_us(control->sys) + (int64_t)grace_ms * 1000;
+    monitoring_end_streams(control->monitoring);
     for (int i = 0; i < SERVICE_COUNT; i++)
         if (control->services[i])
             service_drain(control->services[i]);
@@ -345,5 +389,6 @@ void control_stop(struct control *control, uint32_t grace_ms)
     text_feed_stop(control->text);
     catalog_close(control->catalog); /* its last commit is still told to the feed */
     text_feed_close(control->text);
+    tls_files_close(&control->tls_files);
     free(control);
 }

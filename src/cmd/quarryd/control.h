@@ -19,6 +19,11 @@ enum status control_start(const struct quarryd_options *options, struct sys *sys
 void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COUNT]);
 /* Monitoring's probes and the gateway's calls go there from now on. */
 void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT]);
+/* How long (milliseconds, -1 for ever) until control_look is due. */
+int control_look_in_ms(const struct control *control);
+/* Looks whether the certificate's files have changed (`anew`: reads them whether or not) and serves
+ * with what they hold now. What cannot be used is logged; the old one stays. NULL is fine. */
+void control_look(struct control *control, bool anew);
 /* Stops what runs (requests may end within grace_ms altogether) and frees. NULL is fine. */
 void control_stop(struct control *control, uint32_t grace_ms);
 

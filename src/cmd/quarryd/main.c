@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cmd/quarryd/control.h"
+#include "cmd/quarryd/logs.h"
 #include "cmd/quarryd/node.h"
 #include "cmd/quarryd/notify.h"
 #include "cmd/quarryd/ports.h"
@@ -34,6 +35,7 @@ struct quarryd {
     struct quarryd_options options;
     struct sys *sys;
     struct log log;
+    struct log_files *log_files; /* NULL: nothing is collected */
     int signals;
     bool stopping;
     struct access access;
@@ -49,12 +51,9 @@ static int complain(const struct error *err, int exit_status)
 
 static enum log_level log_level_of(const struct settings *settings)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    const char *name = settings_text(settings, SETTING_LOG_LEVEL);
-    for (int i = 0; i < 4; i++)
-        if (strcmp(name, names[i]) == 0)
-            return (enum log_level)i;
-    return LOG_INFO;
+    enum log_level level = LOG_INFO;
+    (void)log_level_parse(str_of(settings_text(settings, SETTING_LOG_LEVEL)), &level);
+    return level;
 }
 
 /* --- 2. signals --- */
@@ -72,7 +71,8 @@ static int take_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* SIGHUP: of the settings that may change while it runs, this release has LOG_LEVEL. */
+/* SIGHUP: of the settings that may change while it runs, this release has LOG_LEVEL and
+ * LOG_RETENTION_DAYS. */
 static void reload(struct quarryd *q)
 {
     struct quarryd_options fresh;
@@ -80,12 +80,16 @@ static void reload(struct quarryd *q)
     enum status status = options_parse(&fresh, q->sys, q->options.argc, q->options.argv, &err);
     if (status == STATUS_OK) {
         __atomic_store_n(&q->log.level, log_level_of(fresh.settings), __ATOMIC_RELAXED);
+        if (q->log_files)
+            log_files_set_retention(
+                q->log_files, (uint32_t)settings_int(fresh.settings, SETTING_LOG_RETENTION_DAYS));
         log_event(&q->log, LOG_INFO, "settings reloaded",
                   LOG_TEXT("log_level", str_of(settings_text(fresh.settings, SETTING_LOG_LEVEL))));
     } else {
         log_error(&q->log, "the settings are wrong; the old ones stay", &err);
     }
     options_release(&fresh);
+    control_look(q->control, true);
     if (q->supervisor)
         supervisor_signal(q->supervisor, SIGHUP);
 }
@@ -108,9 +112,10 @@ static enum status turn(struct quarryd *q, struct error *err)
 {
     struct pollfd fds[1 + SUPERVISOR_FDS] = {{.fd = q->signals, .events = POLLIN}};
     nfds_t len = 1;
-    int timeout_ms = -1;
+    int timeout_ms = control_look_in_ms(q->control);
     if (q->supervisor) {
-        timeout_ms = supervisor_poll(q->supervisor, fds + 1);
+        int due_ms = supervisor_poll(q->supervisor, fds + 1);
+        timeout_ms = timeout_ms < 0 || (due_ms >= 0 && due_ms < timeout_ms) ? due_ms : timeout_ms;
         len += SUPERVISOR_FDS;
     }
     if (poll(fds, len, timeout_ms) < 0) {
@@ -120,6 +125,7 @@ static enum status turn(struct quarryd *q, struct error *err)
     }
     if (fds[0].revents)
         take_signal(q);
+    control_look(q->control, false);
     return q->supervisor ? supervisor_step(q->supervisor, fds + 1, err) : STATUS_OK;
 }
 
@@ -137,6 +143,7 @@ static enum status start_all(struct quarryd *q, struct error *err)
     const char *data = settings_text(q->options.settings, SETTING_DATA_PATH);
     if (sys_mkdirs(q->sys, data, err) != STATUS_OK)
         return error_wrap(err, "the data directory %s cannot be made", data);
+    TRY(logs_open(q->options.settings, q->sys, &q->log, &q->log_files, err));
     TRY(access_open(&q->options, q->sys, &q->access, err));
     if (q->options.services & 1u << SERVICE_TENANT) {
         TRY(supervisor_start(&q->options, q->sys, &q->log, &q->supervisor, err));
@@ -220,9 +227,11 @@ static int run(struct quarryd *q)
     stop_all(q);
     if (status != STATUS_OK) {
         log_error(&q->log, "failed", &err);
+        logs_close(&q->log, q->log_files);
         return complain(&err, EXIT_FAILED);
     }
     log_event(&q->log, LOG_INFO, "stopped", LOG_NUM("pid", getpid()));
+    logs_close(&q->log, q->log_files);
     return EXIT_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/quarryd/access.h"
+#include "cmd/quarryd/logs.h"
 #include "cmd/quarryd/notify.h"
 #include "cmd/quarryd/ports.h"
 #include "quarry_version.h"
@@ -151,9 +152,12 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     struct error err = ERROR_INIT;
     struct tenant_node *node = NULL;
     struct access access = {0};
+    struct log_files *log_files = NULL;
     char sql_worker[SYS_PATH_MAX], line[64];
     log->service = service_info(SERVICE_TENANT)->name;
     enum status status = worker_path(options->settings, sql_worker, &err);
+    if (status == STATUS_OK)
+        status = logs_open(options->settings, sys, log, &log_files, &err);
     if (status == STATUS_OK)
         status = access_open(options, sys, &access, &err);
     if (status == STATUS_OK)
@@ -179,5 +183,6 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
         node, (uint32_t)settings_int(options->settings, SETTING_SHUTDOWN_GRACE_SECONDS) * 1000);
     access_close(&access);
     log_event(log, LOG_INFO, "stopped", LOG_NUM("pid", getpid()));
+    logs_close(log, log_files);
     return 0;
 }

@@ -62,6 +62,8 @@ static const struct service_handler handlers[] = {
     {"nodes_lifecycle", nodes_lifecycle},
     {"nodes_resolve", nodes_resolve},
     {"nodes_compare", nodes_compare},
+    {"nodes_import", nodes_import},
+    {"nodes_pull", nodes_pull},
     {"collections_create", collections_create},
     {"collections_list", collections_list},
     {"collections_get", collections_get},

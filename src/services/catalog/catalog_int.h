@@ -123,6 +123,8 @@ void search_write_state(struct catalog_service *service, struct json_writer *w);
 enum status search_run(struct request *request, struct text_query *query, struct text_answer *ret);
 enum status search(struct request *request);
 /* nodes.c */
+/* A value as text in the request's arena. */
+enum status json_text_of(struct request *request, yyjson_val *value, struct str *ret);
 enum status nodes_register(struct request *request);
 enum status nodes_validate(struct request *request);
 enum status nodes_list(struct request *request);
@@ -135,6 +137,9 @@ enum status nodes_lifecycle(struct request *request);
 /* nodes_resolve.c */
 enum status nodes_resolve(struct request *request);
 enum status nodes_compare(struct request *request);
+/* nodes_federation.c: nodes from elsewhere */
+enum status nodes_import(struct request *request);
+enum status nodes_pull(struct request *request);
 /* npm.c, npm_publish.c, npm_tags.c, npm_audit.c: registry protocol of npm */
 enum status npm_package(struct request *request);
 enum status npm_manifest(struct request *request);

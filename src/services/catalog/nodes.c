@@ -3,7 +3,7 @@
 #include "catalog/node/registry.h"
 #include "services/catalog/catalog_int.h"
 
-static enum status json_of(struct request *request, yyjson_val *value, struct str *ret)
+enum status json_text_of(struct request *request, yyjson_val *value, struct str *ret)
 {
     struct buf buf;
     struct json_writer w;
@@ -29,7 +29,7 @@ static enum status draft_of(struct request *request, struct node_draft *ret)
         return error_set(&request->error, STATUS_INVALID_ARGUMENT,
                          "give the block once: as metadata, yaml or file");
     if (request_has(request, "metadata"))
-        return json_of(request, request_json(request, "metadata"), &ret->json);
+        return json_text_of(request, request_json(request, "metadata"), &ret->json);
     if (request_has(request, "yaml"))
         return metadata_parse(request_str(request, "yaml"), request->arena, &ret->json,
                               &request->error);

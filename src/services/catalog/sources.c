@@ -44,11 +44,12 @@ static enum status ask_node(struct request *request, const char *method, const c
                             struct str body, struct http_reply *reply)
 {
     struct http_client *client = NULL;
-    struct http_field fields[2] = {{STR("Content-Type"), STR("application/json")}};
+    struct http_field fields[3] = {{STR("Content-Type"), STR("application/json")},
+                                   {STR("X-Request-Id"), request->request_id}};
     struct str token = http_request_header(request->http, "authorization");
     struct http_call call = {.method = method,
                              .fields = fields,
-                             .field_count = 1,
+                             .field_count = 2,
                              .body = body,
                              .timeout_ms = NODE_TIMEOUT_MS};
     char *url = NULL;

@@ -87,6 +87,7 @@ enum status gateway_start(const struct service_options *base, const struct gatew
     service.handlers_len = gateway_handlers_len;
     service.health = health;
     service.fallback = gateway_proxy;
+    service.front = true;
     enum status status = make_parts(gateway, err);
     if (status == STATUS_OK)
         status = service_start(&service, &gateway->service, err);

@@ -38,6 +38,9 @@ static const char *const OWN_HEADERS[] = {"connection",
                                           "server",
                                           "access-control-allow-origin",
                                           "x-content-type-options",
+                                          "content-security-policy",
+                                          "referrer-policy",
+                                          "strict-transport-security",
                                           "vary",
                                           "content-type"};
 

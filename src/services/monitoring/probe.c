@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "net/http_client.h"
 
 struct probe {
     int fd; /* -1: done */
     bool sent;
     struct buf answer;
     int64_t begun_us;
+    struct str request_id;
     struct probe_result *result;
 };
 
@@ -25,7 +27,8 @@ static void finish(struct probe *probe, struct sys *sys, const char *text)
 {
     probe->result->latency_us = sys_mono_us(sys) - probe->begun_us;
     if (text)
-        snprintf(probe->result->status, sizeof probe->result->status, "%s", text);
+        snprintf(probe->result->status, sizeof probe->result->status, "%.*s",
+                 (int)sizeof probe->result->status - 1, text);
     if (probe->fd >= 0)
         close(probe->fd);
     probe->fd = -1;
@@ -63,14 +66,18 @@ static void begin(struct probe *probe, struct sys *sys, const struct probe_targe
 
 static void send_request(struct probe *probe, struct sys *sys)
 {
-    static const char request[] = "GET /health HTTP/1.1\r\nHost: localhost\r\n"
-                                  "Connection: close\r\nAccept: application/json\r\n\r\n";
+    char request[512];
+    struct str id = probe->request_id;
+    int size = snprintf(request, sizeof request,
+                        "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                        "Accept: application/json\r\n%s%.*s%s\r\n",
+                        id.len ? "X-Request-Id: " : "", STR_ARG(id), id.len ? "\r\n" : "");
     int errnum = 0;
     socklen_t len = sizeof errnum;
     getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &errnum, &len);
     if (errnum)
         fail(probe, sys, "cannot connect", errnum);
-    else if (send(probe->fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
+    else if (send(probe->fd, request, (size_t)size, MSG_NOSIGNAL) != size)
         fail(probe, sys, "cannot send", errno);
     else
         probe->sent = true;
@@ -90,6 +97,35 @@ static void read_body(struct probe *probe, struct str body)
     snprintf(result->status, sizeof result->status, "%.*s",
              text.len < sizeof result->status ? (int)text.len : 0, text.data ? text.data : "");
     yyjson_doc_free(doc);
+}
+
+static void probe_tls(struct probe *probe, struct sys *sys, const struct probe_target *target,
+                      int timeout_ms)
+{
+    const struct http_client_options options = {.insecure = true, .timeout_ms = timeout_ms};
+    const struct http_field id = {STR("X-Request-Id"), probe->request_id};
+    struct http_client *client = NULL;
+    struct http_reply reply;
+    struct error err = ERROR_INIT;
+    char url[128];
+    bool v6 = strchr(target->host, ':') != NULL;
+    probe->begun_us = sys_mono_us(sys);
+    snprintf(url, sizeof url, "https://%s%s%s:%u/health", v6 ? "[" : "", target->host,
+             v6 ? "]" : "", (unsigned)target->port);
+    http_reply_init(&reply, PROBE_ANSWER_MAX);
+    enum status status = http_client_new(&options, &client, &err);
+    if (status == STATUS_OK)
+        status = http_client_call(
+            client,
+            &(struct http_call){.url = url, .fields = &id, .field_count = id.value.data ? 1 : 0},
+            &reply, &err);
+    if (status == STATUS_OK) {
+        probe->result->http_status = reply.status;
+        read_body(probe, buf_str(&reply.body));
+    }
+    finish(probe, sys, status == STATUS_OK ? NULL : err.message);
+    http_reply_release(&reply);
+    http_client_free(client);
 }
 
 static void read_answer(struct probe *probe, struct sys *sys)
@@ -140,15 +176,20 @@ void probe_all(struct sys *sys, const struct probe_target *targets, size_t len, 
 {
     struct probe probes[PROBES_MAX];
     struct pollfd fds[PROBES_MAX];
-    int64_t end_us = sys_mono_us(sys) + (int64_t)timeout_ms * 1000;
     if (len > PROBES_MAX)
         len = PROBES_MAX;
     for (size_t i = 0; i < len; i++) {
         ret_results[i] = (struct probe_result){0};
-        probes[i] = (struct probe){.fd = -1, .result = &ret_results[i]};
+        probes[i] = (struct probe){
+            .fd = -1, .request_id = targets[i].request_id, .result = &ret_results[i]};
         buf_init(&probes[i].answer, PROBE_ANSWER_MAX);
-        begin(&probes[i], sys, &targets[i]);
+        if (targets[i].tls && targets[i].port)
+            probe_tls(&probes[i], sys, &targets[i], timeout_ms);
     }
+    int64_t end_us = sys_mono_us(sys) + (int64_t)timeout_ms * 1000;
+    for (size_t i = 0; i < len; i++)
+        if (!targets[i].tls || !targets[i].port)
+            begin(&probes[i], sys, &targets[i]);
     for (;;) {
         int64_t left_ms = (end_us - sys_mono_us(sys)) / 1000;
         if (left_ms <= 0 || !wait_for(probes, len, (int)left_ms, fds))

@@ -1,7 +1,9 @@
 /* probe.h: asks several services for GET /health at the same time, over plain HTTP/1.1 and TCP.
  *
  * One call waits at most `timeout_ms` altogether, whatever the services do. A healthy answer is
- * status 200 with a JSON body whose "healthy" is true. */
+ * status 200 with a JSON body whose "healthy" is true. A service that speaks TLS is asked before
+ * the others, with as much patience; whoever its certificate names, for nothing secret goes there.
+ */
 #ifndef QUARRY_SERVICES_MONITORING_PROBE_H
 #define QUARRY_SERVICES_MONITORING_PROBE_H
 
@@ -18,8 +20,10 @@ struct probe_result {
 };
 
 struct probe_target {
-    const char *host; /* IPv4 or IPv6 address */
-    uint16_t port;    /* 0: not running here */
+    const char *host;      /* IPv4 or IPv6 address */
+    uint16_t port;         /* 0: not running here */
+    struct str request_id; /* passed on; data NULL: none */
+    bool tls;
 };
 
 void probe_all(struct sys *sys, const struct probe_target *targets, size_t len, int timeout_ms,

@@ -236,7 +236,7 @@ static void test_eight_starts_at_once(void **state)
         assert_int_equal(statuses[i], STATUS_OK);
     }
     sqlite3 *db = open_sql();
-    must_give(db, "PRAGMA user_version", "3");
+    must_give(db, "PRAGMA user_version", "4");
     sqlite3_close(db);
 }
 
@@ -284,6 +284,14 @@ static void test_verify_finds_damage(void **state)
     run(db, "DELETE FROM asset_tags");
     assert_int_equal(backend_verify(backend, count_fault, &faults, NULL), STATUS_OK);
     assert_int_equal(faults, 1);
+    run(db, "UPDATE assets SET properties='{\"a\":1,\"b\":\"two\",\"c\":true,\"d\":null}'");
+    must_give(db, "SELECT name, value FROM asset_properties ORDER BY name",
+              "p:a|1\np:b|two\np:c|1");
+    run(db, "DELETE FROM asset_properties WHERE name='p:b'");
+    assert_int_equal(backend_verify(backend, count_fault, &faults, NULL), STATUS_OK);
+    assert_int_equal(faults, 3);
+    run(db, "UPDATE assets SET properties='{}'");
+    must_give(db, "SELECT count(*) FROM asset_properties", "0");
     run(db, "INSERT INTO asset_words(asset_words, rowid, name, namespace, title, description, tags,"
             " categories) SELECT 'delete', seq, name, namespace, title, description, tags,"
             " categories FROM assets");

@@ -74,7 +74,7 @@ static void *mixed_client(void *argument)
 static void test_mixed_clients(void **state)
 {
     (void)state;
-    http_rig_start(&rig, (struct http_server_options){.io_threads = 2, .workers = 4});
+    http_rig_start(&rig, (struct http_server_options){.workers = 4});
     pthread_t clients[CLIENTS];
     for (int i = 0; i < CLIENTS; i++)
         pthread_create(&clients[i], NULL, mixed_client, (void *)(intptr_t)i);
@@ -229,7 +229,7 @@ static void test_stop_under_load(void **state)
 {
     (void)state;
     for (int round = 0; round < 10; round++) {
-        http_rig_start(&rig, (struct http_server_options){.workers = 3, .io_threads = 2});
+        http_rig_start(&rig, (struct http_server_options){.workers = 3});
         pthread_t clients[CLIENTS];
         for (int i = 0; i < CLIENTS; i++)
             pthread_create(&clients[i], NULL, busy_client, NULL);

@@ -63,7 +63,7 @@ static void test_answers(void **state)
         {"", false, 0, "the answer is not HTTP", -1},
     };
     enum { LEN = sizeof fakes / sizeof *fakes };
-    struct probe_target targets[LEN];
+    struct probe_target targets[LEN] = {0};
     struct probe_result results[LEN];
     pthread_t threads[LEN];
     for (size_t i = 0; i < LEN; i++) {
@@ -85,7 +85,8 @@ static void test_answers(void **state)
 static void test_no_answer(void **state)
 {
     (void)state;
-    struct probe_target targets[4] = {{"127.0.0.1", 0}, {"127.0.0.1", 0}, {"nowhere", 1}};
+    struct probe_target targets[4] = {
+        {.host = "127.0.0.1"}, {.host = "127.0.0.1"}, {.host = "nowhere", .port = 1}};
     struct probe_result results[4];
     int silent = listen_on(&targets[1].port);
     int closed = listen_on(&targets[3].port);
