@@ -78,8 +78,8 @@ enum status exec_forecast(struct view *view, const struct filter *filter,
 enum status exec_count(const struct view *view, struct batch *rows, const struct filter *filter,
                        const struct exec_context *context, uint64_t *ret, struct error *err)
 {
-    struct view one = {.schema = view->schema, .chunks = &rows, .chunks_len = 1,
-                       .rows = rows->rows};
+    struct view one = {
+        .schema = view->schema, .chunks = &rows, .chunks_len = 1, .rows = rows->rows};
     struct scan scan;
     bool more = true;
     TRY(scan_init(&scan, &one, filter, context, err));

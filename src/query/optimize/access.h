@@ -23,7 +23,7 @@ struct query_shape {
     struct str source_id;
     bool aggregates;
     const struct filter *filter;
-    yyjson_val *filters; /* the same as JSON; NULL: none */
+    yyjson_val *filters;       /* the same as JSON; NULL: none */
     const struct str *columns; /* search: of the result; NULL: all */
     uint32_t columns_len;
     int64_t limit; /* search; -1: none */
@@ -49,9 +49,9 @@ struct access_work {
 struct access_plan {
     enum access_path path;
     struct access_work work;
-    double ms;        /* by the cost model */
+    double ms; /* by the cost model */
     bool index_used;
-    char id[40];      /* "<path>-<template>": names it for `plan_id` */
+    char id[40]; /* "<path>-<template>": names it for `plan_id` */
 };
 
 /* An answer to "how": the alternatives, cheapest first. */
@@ -62,10 +62,10 @@ struct access_choice {
     uint64_t template;    /* of the question without its constants */
     uint64_t files_total; /* of the view */
     uint64_t rows_total;
-    double rows_found;    /* estimate, the learned correction included */
-    double rows_raw;      /* without it */
+    double rows_found; /* estimate, the learned correction included */
+    double rows_raw;   /* without it */
     double rows_out;
-    bool from_cache;      /* a plan that was kept */
+    bool from_cache; /* a plan that was kept */
     int64_t plan_us;
 };
 

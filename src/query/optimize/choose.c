@@ -99,8 +99,8 @@ static struct access_work scan_work(const struct job *job, double files, double 
     double part = part_read(job), found = job->found * part;
     return (struct access_work){.files = ceil(files * part),
                                 .rows = rows * part,
-                                .values = rows * part * job->filter_columns +
-                                          found * job->out_columns,
+                                .values =
+                                    rows * part * job->filter_columns + found * job->out_columns,
                                 .found = found,
                                 .groups = job->groups};
 }
@@ -178,8 +178,8 @@ static void add_own(struct job *job, const struct sketch *sketch)
 
 static void add_engine(struct job *job)
 {
-    struct access_work work = scan_work(job, job->all_files,
-                                        (double)(job->forecast.file_rows + job->forecast.chunk_rows));
+    struct access_work work = scan_work(
+        job, job->all_files, (double)(job->forecast.file_rows + job->forecast.chunk_rows));
     work.files = job->all_files; /* all are opened */
     add_plan(job, PATH_DUCKDB, work, false);
 }
@@ -365,7 +365,8 @@ void optimizer_choose_engine(struct optimizer *optimizer, uint64_t fingerprint,
                                   .rows_out = -1};
     add_plan(&job, PATH_DUCKDB, *tables, false);
     pthread_mutex_lock(&optimizer->lock);
-    price(&job, optimizer->options.learns ? learned_find(&optimizer->learned, ret->template) : NULL);
+    price(&job,
+          optimizer->options.learns ? learned_find(&optimizer->learned, ret->template) : NULL);
     optimizer->planned++;
     pthread_mutex_unlock(&optimizer->lock);
 }

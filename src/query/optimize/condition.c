@@ -79,8 +79,7 @@ bool read_whole(const struct reader *reader, const struct node *node, int64_t *r
     return number_text(node, text) && str_to_int64(str_of(text), ret);
 }
 
-static bool write_whole(const struct reader *reader, const struct node *node,
-                        struct json_writer *w)
+static bool write_whole(const struct reader *reader, const struct node *node, struct json_writer *w)
 {
     int64_t value;
     if (!read_whole(reader, node, &value))
@@ -113,8 +112,7 @@ static bool write_real(const struct reader *reader, const struct node *node, str
         json_double(w, yyjson_get_real(given));
         return true;
     }
-    if (!number_text(node, text) || !is_short_decimal(text) ||
-        sscanf(text, "%lf", &value) != 1)
+    if (!number_text(node, text) || !is_short_decimal(text) || sscanf(text, "%lf", &value) != 1)
         return false;
     json_double(w, value);
     return true;
@@ -253,8 +251,8 @@ static bool add_comparison(struct where *where, const struct node *node)
 {
     static const struct {
         const char *sign, *op, *mirrored;
-    } signs[] = {{"=", "eq", "eq"},   {"<>", "ne", "ne"},   {"!=", "ne", "ne"}, {"<", "lt", "gt"},
-                 {"<=", "lte", "gte"}, {">", "gt", "lt"}, {">=", "gte", "lte"}};
+    } signs[] = {{"=", "eq", "eq"},    {"<>", "ne", "ne"}, {"!=", "ne", "ne"},  {"<", "lt", "gt"},
+                 {"<=", "lte", "gte"}, {">", "gt", "lt"},  {">=", "gte", "lte"}};
     const struct node *left = kid(node, 0), *right = kid(node, 1);
     uint32_t field;
     bool mirrored = !reader_column(where->reader, left, &field);
@@ -313,8 +311,7 @@ static bool add_is(struct where *where, const struct node *node)
         !reader_column(where->reader, kid(node, 0), &field) ||
         where->reader->schema->fields[field].type == TYPE_JSON)
         return false;
-    return add(where,
-               (struct condition_node){field, "null", NULL, !(node->flags & NODE_NOT)});
+    return add(where, (struct condition_node){field, "null", NULL, !(node->flags & NODE_NOT)});
 }
 
 /* A boolean column by itself. */

@@ -2,12 +2,12 @@
 
 #include <math.h>
 
-#define COST_RANGE 20.0
-#define COST_OUTLIER 8.0
-#define COST_FORGET 0.98
+#define COST_RANGE        20.0
+#define COST_OUTLIER      8.0
+#define COST_FORGET       0.98
 #define COST_SPREAD_FIRST 0.05
-#define COST_SPREAD_MAX 10.0
-#define COST_FLOOR_MS 0.005
+#define COST_SPREAD_MAX   10.0
+#define COST_FLOOR_MS     0.005
 
 /* Milliseconds of: the call; a hundred files; a million values; a million rows found; a million
  * groups or rows of the result. Measured on two cores; the machine's own come by learning. */
@@ -22,9 +22,12 @@ static const double first_weights[PATHS][COST_FEATURES] = {
 };
 
 static const char *const names[PATHS] = {
-    [PATH_RESULT_CACHE] = "result_cache",   [PATH_METADATA] = "metadata",
-    [PATH_INDEX] = "index",                 [PATH_FILE_PARTIALS] = "file_partials",
-    [PATH_PRUNED_SCAN] = "pruned_scan",     [PATH_FULL_SCAN] = "full_scan",
+    [PATH_RESULT_CACHE] = "result_cache",
+    [PATH_METADATA] = "metadata",
+    [PATH_INDEX] = "index",
+    [PATH_FILE_PARTIALS] = "file_partials",
+    [PATH_PRUNED_SCAN] = "pruned_scan",
+    [PATH_FULL_SCAN] = "full_scan",
     [PATH_DUCKDB] = "duckdb",
 };
 

@@ -5,8 +5,9 @@
 #include "query/optimize/optimizer.h"
 
 static const char *const kinds[] = {
-    [AGG_COUNT] = "count",   [AGG_SUM] = "sum", [AGG_AVG] = "avg",
-    [AGG_MIN] = "min",       [AGG_MAX] = "max", [AGG_COUNT_DISTINCT] = "count_distinct",
+    [AGG_COUNT] = "count",   [AGG_SUM] = "sum",
+    [AGG_AVG] = "avg",       [AGG_MIN] = "min",
+    [AGG_MAX] = "max",       [AGG_COUNT_DISTINCT] = "count_distinct",
     [AGG_STDDEV] = "stddev", [AGG_PERCENTILE] = "percentile",
 };
 

@@ -5,14 +5,13 @@
 #include <stdlib.h>
 
 #define CORRECTION_MAX 3.3 /* log2: ten times more or fewer */
-#define DECAY 0.8
+#define DECAY          0.8
 
 enum { PROBES = 8 };
 
 enum status learned_init(struct learned *learned, struct error *err)
 {
-    *learned = (struct learned){.templates =
-                                    calloc(HISTORY_TEMPLATES, sizeof *learned->templates)};
+    *learned = (struct learned){.templates = calloc(HISTORY_TEMPLATES, sizeof *learned->templates)};
     return learned->templates ? STATUS_OK : error_no_memory(err);
 }
 
@@ -76,7 +75,7 @@ static double clamp(double value)
 {
     if (!isfinite(value))
         return 0;
-    return value > CORRECTION_MAX ? CORRECTION_MAX
+    return value > CORRECTION_MAX    ? CORRECTION_MAX
            : value < -CORRECTION_MAX ? -CORRECTION_MAX
                                      : value;
 }

@@ -20,7 +20,7 @@ struct path_history {
 };
 
 struct template_history {
-    uint64_t key; /* 0: free */
+    uint64_t key;                  /* 0: free */
     char label[HISTORY_LABEL_MAX]; /* "source: field op, ..." for people */
     double rows_total;             /* of the source when this was learned */
     uint32_t seen;

@@ -32,9 +32,9 @@ void optimizer_reset(struct optimizer *optimizer);
 
 /* What the caller can do beside Quarry's own operators over the view, and what it wants. */
 struct access_offer {
-    bool own;             /* search or aggregate can answer it at all */
-    bool duckdb;          /* the SQL engine can */
-    uint64_t kept_files;  /* partial aggregates that are kept for this question: files, rows */
+    bool own;            /* search or aggregate can answer it at all */
+    bool duckdb;         /* the SQL engine can */
+    uint64_t kept_files; /* partial aggregates that are kept for this question: files, rows */
     uint64_t kept_rows;
     bool partials;        /* they may be used and made */
     uint64_t fingerprint; /* of a statement without shape; else 0 */

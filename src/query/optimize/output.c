@@ -200,8 +200,8 @@ static bool kind_of(const struct node *call, enum aggregate_kind *ret)
     static const struct {
         const char *name;
         enum aggregate_kind kind;
-    } names[] = {{"count", AGG_COUNT}, {"sum", AGG_SUM},          {"avg", AGG_AVG},
-                 {"min", AGG_MIN},     {"max", AGG_MAX},          {"stddev", AGG_STDDEV},
+    } names[] = {{"count", AGG_COUNT}, {"sum", AGG_SUM},           {"avg", AGG_AVG},
+                 {"min", AGG_MIN},     {"max", AGG_MAX},           {"stddev", AGG_STDDEV},
                  {"mean", AGG_AVG},    {"stddev_samp", AGG_STDDEV}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!str_eq_nocase(call->text, str_of(names[i].name)))
@@ -276,8 +276,8 @@ static bool add_aggregate(struct making *making, const struct node *call, uint32
             return true;
     }
     enum type type = rows ? TYPE_INT64 : reader->schema->fields[field].type;
-    if (n == AGGREGATE_SPECS_MAX || !type_of(kind, type, &making->spec_rows[n],
-                                             &making->spec_types[n]))
+    if (n == AGGREGATE_SPECS_MAX ||
+        !type_of(kind, type, &making->spec_rows[n], &making->spec_types[n]))
         return false;
     making->specs[n] = (struct aggregate_spec){
         .kind = kind,
@@ -379,8 +379,7 @@ static bool read_group_orders(struct making *making)
         } else {
             return false;
         }
-        out->orders[out->orders_len++] =
-            (struct own_order){at, (order->flags & NODE_DESC) != 0};
+        out->orders[out->orders_len++] = (struct own_order){at, (order->flags & NODE_DESC) != 0};
     }
     return true;
 }

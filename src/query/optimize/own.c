@@ -29,9 +29,10 @@ static bool keeps_each_file(const struct view *view, const struct access_choice 
     return files * groups < rows / GROUP_SHARE;
 }
 
-enum status own_aggregate(struct value_cache *cache, struct view *view, const struct query_shape *shape,
-                          const struct access_choice *choice, const struct exec_context *context,
-                          struct exec_stats *stats, struct aggregate **ret, struct error *err)
+enum status own_aggregate(struct value_cache *cache, struct view *view,
+                          const struct query_shape *shape, const struct access_choice *choice,
+                          const struct exec_context *context, struct exec_stats *stats,
+                          struct aggregate **ret, struct error *err)
 {
     enum access_path path = access_chosen(choice)->path;
     struct exec_context with = *context;

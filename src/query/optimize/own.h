@@ -2,17 +2,18 @@
 #ifndef QUARRY_QUERY_OWN_H
 #define QUARRY_QUERY_OWN_H
 
-#include "query/optimize/value_cache.h"
 #include "query/optimize/optimizer.h"
 #include "query/optimize/statement.h"
+#include "query/optimize/value_cache.h"
 
 /* What may be read less for a path. */
 enum exec_access own_access(enum access_path path);
 
 /* An aggregate of one view by the chosen path (not DuckDB's, not the result cache). */
-enum status own_aggregate(struct value_cache *cache, struct view *view, const struct query_shape *shape,
-                          const struct access_choice *choice, const struct exec_context *context,
-                          struct exec_stats *stats, struct aggregate **ret, struct error *err);
+enum status own_aggregate(struct value_cache *cache, struct view *view,
+                          const struct query_shape *shape, const struct access_choice *choice,
+                          const struct exec_context *context, struct exec_stats *stats,
+                          struct aggregate **ret, struct error *err);
 
 /* What the result cache and partials hold for a question, for optimizer_choose. */
 void own_offer_partials(struct value_cache *cache, const struct view *view,

@@ -142,8 +142,7 @@ static struct view part_of(const struct view *view, uint32_t first, uint32_t fil
     return part;
 }
 
-static enum status new_aggregate(const struct work *work, struct aggregate **ret,
-                                 struct error *err)
+static enum status new_aggregate(const struct work *work, struct aggregate **ret, struct error *err)
 {
     const struct query_shape *shape = work->shape;
     return aggregate_new(shape->specs, shape->specs_len, shape->keys, shape->keys_len, ret, err);
@@ -175,8 +174,8 @@ static enum status read_file(struct work *work, uint32_t file, struct aggregate 
     struct partial *partial = partial_new(agg);
     if (!partial)
         return STATUS_OK;
-    value_cache_put(work->cache, file_key(work, file), partial, &partial_kind, aggregate_memory(agg),
-              sys_mono_us(work->context->sys) - began_us);
+    value_cache_put(work->cache, file_key(work, file), partial, &partial_kind,
+                    aggregate_memory(agg), sys_mono_us(work->context->sys) - began_us);
     partial_unref(partial);
     return STATUS_OK;
 }
@@ -184,9 +183,10 @@ static enum status read_file(struct work *work, uint32_t file, struct aggregate 
 static enum status add_file(struct work *work, uint32_t file, struct aggregate *into,
                             struct error *err)
 {
-    struct partial *known = has_deleted(work->view, file)
-                                ? NULL
-                                : value_cache_get(work->cache, VALUE_CACHE_PARTIALS, file_key(work, file));
+    struct partial *known =
+        has_deleted(work->view, file)
+            ? NULL
+            : value_cache_get(work->cache, VALUE_CACHE_PARTIALS, file_key(work, file));
     if (!known)
         return read_file(work, file, into, err);
     enum status status = aggregate_merge(into, known->agg, err);
@@ -220,7 +220,7 @@ static void keep_base(struct work *work, struct partial *base, int64_t cost_us)
     for (uint32_t i = 0; i < view->segments_len; i++)
         base->rows += segment_info(view->segments[i]).rows;
     value_cache_put(work->cache, base_key(work), base, &partial_kind, aggregate_memory(base->agg),
-              cost_us);
+                    cost_us);
 }
 
 /* All files: *ret is referenced. */
@@ -283,9 +283,8 @@ enum status partials_aggregate(struct value_cache *cache, struct view *view,
     struct work work = {
         .cache = cache, .view = view, .shape = shape, .context = context, .stats = stats};
     *ret = NULL;
-    enum status status = make_key(view, shape, &work.key)
-                             ? STATUS_OK
-                             : buf_check(&work.key, "the question", err);
+    enum status status =
+        make_key(view, shape, &work.key) ? STATUS_OK : buf_check(&work.key, "the question", err);
     work.key_len = work.key.len;
     if (status == STATUS_OK)
         status = finish(&work, per_file, ret, err);
@@ -293,14 +292,15 @@ enum status partials_aggregate(struct value_cache *cache, struct view *view,
     return status;
 }
 
-void partials_known(struct value_cache *cache, const struct view *view, const struct query_shape *shape,
-                    uint64_t *ret_files, uint64_t *ret_rows)
+void partials_known(struct value_cache *cache, const struct view *view,
+                    const struct query_shape *shape, uint64_t *ret_files, uint64_t *ret_rows)
 {
     struct work work = {.cache = cache, .view = (struct view *)(uintptr_t)view, .shape = shape};
     *ret_files = *ret_rows = 0;
     bool made = make_key(view, shape, &work.key);
     work.key_len = work.key.len;
-    struct partial *base = made ? value_cache_get(cache, VALUE_CACHE_PARTIALS, base_key(&work)) : NULL;
+    struct partial *base =
+        made ? value_cache_get(cache, VALUE_CACHE_PARTIALS, base_key(&work)) : NULL;
     uint32_t from = base_fits(base, view) ? base->files : 0;
     if (from) {
         *ret_files = from;

@@ -11,8 +11,8 @@
 #include "query/optimize/value_cache.h"
 
 /* Of the files of a view: how many have a kept partial for the question, and their rows. */
-void partials_known(struct value_cache *cache, const struct view *view, const struct query_shape *shape,
-                    uint64_t *ret_files, uint64_t *ret_rows);
+void partials_known(struct value_cache *cache, const struct view *view,
+                    const struct query_shape *shape, uint64_t *ret_files, uint64_t *ret_rows);
 
 /* The whole aggregate. `per_file`: partials of single files are made and kept too (few groups). */
 enum status partials_aggregate(struct value_cache *cache, struct view *view,

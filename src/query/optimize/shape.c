@@ -3,7 +3,6 @@
 
 #include "query/optimize/optimizer_int.h"
 
-
 static void put(struct buf *buf, const char *sign, struct str text)
 {
     buf_append_str(buf, str_of(sign));

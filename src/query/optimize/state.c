@@ -97,8 +97,7 @@ static void read_template(struct learned *learned, yyjson_val *json)
     known->miss = number_of(json, "rows_log2_miss");
     known->spread = number_of(json, "rows_log2_error");
     for (int p = 0; p < PATHS; p++) {
-        yyjson_val *path =
-            json_get(json_get(json, "paths"), access_path_name((enum access_path)p));
+        yyjson_val *path = json_get(json_get(json, "paths"), access_path_name((enum access_path)p));
         known->paths[p] = (struct path_history){.runs = count_of(path, "runs"),
                                                 .miss = number_of(path, "log2_miss"),
                                                 .ms = number_of(path, "mean_ms"),

@@ -26,9 +26,9 @@ bool reader_column(const struct reader *reader, const struct node *ref, uint32_t
 /* Nothing else than these parts. */
 static bool has_only_known_parts(const struct node *select)
 {
-    static const int strange[] = {SLOT_WITH,          SELECT_DISTINCT_ON, SELECT_HAVING,
-                                  SELECT_QUALIFY,     SELECT_WINDOWS,     SELECT_SAMPLE,
-                                  SELECT_LIMIT_BY,    SELECT_INTO};
+    static const int strange[] = {SLOT_WITH,       SELECT_DISTINCT_ON, SELECT_HAVING,
+                                  SELECT_QUALIFY,  SELECT_WINDOWS,     SELECT_SAMPLE,
+                                  SELECT_LIMIT_BY, SELECT_INTO};
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
         if (kid(select, (size_t)strange[i]))
             return false;

@@ -13,7 +13,7 @@ enum { OWN_COLUMNS_MAX = 500, OWN_ORDERS_MAX = 8 };
 struct own_output {
     struct str name;
     const char *sql_type; /* the engine's name: "BIGINT" */
-    uint32_t from;        /* of the operators' rows: keys, then aggregates; of a search: its number */
+    uint32_t from; /* of the operators' rows: keys, then aggregates; of a search: its number */
 };
 
 struct own_order {

@@ -29,7 +29,8 @@ struct value_cache {
     struct value_cache_stats stats;
 };
 
-enum status value_cache_open(const struct value_cache_options *options, struct value_cache **ret, struct error *err)
+enum status value_cache_open(const struct value_cache_options *options, struct value_cache **ret,
+                             struct error *err)
 {
     struct value_cache *cache = calloc(1, sizeof *cache);
     if (!cache)
@@ -169,8 +170,8 @@ static struct entry *make_room(struct value_cache *cache, uint64_t bytes)
     return gone;
 }
 
-void value_cache_put(struct value_cache *cache, struct str key, void *value, const struct value_cache_kind *kind,
-               uint64_t bytes, int64_t cost_us)
+void value_cache_put(struct value_cache *cache, struct str key, void *value,
+                     const struct value_cache_kind *kind, uint64_t bytes, int64_t cost_us)
 {
     uint64_t all = bytes + sizeof(struct entry) + key.len;
     if (!is_on(cache) || all > cache->options.bytes / VALUE_CACHE_SHARE_MAX)
@@ -178,8 +179,12 @@ void value_cache_put(struct value_cache *cache, struct str key, void *value, con
     struct entry *entry = malloc(sizeof *entry + key.len), *old, *before;
     if (!entry)
         return;
-    *entry = (struct entry){.hash = str_hash(key), .value = value, .kind = kind, .bytes = all,
-                            .worth = (double)(cost_us + 1) / (double)all, .key_len = key.len,
+    *entry = (struct entry){.hash = str_hash(key),
+                            .value = value,
+                            .kind = kind,
+                            .bytes = all,
+                            .worth = (double)(cost_us + 1) / (double)all,
+                            .key_len = key.len,
                             .used_us = sys_mono_us(cache->options.sys)};
     memcpy(entry->key, key.data, key.len);
     kind->ref(value);

@@ -34,7 +34,8 @@ struct value_cache_stats {
 
 struct value_cache;
 
-enum status value_cache_open(const struct value_cache_options *options, struct value_cache **ret, struct error *err);
+enum status value_cache_open(const struct value_cache_options *options, struct value_cache **ret,
+                             struct error *err);
 void value_cache_close(struct value_cache *cache); /* NULL is fine */
 /* A referenced value, or NULL. */
 void *value_cache_get(struct value_cache *cache, enum value_cache_part part, struct str key);
@@ -42,8 +43,8 @@ void *value_cache_get(struct value_cache *cache, enum value_cache_part part, str
 bool value_cache_has(struct value_cache *cache, struct str key);
 /* Takes a reference of its own, in place of one under the same key. `cost_us`: what it took to
  * make. A value that takes more than 1 / VALUE_CACHE_SHARE_MAX of the budget is not kept. */
-void value_cache_put(struct value_cache *cache, struct str key, void *value, const struct value_cache_kind *kind,
-               uint64_t bytes, int64_t cost_us);
+void value_cache_put(struct value_cache *cache, struct str key, void *value,
+                     const struct value_cache_kind *kind, uint64_t bytes, int64_t cost_us);
 void value_cache_clear(struct value_cache *cache);
 void value_cache_get_stats(struct value_cache *cache, struct value_cache_stats *ret);
 

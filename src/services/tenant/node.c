@@ -39,6 +39,9 @@ static const struct service_handler handlers[] = {
     {"admin_backup_status", handle_backup_status},
     {"query_sql", handle_sql},
     {"query_dsl", handle_dsl},
+    {"query_plan", handle_query_plan},
+    {"optimizer_stats", handle_optimizer_stats},
+    {"optimizer_reset", handle_optimizer_reset},
     {"queries_list", handle_query_list},
     {"query_cancel", handle_query_cancel},
 };
@@ -114,6 +117,24 @@ static void collect_sources(struct tenant_node *node, struct metrics *metrics)
     source_set_close(&set);
 }
 
+static void collect_cache(struct tenant_node *node, struct metrics *metrics)
+{
+    static const char *const parts[VALUE_CACHE_PARTS] = {"results", "partials"};
+    struct value_cache_stats stats;
+    value_cache_get_stats(node->cache, &stats);
+    for (int i = 0; i < VALUE_CACHE_PARTS; i++) {
+        metric_raise(
+            metrics_series(metrics, METRIC_QUERY_CACHE, (const char *const[]){parts[i], "hit"}),
+            stats.hits[i]);
+        metric_raise(
+            metrics_series(metrics, METRIC_QUERY_CACHE, (const char *const[]){parts[i], "miss"}),
+            stats.misses[i]);
+    }
+    metrics_set(metrics, METRIC_QUERY_CACHE_BYTES, (double)stats.bytes);
+    metrics_set(metrics, METRIC_QUERY_CACHE_ENTRIES, (double)stats.entries);
+    metrics_raise(metrics, METRIC_QUERY_CACHE_EVICTED, stats.evicted);
+}
+
 static void collect_compaction(struct tenant_node *node, struct metrics *metrics)
 {
     struct compact_status status;
@@ -153,6 +174,7 @@ static void collect(void *context, struct metrics *metrics)
     collect_sources(node, metrics);
     collect_compaction(node, metrics);
     collect_sql(node, metrics);
+    collect_cache(node, metrics);
 }
 
 static enum status open_store(struct tenant_node *node, struct error *err)
@@ -196,6 +218,26 @@ static enum status open_sql(struct tenant_node *node, struct error *err)
         .memory_bytes = node->options.sql_memory_bytes,
     };
     return sql_pool_open(node->sys, &options, &node->sql, err);
+}
+
+static enum status open_optimizer(struct tenant_node *node, struct error *err)
+{
+    const struct tenant_node_options *options = &node->options;
+    struct value_cache_options cache = {
+        .sys = node->sys, .bytes = options->cache_bytes, .life_us = options->cache_life_us};
+    struct optimizer_options optimizer = {.sys = node->sys,
+                                          .disabled = options->optimizer_disabled,
+                                          .learns = options->optimizer_learns,
+                                          .plans_max = options->plans_max,
+                                          .plan_life_us = options->cache_life_us};
+    char path[SYS_PATH_MAX];
+    TRY(sys_path(path, err, "%s/optimizer.json", options->data_path));
+    node->optimizer_path = str_dup(str_of(path));
+    if (!node->optimizer_path)
+        return error_no_memory(err);
+    optimizer.state_path = node->optimizer_path;
+    TRY(value_cache_open(&cache, &node->cache, err));
+    return optimizer_open(&optimizer, &node->optimizer, err);
 }
 
 static enum status serve(struct tenant_node *node, struct error *err)
@@ -252,6 +294,8 @@ enum status tenant_node_start(const struct tenant_node_options *options,
     if (status == STATUS_OK)
         status = open_store(node, err);
     if (status == STATUS_OK)
+        status = open_optimizer(node, err);
+    if (status == STATUS_OK)
         status = statistics_start(node, err);
     if (status == STATUS_OK)
         status = open_sql(node, err);
@@ -284,6 +328,9 @@ void tenant_node_stop(struct tenant_node *node, uint32_t grace_ms)
         cursor_table_release(&node->cursors);
     if (node->sql)
         sql_pool_close(node->sql);
+    optimizer_close(node->optimizer);
+    value_cache_close(node->cache);
+    free(node->optimizer_path);
     statistics_stop(node);
     if (node->store)
         store_close(node->store, true);
