@@ -19,6 +19,7 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 struct log_sink {
     bool (*wants)(void *context, const char *service, enum log_level level);
     void (*take)(void *context, const char *service, enum log_level level, struct str line);
+    void (*count)(void *context, uint64_t *ret_taken, uint64_t *ret_dropped); /* lines so far */
     void *context;
 };
 

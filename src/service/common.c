@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/datetime.h"
@@ -79,22 +80,27 @@ enum status common_ready(struct request *request)
 
 /* --- /metrics --- */
 
-static double resident_bytes(void)
+static void collect_memory(struct metrics *metrics)
 {
     unsigned long pages = 0, resident = 0;
+    double page = (double)sysconf(_SC_PAGESIZE);
     FILE *file = fopen("/proc/self/statm", "re");
-    if (file) {
-        if (fscanf(file, "%lu %lu", &pages, &resident) != 2)
-            resident = 0;
-        fclose(file);
+    if (file && fscanf(file, "%lu %lu", &pages, &resident) == 2) {
+        metrics_set(metrics, METRIC_PROCESS_VIRTUAL, (double)pages * page);
+        metrics_set(metrics, METRIC_PROCESS_MEMORY, (double)resident * page);
     }
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+    if (file)
+        fclose(file);
 }
 
+/* Linux 6.2 and later say the number as the folder's size; before, its entries are counted. */
 static double open_files(void)
 {
-    DIR *dir = opendir("/proc/self/fd");
+    struct stat stat_fd;
+    if (stat("/proc/self/fd", &stat_fd) == 0 && stat_fd.st_size > 0)
+        return (double)stat_fd.st_size;
     double n = -3; /* ".", ".." and the directory itself */
+    DIR *dir = opendir("/proc/self/fd");
     if (!dir)
         return 0;
     while (readdir(dir))
@@ -103,17 +109,39 @@ static double open_files(void)
     return n;
 }
 
+static double threads(void)
+{
+    struct stat stat_task; /* a folder has a link for each folder in it, and two */
+    return stat("/proc/self/task", &stat_task) == 0 ? (double)stat_task.st_nlink - 2 : 0;
+}
+
 static void collect_process(struct service *service)
 {
     struct metrics *metrics = service->metrics;
     struct rusage usage;
+    struct rlimit limit;
     if (getrusage(RUSAGE_SELF, &usage) == 0)
         metrics_raise(metrics, METRIC_PROCESS_CPU,
                       (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
                           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec));
-    metrics_set(metrics, METRIC_PROCESS_MEMORY, resident_bytes());
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        metrics_set(metrics, METRIC_PROCESS_FILES_MAX, (double)limit.rlim_cur);
+    collect_memory(metrics);
     metrics_set(metrics, METRIC_PROCESS_FILES, open_files());
+    metrics_set(metrics, METRIC_PROCESS_THREADS, threads());
     metrics_set(metrics, METRIC_PROCESS_START, (double)service->started_us / 1e6);
+}
+
+static void collect_log(struct service *service)
+{
+    struct metrics *metrics = service->metrics;
+    const struct log *log = service->options.log;
+    uint64_t taken = 0, dropped = 0;
+    if (!log || !log->sink || !log->sink->count)
+        return;
+    log->sink->count(log->sink->context, &taken, &dropped);
+    metric_raise(metrics_series(metrics, METRIC_LOG_LINES, (const char *[]){"collected"}), taken);
+    metric_raise(metrics_series(metrics, METRIC_LOG_LINES, (const char *[]){"dropped"}), dropped);
 }
 
 static void collect_http(struct service *service)
@@ -138,6 +166,7 @@ enum status common_metrics(struct request *request)
     struct buf body;
     collect_process(service);
     collect_http(service);
+    collect_log(service);
     if (service->options.collect)
         service->options.collect(service->options.context, service->metrics);
     buf_init(&body, METRICS_BODY_MAX);

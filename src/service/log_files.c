@@ -111,6 +111,13 @@ static void take(void *context, const char *service, enum log_level level, struc
         atomic_fetch_add(&files->dropped, 1);
 }
 
+static void count(void *context, uint64_t *ret_taken, uint64_t *ret_dropped)
+{
+    struct log_files *files = context;
+    *ret_taken = atomic_load(&files->written);
+    *ret_dropped = atomic_load(&files->dropped);
+}
+
 /* --- files: the thread's alone --- */
 
 static int today(struct sys *sys)
@@ -234,7 +241,7 @@ enum status log_files_open(struct sys *sys, const struct log_files_options *opti
     files->sys = sys;
     files->options = *options;
     files->options.folder = files->folder;
-    files->sink = (struct log_sink){wants, take, files};
+    files->sink = (struct log_sink){wants, take, count, files};
     atomic_init(&files->retention_days, options->retention_days);
     pthread_mutex_init(&files->lock, NULL);
     thread_cond_init(&files->wake);
@@ -274,12 +281,6 @@ void log_files_close(struct log_files *files)
 const struct log_sink *log_files_sink(struct log_files *files)
 {
     return &files->sink;
-}
-
-void log_files_get_stats(struct log_files *files, struct log_files_stats *ret)
-{
-    ret->written = atomic_load(&files->written);
-    ret->dropped = atomic_load(&files->dropped);
 }
 
 void log_files_set_retention(struct log_files *files, uint32_t days)

@@ -34,17 +34,12 @@ struct log_files_options {
     uint32_t lines_per_second; /* below LOG_WARN, of each service; 0: any number */
 };
 
-struct log_files_stats {
-    uint64_t written, dropped; /* lines */
-};
-
 /* Makes the folder. */
 enum status log_files_open(struct sys *sys, const struct log_files_options *options,
                            struct log_files **ret, struct error *err);
 /* Writes what waits. NULL is fine. */
 void log_files_close(struct log_files *files);
 const struct log_sink *log_files_sink(struct log_files *files);
-void log_files_get_stats(struct log_files *files, struct log_files_stats *ret);
 /* The setting changed; any thread. */
 void log_files_set_retention(struct log_files *files, uint32_t days);
 

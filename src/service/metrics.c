@@ -18,7 +18,7 @@ struct metric_series {
     _Atomic uint64_t count;  /* counter; number of observations */
     _Atomic double value;    /* gauge */
     _Atomic uint64_t sum_us; /* histogram */
-    _Atomic uint64_t buckets[METRIC_BUCKETS];
+    _Atomic uint64_t buckets[HISTOGRAM_BUCKETS];
     size_t key_len;
     char key[]; /* the label values, each ended by NUL */
 };
@@ -39,17 +39,6 @@ static const struct metric_info infos[METRIC_COUNT] = {
 #define METRIC(id, name, kind, labels, help) [METRIC_##id] = {name, METRIC_##kind, labels, help},
 #include "api/metrics.def"
 #undef METRIC
-};
-
-/* Upper bounds in microseconds; the last bucket has none. */
-static const struct {
-    int64_t us;
-    const char *text;
-} bounds[METRIC_BUCKETS - 1] = {
-    {100, "0.0001"},  {250, "0.00025"}, {500, "0.0005"},  {1000, "0.001"},
-    {2500, "0.0025"}, {5000, "0.005"},  {10000, "0.01"},  {25000, "0.025"},
-    {50000, "0.05"},  {100000, "0.1"},  {250000, "0.25"}, {500000, "0.5"},
-    {1000000, "1"},   {2500000, "2.5"}, {5000000, "5"},   {30000000, "30"},
 };
 
 const struct metric_info *metric_info(enum metric metric)
@@ -136,6 +125,12 @@ static struct metric_series *add(struct family *family, struct str key, uint64_t
     return series;
 }
 
+/* Tenants are the only labels of which there may be any number. */
+static size_t series_max(const struct metric_info *info)
+{
+    return strstr(info->labels, "tenant") ? METRIC_TENANTS_MAX : METRIC_SERIES_MAX;
+}
+
 struct metric_series *metrics_series(struct metrics *metrics, enum metric metric,
                                      const char *const *values)
 {
@@ -150,7 +145,7 @@ struct metric_series *metrics_series(struct metrics *metrics, enum metric metric
     if (series)
         return series;
     pthread_mutex_lock(&metrics->lock);
-    if (family->len >= METRIC_SERIES_MAX && labels) {
+    if (family->len >= series_max(&infos[metric]) && labels) {
         key = make_key(text, labels, other);
         hash = str_hash(key);
     }
@@ -169,13 +164,17 @@ void metric_add(struct metric_series *series, uint64_t n)
         atomic_fetch_add_explicit(&series->count, n, memory_order_relaxed);
 }
 
+static void raise_to(_Atomic uint64_t *value, uint64_t total)
+{
+    uint64_t now = atomic_load_explicit(value, memory_order_relaxed);
+    while (now < total && !atomic_compare_exchange_weak(value, &now, total))
+        ;
+}
+
 void metric_raise(struct metric_series *series, uint64_t total)
 {
-    if (!series)
-        return;
-    uint64_t now = atomic_load_explicit(&series->count, memory_order_relaxed);
-    while (now < total && !atomic_compare_exchange_weak(&series->count, &now, total))
-        ;
+    if (series)
+        raise_to(&series->count, total);
 }
 
 void metric_set(struct metric_series *series, double value)
@@ -190,11 +189,17 @@ void metric_observe_us(struct metric_series *series, int64_t us)
         return;
     if (us < 0)
         us = 0;
-    size_t i = 0;
-    while (i < METRIC_BUCKETS - 1 && us > bounds[i].us)
-        i++;
-    atomic_fetch_add_explicit(&series->buckets[i], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&series->buckets[histogram_bucket(us)], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&series->sum_us, (uint64_t)us, memory_order_relaxed);
+}
+
+void metric_raise_histogram(struct metric_series *series, const struct histogram *histogram)
+{
+    if (!series)
+        return;
+    for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
+        raise_to(&series->buckets[i], histogram->counts[i]);
+    raise_to(&series->sum_us, histogram->sum_us);
 }
 
 void metrics_add(struct metrics *metrics, enum metric metric, uint64_t n)
@@ -257,9 +262,10 @@ static void write_histogram(struct buf *buf, const struct metric_info *info,
                             struct metric_series *series)
 {
     uint64_t total = 0;
-    for (int i = 0; i < METRIC_BUCKETS; i++) {
+    for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
         total += atomic_load_explicit(&series->buckets[i], memory_order_relaxed);
-        write_name(buf, info, series, "_bucket", i < METRIC_BUCKETS - 1 ? bounds[i].text : "+Inf");
+        write_name(buf, info, series, "_bucket",
+                   i < HISTOGRAM_BUCKETS - 1 ? histogram_bound_text(i) : "+Inf");
         buf_printf(buf, "%llu\n", (unsigned long long)total);
     }
     uint64_t us = atomic_load_explicit(&series->sum_us, memory_order_relaxed);

@@ -2,12 +2,14 @@
  *
  * A series is a metric with its label values. Look it up once (metrics_series) and keep the pointer
  * where speed counts; it lives as long as the registry. Updates are atomic, look-ups lock-free but
- * for the first of a series. A metric holds at most METRIC_SERIES_MAX series; further ones share
- * one whose label values are "other". Thread-safe throughout. */
+ * for the first of a series. A metric holds at most METRIC_SERIES_MAX series, one with a label
+ * "tenant" METRIC_TENANTS_MAX; further ones share one whose label values are "other". Thread-safe
+ * throughout. */
 #ifndef QUARRY_SERVICE_METRICS_H
 #define QUARRY_SERVICE_METRICS_H
 
 #include "base/buf.h"
+#include "base/histogram.h"
 #include "base/status.h"
 
 enum metric {
@@ -19,7 +21,7 @@ enum metric {
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_TIME, METRIC_HISTOGRAM };
 
-enum { METRIC_LABELS_MAX = 4, METRIC_SERIES_MAX = 2048, METRIC_BUCKETS = 17 };
+enum { METRIC_LABELS_MAX = 4, METRIC_SERIES_MAX = 2048, METRIC_TENANTS_MAX = 100 };
 
 struct metric_info {
     const char *name;
@@ -47,6 +49,8 @@ void metric_raise(struct metric_series *series, uint64_t total);
 void metric_set(struct metric_series *series, double value);
 /* For HISTOGRAM */
 void metric_observe_us(struct metric_series *series, int64_t us);
+/* The same as metric_raise for one that is counted elsewhere. */
+void metric_raise_histogram(struct metric_series *series, const struct histogram *histogram);
 
 /* The same for metrics without labels, looked up in place. */
 void metrics_add(struct metrics *metrics, enum metric metric, uint64_t n);

@@ -30,6 +30,13 @@ struct field_value {
     yyjson_val *json; /* from a JSON body only */
 };
 
+/* What a request cost, told by its handler: for the usage of tenants and the slow requests. The CPU
+ * of its own thread is measured by the framework. */
+struct request_work {
+    uint64_t rows_read, rows_returned, rows_written;
+    int64_t cpu_us; /* of other processes */
+};
+
 /* One request on its way through a handler. */
 struct request {
     struct http_request *http;
@@ -43,6 +50,7 @@ struct request {
     int64_t started_us;       /* monotonic */
     enum body_kind body_kind; /* what Content-Type announced; JSON when there was none */
     struct identity identity; /* who calls; checked before the body is read */
+    struct request_work work; /* zero until a handler adds to it */
     struct str encoding;      /* Content-Encoding of an ENCODED_BODY operation; data NULL: none */
     /* the framework's own */
     struct field_value *values; /* in the order of operation->fields */

@@ -308,6 +308,7 @@ static enum status merge_once(struct compact_run *run, const struct compact_plan
     struct source *source = run->source;
     struct segment_batch out = {.sys = source->store->sys,
                                 .dir = source->dir,
+                                .readers = &source->store->readers,
                                 .config = source_config(source),
                                 .schema = plan->snapshot->schema,
                                 .next_id = &source->next_segment_id};

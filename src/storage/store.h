@@ -10,6 +10,7 @@
 #ifndef QUARRY_STORAGE_STORE_H
 #define QUARRY_STORAGE_STORE_H
 
+#include "base/histogram.h"
 #include "base/uuid.h"
 #include "data/batch.h"
 #include "data/value.h"
@@ -37,6 +38,7 @@ struct store_options {
     uint64_t memtable_max_bytes; /* writers wait, then 429, beyond; 0: 2 x memtable_bytes */
     int64_t flush_age_us;        /* a memtable older than this is flushed; 0: 300 s */
     uint32_t flush_threads;      /* 0: 1 */
+    uint64_t page_cache_bytes;   /* parsed files and decoded pages in memory; 0: 512 MiB */
     uint64_t wal_segment_bytes;  /* 0: 64 MiB */
     int64_t wal_commit_delay_us; /* of a group of writers for more of them; 0: none */
     int64_t wal_retention_us; /* log segments that nobody needs are kept so long; 0: not at all */
@@ -565,8 +567,8 @@ enum status source_save_sketch(struct source *source, struct error *err);
 struct store_stats {
     uint64_t wal_files, wal_bytes, wal_pending; /* pending: frames not yet in a snapshot */
     char wal_current[64];
-    uint64_t memtable_bytes;
-    uint64_t wal_syncs, wal_sync_us_total;
+    uint64_t memtable_bytes, page_cache_bytes;
+    struct histogram wal_syncs; /* how long they took */
     uint64_t writes, rows_written, writes_refused;
     uint64_t lsn;
 };

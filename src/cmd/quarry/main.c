@@ -35,7 +35,8 @@ static const struct command commands[] = {
      "Copies a tenant's data, also while it is in use; checks such a copy.", run_backup},
     {"restore", "BACKUP DATA_PATH", NULL, "Makes a data folder from a backup.", run_restore},
     {"catalog",
-     "verify URL | repair URL | digest URL | migrate FROM TO | backup URL FILE | restore FILE URL",
+     "verify URL | repair URL | digest URL | migrate FROM TO | reindex URL | "
+     "backup URL FILE | restore FILE URL | restore --at TIME FROM TO",
      NULL, "Catalogs by their URLs (sqlite:FILE, file:FOLDER, ...): checks, copies, backs up.",
      run_catalog},
     {"asset",

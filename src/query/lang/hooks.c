@@ -264,6 +264,7 @@ static struct node *hook_sum(struct lower *l, struct node *call, struct node **a
 {
     if (count == 1 && args[0]->type == TY_BOOL)
         args[0] = lower_cast(l, args[0], "INT");
+    lower_infer(l, call);
     return call;
 }
 

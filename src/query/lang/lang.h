@@ -44,6 +44,27 @@ bool lang_dialect_find(struct str name, enum lang_dialect *ret);
 /* Whether lang_generate writes it. */
 bool lang_is_target(enum lang_dialect dialect);
 
+/* Light types: enough to choose between meanings. */
+enum lang_type {
+    TY_UNKNOWN,
+    TY_BOOL,
+    TY_INT,
+    TY_DECIMAL,
+    TY_DOUBLE,
+    TY_TEXT,
+    TY_BLOB,
+    TY_DATE,
+    TY_TIME,
+    TY_TIMESTAMP,
+    TY_TIMESTAMPTZ,
+    TY_INTERVAL,
+    TY_JSON,
+    TY_LIST,
+    TY_STRUCT,
+    TY_MAP,
+    TY_OTHER,
+};
+
 enum lang_code {
     LANG_PARSE_ERROR,
     LANG_UNSUPPORTED,
@@ -55,6 +76,9 @@ enum lang_code {
     LANG_TYPE_MISMATCH,
     LANG_NOT_GROUPED,
     LANG_REFUSED,
+    LANG_WRONG_ARGUMENTS,
+    LANG_BAD_AGGREGATE, /* one where there can be none */
+    LANG_BAD_WINDOW,
 };
 /* "PARSE_ERROR", "UNSUPPORTED", ... */
 const char *lang_code_name(enum lang_code code);
@@ -80,6 +104,14 @@ struct lang_limits {
     size_t in_list; /* 10,000 */
     int depth;      /* 200 nested expressions and queries */
 };
+
+/* The HTTP status of an answer about it. */
+int lang_code_http(enum lang_code code);
+/* The members of an answer that says what is wrong, the first problem as its `error`, all as
+ * `errors`, no warnings. With `code` (NULL: the problem's own, and all its members) the `error` has
+ * the form that errors have everywhere. */
+void lang_write_problems(const struct lang_problem *problems, size_t count, const char *code,
+                         struct str request_id, struct json_writer *w);
 
 struct node;
 

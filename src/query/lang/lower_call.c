@@ -374,6 +374,17 @@ static struct node *within_group(struct lower *l, struct node *call)
     return call;
 }
 
+/* The average of whole numbers is one in T-SQL and Redshift. */
+static struct node *whole_average(struct lower *l, struct node *call)
+{
+    const struct node *args = node_is(call, N_CALL) ? call->kids[CALL_ARGS] : NULL;
+    bool whole = (l->id == LANG_TSQL || l->id == LANG_REDSHIFT) && list_count(args) == 1 &&
+                 args->kids[0]->type == TY_INT && str_eq_nocase(call->text, STR("avg"));
+    if (!whole || l->status != STATUS_OK)
+        return call;
+    return lower_template(l, "CAST(trunc($1) AS BIGINT)", &call, 1, NULL);
+}
+
 struct node *lower_call(struct lower *l, const struct node *node)
 {
     if (node->flags & NODE_LOWERED)
@@ -395,7 +406,7 @@ struct node *lower_call(struct lower *l, const struct node *node)
     call = within_group(l, call);
     const struct fn_row *row = find_row(l->dialect, call->text, list_count(call->kids[CALL_ARGS]));
     if (row)
-        return by_row(l, row, call);
+        return whole_average(l, by_row(l, row, call));
     if (!function_is_known(call->text)) {
         unknown_function(l, call);
         return call;

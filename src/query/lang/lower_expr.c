@@ -42,13 +42,14 @@ static struct node *divide(struct lower *l, struct node *left, struct node *righ
         right = call2(l, "nullif", right, lower_number(l, 0, right));
     else if (lower_has(l, D_ZERO_DIVIDE_NULL) && (str_is(right->text, "0")))
         right = call2(l, "nullif", right, lower_number(l, 0, right));
-    if (integers &&
-        lower_has(l, D_INTEGER_DIVIDE)) { /* toward zero, as DuckDB's // is not for negatives */
-        bool positive = left->kind == N_NUMBER && right->kind == N_NUMBER;
-        if (positive)
+    if (integers && lower_has(l, D_INTEGER_DIVIDE)) { /* toward zero, as DuckDB's // is */
+        bool certain = right->kind == N_NUMBER && !str_is(right->text, "0");
+        if (certain || l->id == LANG_SQLITE) /* x / 0 is NULL there, as x // 0 */
             return lower_binary(l, "//", left, right);
-        struct node *args[] = {left, right};
-        return lower_template(l, "CAST(trunc($1 / $2) AS BIGINT)", args, 2, NULL);
+        struct node *args[] = {left, right}; /* infinity is no BIGINT: the error that it is there */
+        return lower_template(
+            l, "CASE WHEN $2 = 0 THEN CAST(trunc($1 / $2) AS BIGINT) ELSE $1 // $2 END", args, 2,
+            NULL);
     }
     return lower_binary(l, "/", left, right);
 }

@@ -9,27 +9,6 @@
 #include "query/lang/dialect.h"
 #include "query/lang/node.h"
 
-/* Light types: enough to choose between meanings. */
-enum lang_type {
-    TY_UNKNOWN,
-    TY_BOOL,
-    TY_INT,
-    TY_DECIMAL,
-    TY_DOUBLE,
-    TY_TEXT,
-    TY_BLOB,
-    TY_DATE,
-    TY_TIME,
-    TY_TIMESTAMP,
-    TY_TIMESTAMPTZ,
-    TY_INTERVAL,
-    TY_JSON,
-    TY_LIST,
-    TY_STRUCT,
-    TY_MAP,
-    TY_OTHER,
-};
-
 /* ClickHouse: WITH 10 AS n: the name stands for the value. */
 struct lower_binding {
     struct str name;

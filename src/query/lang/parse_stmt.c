@@ -431,7 +431,8 @@ const char *lang_statement_name(enum lang_statement statement)
 const char *lang_code_name(enum lang_code code)
 {
     static const char *const names[] = {
-        "PARSE_ERROR",    "UNSUPPORTED",      "TOO_LARGE",     "NO_MEMORY",   "UNKNOWN_TABLE",
-        "UNKNOWN_COLUMN", "AMBIGUOUS_COLUMN", "TYPE_MISMATCH", "NOT_GROUPED", "REFUSED"};
+        "PARSE_ERROR",     "UNSUPPORTED",      "TOO_LARGE",     "NO_MEMORY",   "UNKNOWN_TABLE",
+        "UNKNOWN_COLUMN",  "AMBIGUOUS_COLUMN", "TYPE_MISMATCH", "NOT_GROUPED", "REFUSED",
+        "WRONG_ARGUMENTS", "BAD_AGGREGATE",    "BAD_WINDOW"};
     return names[code];
 }

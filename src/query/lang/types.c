@@ -228,7 +228,32 @@ static uint8_t binary_type(const struct node *node)
     return TY_UNKNOWN;
 }
 
-static uint8_t call_type(const struct node *call)
+/* What a value that may be either of two has. */
+static uint8_t common_type(uint8_t a, uint8_t b)
+{
+    if (a == b)
+        return a;
+    return type_is_number(a) && type_is_number(b) ? (a > b ? a : b) : (uint8_t)TY_UNKNOWN;
+}
+
+static uint8_t common_argument(const struct node *args)
+{
+    uint8_t type = args->kids[0] ? args->kids[0]->type : (uint8_t)TY_UNKNOWN;
+    for (size_t i = 1; i < args->count; i++) {
+        if (args->kids[i] && args->kids[i]->kind != N_NULL_)
+            type = common_type(type, args->kids[i]->type);
+    }
+    return type;
+}
+
+/* The sum of bigint is numeric in PostgreSQL, and sum(x) / 2 no whole number. */
+static uint8_t sum_type(const struct lower *l, uint8_t type)
+{
+    bool numeric = l->id == LANG_POSTGRES || l->id == LANG_REDSHIFT;
+    return type == TY_INT && numeric ? (uint8_t)TY_DECIMAL : type;
+}
+
+static uint8_t call_type(const struct lower *l, const struct node *call)
 {
     static const struct {
         const char *names;
@@ -288,28 +313,35 @@ static uint8_t call_type(const struct node *call)
     }
     const struct node *args = call->kids[CALL_ARGS];
     static const char same[] = " min max sum any_value first last first_value last_value lag lead "
-                               "nth_value abs coalesce ifnull nullif greatest least mode ";
-    if (strstr(same, key) && list_count(args) > 0) {
-        for (size_t i = 0; i < args->count; i++) {
-            if (args->kids[i] && args->kids[i]->type)
-                return args->kids[i]->type;
-        }
-    }
+                               "nth_value abs nullif mode ";
+    static const char either[] = " coalesce ifnull greatest least ";
+    if (strstr(either, key) && list_count(args) > 0)
+        return common_argument(args);
+    if (strstr(same, key) && list_count(args) > 0 && args->kids[0])
+        return str_eq_nocase(call->text, STR("sum")) ? sum_type(l, args->kids[0]->type)
+                                                     : args->kids[0]->type;
     static const char whole[] = " round floor ceil ceiling trunc ";
+    bool stays = l->id != LANG_POSTGRES && l->id != LANG_REDSHIFT && l->id != LANG_SQLITE;
     if (strstr(whole, key) && list_count(args) == 1 && args->kids[0])
-        return args->kids[0]->type == TY_INT ? TY_INT : TY_DOUBLE;
+        return args->kids[0]->type == TY_INT && stays ? TY_INT : TY_DOUBLE;
     return TY_UNKNOWN;
 }
 
 static uint8_t case_type(const struct node *node)
 {
-    const struct node *whens = node->kids[1];
+    const struct node *whens = node->kids[1], *other = node->kids[2];
+    uint8_t type = TY_UNKNOWN;
+    bool any = false;
     for (size_t i = 0; i < list_count(whens); i++) {
         const struct node *then = kid(whens->kids[i], 1);
-        if (then && then->type)
-            return then->type;
+        if (!then || then->kind == N_NULL_)
+            continue;
+        type = any ? common_type(type, then->type) : then->type;
+        any = true;
     }
-    return node->kids[2] ? node->kids[2]->type : TY_UNKNOWN;
+    if (!other || other->kind == N_NULL_)
+        return type;
+    return any ? common_type(type, other->type) : other->type;
 }
 
 void lower_infer(struct lower *l, struct node *node)
@@ -349,13 +381,13 @@ void lower_infer(struct lower *l, struct node *node)
         node->type = node->kids[1] ? (uint8_t)lower_type_of(node->kids[1]->text) : 0;
         break;
     case N_CALL:
-        node->type = call_type(node);
+        node->type = call_type(l, node);
         break;
     case N_CASE:
         node->type = case_type(node);
         break;
     case N_EXTRACT:
-        node->type = TY_INT;
+        node->type = l->id == LANG_POSTGRES ? TY_DECIMAL : TY_INT;
         break;
     case N_INTERVAL:
         node->type = TY_INTERVAL;

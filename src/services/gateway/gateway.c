@@ -44,6 +44,12 @@ static bool health(void *context, struct json_writer *details, const char **ret_
     return true;
 }
 
+static void collect(void *context, struct metrics *metrics)
+{
+    struct gateway *gateway = context;
+    upstreams_collect(gateway->upstreams, metrics);
+}
+
 static enum status make_parts(struct gateway *gateway, struct error *err)
 {
     TRY(upstreams_new(gateway->sys, &gateway->upstreams, err));
@@ -86,6 +92,7 @@ enum status gateway_start(const struct service_options *base, const struct gatew
     service.handlers = gateway_handlers;
     service.handlers_len = gateway_handlers_len;
     service.health = health;
+    service.collect = collect;
     service.fallback = gateway_proxy;
     service.front = true;
     enum status status = make_parts(gateway, err);

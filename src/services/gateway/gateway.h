@@ -10,8 +10,20 @@
 
 struct gateway;
 
+enum { GATEWAY_NODE_URL_MAX = 128 };
+
+/* Where a tenant's node serves, started if need be; it stays up from enter to leave. Any thread.
+ * NULL: calls to tenant nodes go to the targets that were added. */
+struct gateway_nodes {
+    void *context;
+    enum status (*enter)(void *context, struct str tenant, char url[GATEWAY_NODE_URL_MAX],
+                         struct error *err);
+    void (*leave)(void *context, struct str tenant);
+};
+
 /* All borrowed. */
 struct gateway_options {
+    struct gateway_nodes nodes;
     struct catalog *catalog; /* users live there */
     struct verifier *verifier;
     struct revocations *revocations; /* of the writer */

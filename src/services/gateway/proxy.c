@@ -3,7 +3,7 @@
  *   1. which service has an operation of that method and path (the list that routes the services
  *      themselves)
  *   2. may the caller? Is the caller within the rate?
- *   3. an instance, a kept connection
+ *   3. an instance (of tenant nodes the caller's own, started if need be), a kept connection
  *   4. head and body pass on as they come; small answers are sent whole, others streamed with
  *      back-pressure
  * A call that failed before a byte of its answer came is tried once more when repeating it is safe:
@@ -15,7 +15,12 @@
 
 #include "services/gateway/gateway_int.h"
 
-enum { ANSWER_WHOLE_MAX = 64 << 10, HEADERS_OUT_MAX = 100 };
+enum {
+    ANSWER_WHOLE_MAX = 64 << 10,
+    HEADERS_OUT_MAX = 100,
+    REFUSED_TRIES = 50,
+    REFUSED_PAUSE_US = 20000,
+};
 
 /* Of one connection only (RFC 9110 7.6.1), or ours to set. */
 static const char *const OWN_HEADERS[] = {"connection",
@@ -62,6 +67,7 @@ struct forward {
     struct buf whole; /* the answer so far, until it is streamed */
     struct str content_type, authorization;
     bool has_body, body_begun, head_taken;
+    bool own_node; /* of the caller's tenant, which this process keeps running */
 };
 
 /* --- 1. --- */
@@ -196,11 +202,12 @@ static void finish(struct forward *f)
 
 /* --- 3. --- */
 
-static enum status call_once(struct forward *f, enum service_kind kind)
+static enum status call_at(struct forward *f, enum service_kind kind, const char *at)
 {
     struct request *request = f->request;
     struct error *err = &request->error;
-    TRY(upstream_take(f->gateway->upstreams, kind, &f->call, err));
+    f->reply.refused = false;
+    TRY(upstream_take(f->gateway->upstreams, kind, at, &f->call, err));
     struct str query = http_request_query_text(request->http);
     char *url = arena_printf(request->arena, "%s%.*s%s%.*s", f->call.instance->url,
                              STR_ARG(http_request_target(request->http)), query.len ? "?" : "",
@@ -223,7 +230,33 @@ static enum status call_once(struct forward *f, enum service_kind kind)
     /* the caller's going away, or refusing more bytes, is no fault of the service */
     bool ok = status == STATUS_OK || f->head_taken || status == STATUS_CANCELLED ||
               status == STATUS_NO_MEMORY || (f->body_begun && http_request_gone(request->http));
-    upstream_give(f->gateway->upstreams, &f->call, ok);
+    /* whether a node lives is its supervisor's to say, not the breaker's */
+    upstream_give(f->gateway->upstreams, &f->call, ok || (f->own_node && f->reply.refused));
+    return status;
+}
+
+static enum status call_once(struct forward *f, enum service_kind kind)
+{
+    const struct gateway_nodes *nodes = &f->gateway->options.nodes;
+    struct str tenant = f->request->identity.tenant;
+    char url[GATEWAY_NODE_URL_MAX];
+    if (!f->own_node)
+        return call_at(f, kind, NULL);
+    TRY(nodes->enter(nodes->context, tenant, url, &f->request->error));
+    enum status status = call_at(f, kind, url);
+    nodes->leave(nodes->context, tenant);
+    return status;
+}
+
+/* A node that died a moment ago: its supervisor is about to notice and to start another. */
+static enum status call_until_taken(struct forward *f, enum service_kind kind)
+{
+    enum status status = call_once(f, kind);
+    for (int i = 0; i < REFUSED_TRIES && f->own_node && status != STATUS_OK && f->reply.refused;
+         i++) {
+        sys_sleep_us(f->gateway->sys, REFUSED_PAUSE_US);
+        status = call_once(f, kind);
+    }
     return status;
 }
 
@@ -241,10 +274,10 @@ static enum status forward(struct forward *f, enum service_kind kind)
     f->has_body = (length.data && !str_is(length, "0")) ||
                   http_request_header(f->request->http, "transfer-encoding").data;
     copy_headers(f);
-    enum status status = call_once(f, kind);
+    enum status status = call_until_taken(f, kind);
     if (status == STATUS_UNAVAILABLE && is_repeatable(f) &&
         upstream_may_retry(f->gateway->upstreams))
-        status = call_once(f, kind);
+        status = call_until_taken(f, kind);
     if (status == STATUS_OK) {
         finish(f);
     } else if (status == STATUS_UNAVAILABLE && !f->request->error.retry_after_s) {
@@ -270,6 +303,7 @@ enum status gateway_proxy(struct request *request)
     f->gateway = gateway;
     f->request = request;
     f->authorization = authorization;
+    f->own_node = kind == SERVICE_TENANT && gateway->options.nodes.enter;
     http_reply_init(&f->reply, ANSWER_WHOLE_MAX);
     buf_init(&f->whole, ANSWER_WHOLE_MAX);
     enum status status = forward(f, kind);

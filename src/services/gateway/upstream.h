@@ -8,11 +8,12 @@
 #include "base/json.h"
 #include "net/breaker.h"
 #include "net/http_client.h"
+#include "service/metrics.h"
 #include "service/operation.h"
 
 enum {
-    UPSTREAM_INSTANCES_MAX = 64, /* of one service */
-    UPSTREAM_CLIENTS_MAX = 256,  /* kept between calls */
+    UPSTREAM_INSTANCES_MAX = 128, /* of one service */
+    UPSTREAM_CLIENTS_MAX = 256,   /* kept between calls */
     UPSTREAM_STALL_S = 300,
     UPSTREAM_URL_MAX = 256,
 };
@@ -38,8 +39,9 @@ void upstreams_free(struct upstreams *upstreams);
 /* Adds an instance; one that is there already stays. STATUS_RESOURCE_LIMIT. */
 enum status upstreams_add(struct upstreams *upstreams, enum service_kind kind, const char *url,
                           struct error *err);
-/* STATUS_UNAVAILABLE: no instance, or none that works. */
-enum status upstream_take(struct upstreams *upstreams, enum service_kind kind,
+/* With `url` the instance there, added if need be. STATUS_UNAVAILABLE: no instance, or none that
+ * works. */
+enum status upstream_take(struct upstreams *upstreams, enum service_kind kind, const char *url,
                           struct upstream_call *ret, struct error *err);
 /* `ok`: it answered. */
 void upstream_give(struct upstreams *upstreams, struct upstream_call *call, bool ok);
@@ -47,5 +49,7 @@ void upstream_give(struct upstreams *upstreams, struct upstream_call *call, bool
 bool upstream_may_retry(struct upstreams *upstreams);
 /* {"tenant":[{"url","state","active","calls","failures"}],...} */
 void upstreams_write(struct upstreams *upstreams, struct json_writer *w);
+/* The same as metrics, summed over the instances of each service. */
+void upstreams_collect(struct upstreams *upstreams, struct metrics *metrics);
 
 #endif

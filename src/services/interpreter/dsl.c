@@ -18,58 +18,6 @@ struct parse {
     struct dsl_sql sql;
 };
 
-/* --- schema: {source: {column: type}} --- */
-
-static int compare_sources(const void *a, const void *b)
-{
-    return str_cmp(((const struct dsl_source *)a)->name, ((const struct dsl_source *)b)->name);
-}
-
-static enum status read_source(struct request *request, struct str name, yyjson_val *columns,
-                               struct dsl_source *ret, struct error *err)
-{
-    size_t n = yyjson_obj_size(columns), i, max;
-    struct field *fields = arena_array(request->arena, n, sizeof *fields);
-    yyjson_val *key, *type;
-    if (!fields)
-        return error_no_memory(err);
-    if (!yyjson_is_obj(columns))
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "schema: a source is an object of column: type");
-    yyjson_obj_foreach(columns, i, max, key, type)
-    {
-        struct str column = json_str_of(key), text = json_str_of(type);
-        fields[i] = (struct field){.name = column, .id = (int32_t)i + 1};
-        if (text.data && type_parse(text, &fields[i].type))
-            continue;
-        error_set(err, STATUS_INVALID_ARGUMENT, "schema: '%.*s' has no type that is known",
-                  column.len < 80 ? (int)column.len : 80, column.data);
-        return STATUS_INVALID_ARGUMENT;
-    }
-    *ret = (struct dsl_source){name, fields, (uint32_t)n};
-    return STATUS_OK;
-}
-
-static enum status read_schema(struct parse *parse, struct error *err)
-{
-    yyjson_val *schema = request_json(parse->request, "schema"), *key, *columns;
-    size_t i, max;
-    if (!schema)
-        return STATUS_OK;
-    struct dsl_source *sources =
-        arena_array(parse->request->arena, yyjson_obj_size(schema), sizeof *sources);
-    if (!sources)
-        return error_no_memory(err);
-    yyjson_obj_foreach(schema, i, max, key, columns)
-    {
-        TRY(read_source(parse->request, json_str_of(key), columns, &sources[i], err));
-    }
-    qsort(sources, yyjson_obj_size(schema), sizeof *sources, compare_sources);
-    parse->catalog = (struct dsl_catalog){sources, (uint32_t)yyjson_obj_size(schema)};
-    parse->options.catalog = &parse->catalog;
-    return STATUS_OK;
-}
-
 /* --- the answer --- */
 
 static void write_texts(struct json_writer *w, const char *key, const struct str *texts,
@@ -167,7 +115,9 @@ enum status handle_parse_dsl(struct request *request)
                           .options = {.settings = interpreter->options.dsl,
                                       .parameters = request_json(request, "parameters"),
                                       .open_parameters = true}};
-    TRY(read_schema(&parse, err));
+    TRY(interpreter_read_schema(request, &parse.catalog, err));
+    if (request_json(request, "schema"))
+        parse.options.catalog = &parse.catalog;
     enum status status = yyjson_is_str(query)
                              ? dsl_parse_text(request->arena, json_str_of(query), &parse.options,
                                               &parse.query, &parse.text_doc, err)

@@ -40,6 +40,9 @@ struct interpreter {
 /* STATUS_TIMEOUT when the request is older than PARSING_TIMEOUT_SECONDS. */
 enum status interpreter_check_time(const struct request *request, struct error *err);
 
+/* schema.c: the field `schema`, sources by name; empty without one. */
+enum status interpreter_read_schema(struct request *request, struct dsl_catalog *ret,
+                                    struct error *err);
 /* dsl.c */
 enum status handle_parse_dsl(struct request *request);
 enum status handle_dsl_schema(struct request *request);

@@ -4,7 +4,8 @@
  * be read or translated answers 400, 413 or 422 with every place and name that is known. */
 #include <stdio.h>
 
-#include "query/lang/lang.h"
+#include "query/lang/bind.h"
+#include "services/interpreter/interpreter_int.h"
 #include "services/interpreter/sql.h"
 
 enum { SQL_ANSWER_MAX = 32 << 20 };
@@ -14,79 +15,23 @@ static const enum lang_dialect targets[] = {LANG_DUCKDB, LANG_CLICKHOUSE, LANG_T
 
 /* ---- failures ---- */
 
-static int http_status(enum lang_code code)
-{
-    switch (code) {
-    case LANG_PARSE_ERROR:
-        return 400;
-    case LANG_TOO_LARGE:
-        return 413;
-    case LANG_NO_MEMORY:
-        return 503;
-    case LANG_REFUSED:
-        return 403;
-    default:
-        return 422;
-    }
-}
-
-static void put_problem(struct json_writer *w, const struct lang_problem *problem)
-{
-    json_kv_strz(w, "code", lang_code_name(problem->code));
-    json_kv_strz(w, "message", problem->message);
-    json_kv_int(w, "line", (int64_t)problem->line);
-    json_kv_int(w, "column", (int64_t)problem->column);
-    json_kv_int(w, "offset", (int64_t)problem->offset);
-    if (problem->found[0]) {
-        json_kv_strz(w, "near", problem->found);
-        json_kv_strz(w, "found", problem->found);
-    }
-    json_keyz(w, "expected");
-    json_begin_array(w);
-    for (int i = 0; i < problem->expected_count; i++)
-        json_stringz(w, problem->expected[i]);
-    json_end_array(w);
-    if (problem->nearest[0]) {
-        json_kv_strz(w, "nearest", problem->nearest);
-        json_keyz(w, "hint");
-        char hint[LANG_NAME_MAX + 20];
-        snprintf(hint, sizeof hint, "did you mean '%s'?", problem->nearest);
-        json_stringz(w, hint);
-    }
-}
-
-static enum status answer_problem(struct request *request, const struct lang_problem *problem)
+static enum status answer_problems(struct request *request, const struct lang_problem *problems,
+                                   size_t count)
 {
     struct buf body;
     struct json_writer w;
     buf_init(&body, SQL_ANSWER_MAX);
     json_writer_init(&w, &body);
     json_begin_object(&w);
-    json_kv_bool(&w, "success", false);
-    json_kv_strz(&w, "error_message", problem->message);
-    json_keyz(&w, "error");
-    json_begin_object(&w);
-    put_problem(&w, problem);
-    json_keyz(&w, "detail");
-    json_begin_object(&w);
-    json_kv_int(&w, "offset", (int64_t)problem->offset);
-    json_kv_int(&w, "line", (int64_t)problem->line);
-    json_kv_int(&w, "column", (int64_t)problem->column);
+    lang_write_problems(problems, count, NULL, request->request_id, &w);
     json_end_object(&w);
-    json_kv_str(&w, "request_id", request->request_id);
-    json_end_object(&w);
-    json_keyz(&w, "errors");
-    json_begin_array(&w);
-    json_begin_object(&w);
-    put_problem(&w, problem);
-    json_end_object(&w);
-    json_end_array(&w);
-    json_keyz(&w, "warnings");
-    json_begin_array(&w);
-    json_end_array(&w);
-    json_end_object(&w);
-    request_respond_json(request, http_status(problem->code), &body);
+    request_respond_json(request, lang_code_http(problems[0].code), &body);
     return STATUS_OK;
+}
+
+static enum status answer_problem(struct request *request, const struct lang_problem *problem)
+{
+    return answer_problems(request, problem, 1);
 }
 
 static enum status answer_unknown_dialect(struct request *request, struct str name, bool target)
@@ -129,6 +74,7 @@ struct parsed {
     struct lang_problem problem;
     struct buf canonical, translated;
     bool has_translation;
+    struct lang_problems *problems; /* of names and types; NULL: not looked for */
 };
 
 static void put_column(struct json_writer *w, const struct lang_column *column)
@@ -394,10 +340,34 @@ static bool may_lack_translation(enum lang_statement statement)
     return statement == LANG_MERGE || statement == LANG_SHOW || statement == LANG_OTHER;
 }
 
+/* Names and types against the request's `schema`; without one nothing is known. */
+static enum status bind(struct parsed *p, struct error *err)
+{
+    struct arena *arena = p->request->arena;
+    struct dsl_catalog given;
+    struct lang_problems *problems = ARENA_NEW(arena, struct lang_problems);
+    TRY(interpreter_read_schema(p->request, &given, err));
+    struct lang_source *sources = arena_array(arena, given.len + 1u, sizeof *sources);
+    if (!sources || !problems)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < given.len; i++)
+        sources[i] = lang_source_of(arena, given.sources[i].name, given.sources[i].fields,
+                                    given.sources[i].fields_len);
+    struct lang_catalog catalog = {sources, given.len};
+    p->problems = problems;
+    if (lang_bind(arena, &p->query, &catalog, problems) == STATUS_NO_MEMORY)
+        return error_no_memory(err);
+    return STATUS_OK;
+}
+
 static enum status work(struct parsed *p, struct str sql)
 {
     struct arena *arena = p->request->arena;
     TRY(lang_parse(arena, sql, p->dialect, NULL, &p->query, &p->problem));
+    if (request_json(p->request, "schema"))
+        TRY(bind(p, &p->request->error));
+    if (p->problems && p->problems->count)
+        return STATUS_INVALID_SQL;
     TRY(lang_analyze(arena, &p->query, &p->facts, &p->problem));
     TRY(lang_canonical(arena, &p->query, &p->canonical, &p->problem));
     enum status status = lang_generate(arena, &p->query, p->target, &p->translated, &p->problem);
@@ -437,7 +407,13 @@ enum status handle_parse_sql(struct request *request)
         !take_dialect(request, "target", true, &p.target))
         return STATUS_OK;
     enum status status = work(&p, sql);
-    status = status == STATUS_OK ? answer_parsed(&p) : answer_problem(request, &p.problem);
+    bool minded = p.problems && p.problems->count;
+    if (status == STATUS_OK)
+        status = answer_parsed(&p);
+    else if (minded)
+        status = answer_problems(request, p.problems->items, p.problems->count);
+    else if (!request->error.status)
+        status = answer_problem(request, &p.problem);
     parsed_release(&p);
     return status;
 }

@@ -240,7 +240,7 @@ enum status handle_aggregate(struct request *request)
     admission_leave(&job.node->admission);
     if (status == STATUS_OK)
         status = answer_end(&answer, err);
-    job.node->rows_scanned += job.stats.rows_scanned;
+    tenant_count_reads(request, &job.stats, NULL);
     answer_release(&answer);
     aggregate_free(job.total);
     source_set_close(&job.set);

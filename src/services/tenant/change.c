@@ -140,7 +140,7 @@ static enum status run_admitted(struct change *change, struct error *err)
     for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++)
         status = run(change, err);
     admission_leave(&change->node->admission);
-    change->node->rows_scanned += change->stats.rows_scanned;
+    tenant_count_reads(change->request, &change->stats, NULL);
     return status;
 }
 

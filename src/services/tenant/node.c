@@ -1,4 +1,4 @@
-/* node.c: the tenant node put together: store, SQL pool, listener; health and metrics. */
+/* node.c: the tenant node put together: store, SQL pool, listener; health. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -64,124 +64,12 @@ static bool health(void *context, struct json_writer *w, const char **ret_status
     return listed;
 }
 
-static void collect_sql(struct tenant_node *node, struct metrics *metrics)
-{
-    struct sql_pool_stats stats;
-    sql_pool_get_stats(node->sql, &stats);
-    metrics_set(metrics, METRIC_SQL_WAITING, stats.waiting);
-    metrics_raise(metrics, METRIC_SQL_WORKERS_STARTED, stats.workers_started);
-    metrics_raise(metrics, METRIC_SQL_WORKERS_KILLED, stats.workers_killed);
-    metric_set(metrics_series(metrics, METRIC_SQL_WORKERS, (const char *const[]){"busy"}),
-               stats.busy);
-    metric_set(metrics_series(metrics, METRIC_SQL_WORKERS, (const char *const[]){"idle"}),
-               stats.workers - stats.busy);
-    const struct {
-        const char *outcome;
-        uint64_t count;
-    } outcomes[] = {
-        {"ok", stats.queries - stats.failed - stats.cancelled - stats.timed_out},
-        {"failed", stats.failed},
-        {"cancelled", stats.cancelled},
-        {"timed_out", stats.timed_out},
-    };
-    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
-        metric_raise(
-            metrics_series(metrics, METRIC_SQL_QUERIES, (const char *const[]){outcomes[i].outcome}),
-            outcomes[i].count);
-}
-
-static void collect_sources(struct tenant_node *node, struct metrics *metrics)
-{
-    struct source_set set;
-    struct source_stats stats, total = {0};
-    if (source_set_open(node, NULL, &set, NULL) != STATUS_OK)
-        return;
-    for (uint32_t i = 0; i < set.len; i++) {
-        source_get_stats(set.sources[i], &stats);
-        total.rows += stats.rows;
-        total.files += stats.files;
-        total.bytes += stats.bytes;
-        total.flushes += stats.flushes;
-        total.snapshots += stats.snapshots;
-        total.retention_rows += stats.retention_rows;
-        total.retention_files += stats.retention_files;
-    }
-    metrics_set(metrics, METRIC_SOURCES, set.len);
-    metrics_set(metrics, METRIC_ROWS, (double)total.rows);
-    metrics_set(metrics, METRIC_FILES, (double)total.files);
-    metrics_set(metrics, METRIC_DATA_BYTES, (double)total.bytes);
-    metrics_raise(metrics, METRIC_FLUSHES, total.flushes);
-    metrics_set(metrics, METRIC_SNAPSHOTS, (double)total.snapshots);
-    metrics_raise(metrics, METRIC_RETENTION_ROWS, total.retention_rows);
-    metrics_raise(metrics, METRIC_RETENTION_FILES, total.retention_files);
-    source_set_close(&set);
-}
-
-static void collect_cache(struct tenant_node *node, struct metrics *metrics)
-{
-    static const char *const parts[VALUE_CACHE_PARTS] = {"results", "partials"};
-    struct value_cache_stats stats;
-    value_cache_get_stats(node->cache, &stats);
-    for (int i = 0; i < VALUE_CACHE_PARTS; i++) {
-        metric_raise(
-            metrics_series(metrics, METRIC_QUERY_CACHE, (const char *const[]){parts[i], "hit"}),
-            stats.hits[i]);
-        metric_raise(
-            metrics_series(metrics, METRIC_QUERY_CACHE, (const char *const[]){parts[i], "miss"}),
-            stats.misses[i]);
-    }
-    metrics_set(metrics, METRIC_QUERY_CACHE_BYTES, (double)stats.bytes);
-    metrics_set(metrics, METRIC_QUERY_CACHE_ENTRIES, (double)stats.entries);
-    metrics_raise(metrics, METRIC_QUERY_CACHE_EVICTED, stats.evicted);
-}
-
-static void collect_compaction(struct tenant_node *node, struct metrics *metrics)
-{
-    struct compact_status status;
-    store_compact_status(node->store, &status);
-    const struct {
-        const char *outcome;
-        uint64_t count;
-    } outcomes[] = {
-        {"completed", status.done}, {"failed", status.failed}, {"cancelled", status.cancelled}};
-    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
-        metric_raise(
-            metrics_series(metrics, METRIC_COMPACTIONS, (const char *const[]){outcomes[i].outcome}),
-            outcomes[i].count);
-    metrics_set(metrics, METRIC_COMPACTIONS_ACTIVE, (double)(status.active + status.queued));
-    metrics_raise(metrics, METRIC_COMPACTION_MERGES, status.merges);
-    metrics_raise(metrics, METRIC_COMPACTION_FILES, status.files_reduced);
-}
-
-static void collect(void *context, struct metrics *metrics)
-{
-    struct tenant_node *node = context;
-    struct store_stats stats;
-    store_get_stats(node->store, &stats);
-    metrics_raise(metrics, METRIC_WRITES, stats.writes);
-    metrics_raise(metrics, METRIC_WRITES_REFUSED, stats.writes_refused);
-    metrics_raise(metrics, METRIC_ROWS_WRITTEN, stats.rows_written);
-    metrics_set(metrics, METRIC_MEMTABLE_BYTES, (double)stats.memtable_bytes);
-    metrics_set(metrics, METRIC_WAL_FILES, (double)stats.wal_files);
-    metrics_set(metrics, METRIC_WAL_BYTES, (double)stats.wal_bytes);
-    metrics_set(metrics, METRIC_WAL_PENDING, (double)stats.wal_pending);
-    metrics_raise(metrics, METRIC_WAL_SYNCS, stats.wal_syncs);
-    metrics_raise(metrics, METRIC_WAL_SYNC_SECONDS, stats.wal_sync_us_total);
-    metrics_raise(metrics, METRIC_ROWS_SCANNED, node->rows_scanned);
-    metrics_raise(metrics, METRIC_ROWS_RETURNED, node->rows_returned);
-    metrics_set(metrics, METRIC_SEARCHES_ACTIVE, node->admission.running);
-    metrics_raise(metrics, METRIC_SEARCHES_REFUSED, node->admission.refused);
-    collect_sources(node, metrics);
-    collect_compaction(node, metrics);
-    collect_sql(node, metrics);
-    collect_cache(node, metrics);
-}
-
 static enum status open_store(struct tenant_node *node, struct error *err)
 {
     struct store_options options = {
         .path = node->options.data_path,
         .memtable_bytes = node->options.memtable_bytes,
+        .page_cache_bytes = node->options.page_cache_bytes,
         .flush_age_us = node->options.flush_age_us,
         .flush_threads = node->options.flush_threads,
         .wal_retention_us = node->options.wal_retention_us,
@@ -260,7 +148,7 @@ static enum status serve(struct tenant_node *node, struct error *err)
         .handlers_len = sizeof handlers / sizeof *handlers,
         .context = node,
         .health = health,
-        .collect = collect,
+        .collect = tenant_collect,
     };
     return service_start(&options, &node->service, err);
 }

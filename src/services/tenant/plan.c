@@ -154,28 +154,10 @@ enum status tenant_explain_sources(struct request *request, const struct query_s
 
 /* --- operations --- */
 
-static enum status plan_statement(struct request *request)
-{
-    struct error *err = &request->error;
-    struct tenant_views views;
-    struct sql_job job = {.query = request_str(request, "query"),
-                          .parameters = request_json(request, "parameters"),
-                          .limit = -1,
-                          .explain = EXPLAIN_PLAN};
-    TRY(tenant_translate(request->arena, request_str(request, "dialect"), &job.query, err));
-    enum status status = tenant_views_open(request, &views, err);
-    job.tables = views.tables;
-    job.tables_len = views.len;
-    if (status == STATUS_OK)
-        status = tenant_run_sql(request, &job);
-    tenant_views_close(&views);
-    return status;
-}
-
 enum status handle_query_plan(struct request *request)
 {
     if (request_has(request, "query"))
-        return plan_statement(request);
+        return sql_explain(request);
     return request_has(request, "aggregations") ? aggregate_explain(request, EXPLAIN_PLAN)
                                                 : search_explain(request, EXPLAIN_PLAN);
 }

@@ -336,6 +336,7 @@ static enum status run_one(struct plan *plan, struct open_search *open, struct s
 {
     struct tail tail = {0};
     char cursor[CURSOR_TEXT_MAX];
+    struct exec_stats before = *search_stats(open->search); /* of earlier pages */
     begin_source(out, source_id);
     enum status status = pump(plan, open, source_id, out, err);
     if (status == STATUS_OK)
@@ -349,8 +350,9 @@ static enum status run_one(struct plan *plan, struct open_search *open, struct s
     tail.run = plan->run;
     if (plan->run)
         access_end(plan->run, &stats, out->source_rows, tail.has_more);
-    plan->node->rows_scanned += stats.rows_scanned;
-    plan->node->rows_returned += out->source_rows;
+    tenant_count_reads(plan->request, &stats, &before);
+    plan->node->reads.rows_returned += out->source_rows;
+    plan->request->work.rows_returned += out->source_rows;
     use_global(plan, open, out->source_rows);
     if (plan->wants_cursor && tail.has_more) {
         cursor_put(&plan->node->cursors, open, open_search_close, cursor);

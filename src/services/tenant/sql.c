@@ -1,18 +1,18 @@
 /* sql.c: POST /query/sql, and how SQL of any front is run and answered (how it is planned:
- * statement.c; the list of queries: queries.c). Rows are written as they come; a failure after the
+ * sql_plan.c; the list of queries: queries.c). Rows are written as they come; a failure after the
  * first bytes cuts the connection, so that half an answer is never taken for a whole one. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/uuid.h"
-#include "services/tenant/tenant_int.h"
+#include "services/tenant/statement.h"
 
 struct run {
     struct tenant_node *node;
     struct request *request;
     struct result result;
     const struct sql_job *job;
-    struct statement statement;
+    struct sql_plan plan;
     enum explain explain;
     atomic_bool cancelled;
 };
@@ -81,17 +81,17 @@ static enum status enter_table(struct run *run, struct str text, struct error *e
 
 /* --- the answer --- */
 
-static void write_cache(struct json_writer *w, const struct statement *statement)
+static void write_cache(struct json_writer *w, const struct sql_plan *plan)
 {
-    json_kv_bool(w, "result_cached", statement->cached != NULL);
-    json_kv_bool(w, "result_cacheable", statement->key.len > 0);
+    json_kv_bool(w, "result_cached", plan->cached != NULL);
+    json_kv_bool(w, "result_cacheable", plan->key.len > 0);
 }
 
 static void put_end(struct run *run)
 {
     struct json_writer *w = &run->result.answer.w;
-    const struct statement *statement = &run->statement;
-    const struct sql_stats *stats = &statement->stats;
+    const struct sql_plan *plan = &run->plan;
+    const struct sql_stats *stats = &plan->stats;
     if (run->result.form != RESULT_JSON)
         return;
     json_end_array(w);
@@ -103,8 +103,8 @@ static void put_end(struct run *run)
     json_kv_double(w, "prepare_ms", (double)stats->prepare_us / 1000);
     json_kv_double(w, "execute_ms", (double)stats->execute_us / 1000);
     json_kv_int(w, "files", (int64_t)stats->files);
-    write_access(w, &statement->choice, &statement->outcome, &statement->exec);
-    write_cache(w, statement);
+    write_access(w, &plan->choice, &plan->outcome, &plan->exec);
+    write_cache(w, plan);
     json_end_object(w);
     if (run->job->write_tail)
         run->job->write_tail(run->job->context, w, stats);
@@ -128,17 +128,17 @@ static enum status drop_rows(void *context, const struct batch *batch, struct er
 
 static void write_plan(struct run *run, struct json_writer *w)
 {
-    const struct statement *statement = &run->statement;
-    const struct query_shape *shape = statement->is_own ? &statement->own.shape : NULL;
+    const struct sql_plan *plan = &run->plan;
+    const struct query_shape *shape = plan->is_own ? &plan->own.shape : NULL;
     json_begin_object(w);
     json_kv_str(w, "sql", run->job->query);
-    json_kv_bool(w, "own_operators", statement->is_own);
-    write_cache(w, statement);
-    access_choice_write(&statement->choice, shape, w);
+    json_kv_bool(w, "own_operators", plan->is_own);
+    write_cache(w, plan);
+    access_choice_write(&plan->choice, shape, w);
     if (run->explain == EXPLAIN_ANALYZE) {
         json_keyz(w, "actual");
         json_begin_object(w);
-        write_access(w, &statement->choice, &statement->outcome, &statement->exec);
+        write_access(w, &plan->choice, &plan->outcome, &plan->exec);
         json_end_object(w);
     }
     json_end_object(w);
@@ -182,7 +182,7 @@ static enum status answer_plan(struct run *run, struct error *err)
     buf_release(&text);
     batch_unref(batch);
     TRY(status);
-    run->statement.stats.rows = 1;
+    run->plan.stats.rows = 1;
     put_end(run);
     return result_end(&run->result, err);
 }
@@ -195,12 +195,13 @@ static enum status execute(struct run *run, struct error *err)
     const struct sql_sink result = {&run->result, result_columns, result_rows};
     bool analyze = run->explain == EXPLAIN_ANALYZE;
     TRY(enter_table(run, run->job->query, err));
-    enum status status = statement_run(&run->statement, str_of(run->result.query_id),
+    enum status status = sql_plan_run(&run->plan, str_of(run->result.query_id),
                                        request_int(run->request, "timeout_ms") * 1000,
                                        &run->cancelled, analyze ? &nowhere : &result, err);
     query_table_leave(run->node, run->result.query_id);
     TRY(status);
-    run->node->rows_returned += run->statement.stats.rows;
+    tenant_count_sql(run->request, &run->plan.stats);
+    tenant_count_reads(run->request, &run->plan.exec, NULL);
     if (analyze)
         return answer_plan(run, err);
     put_end(run);
@@ -210,7 +211,7 @@ static enum status execute(struct run *run, struct error *err)
 static enum status plan_and_run(struct run *run, struct error *err)
 {
     TRY(name_query(run, err));
-    TRY(statement_plan(run->request, run->job, &run->statement, err));
+    TRY(sql_plan_make(run->request, run->job, &run->plan, err));
     return run->explain == EXPLAIN_PLAN ? answer_plan(run, err) : execute(run, err);
 }
 
@@ -223,7 +224,7 @@ enum status tenant_run_sql(struct request *request, const struct sql_job *job)
         TRY(tenant_explain(request, &run.explain, err));
     result_init(&run.result, request);
     enum status status = plan_and_run(&run, err);
-    statement_release(&run.statement);
+    sql_plan_release(&run.plan);
     result_release(&run.result);
     return status;
 }
@@ -249,11 +250,27 @@ static enum explain take_explain(struct str *query)
     return analyze ? EXPLAIN_ANALYZE : EXPLAIN_PLAN;
 }
 
-enum status handle_sql(struct request *request)
+/* Read, checked, translated, and then run or explained. */
+static enum status answer_statement(struct request *request, struct sql_job *job)
 {
     struct error *err = &request->error;
-    struct str dialect = request_str(request, "dialect");
     struct tenant_views views;
+    struct statement statement;
+    TRY(statement_read(request, job->query, &statement, err));
+    enum status status = tenant_views_open(request, &views, err);
+    if (status == STATUS_OK)
+        status = statement_bind(&statement, &views, err);
+    job->query = statement.text;
+    job->tables = views.tables;
+    job->tables_len = views.len;
+    if (status == STATUS_OK && !statement.answered)
+        status = tenant_run_sql(request, job);
+    tenant_views_close(&views);
+    return status;
+}
+
+enum status handle_sql(struct request *request)
+{
     struct sql_job job = {
         .query = request_str(request, "query"),
         .parameters = request_json(request, "parameters"),
@@ -261,12 +278,14 @@ enum status handle_sql(struct request *request)
     };
     job.explain = take_explain(&job.query);
     job.explain_row = job.explain != EXPLAIN_NO;
-    TRY(tenant_translate(request->arena, dialect, &job.query, err));
-    enum status status = tenant_views_open(request, &views, err);
-    job.tables = views.tables;
-    job.tables_len = views.len;
-    if (status == STATUS_OK)
-        status = tenant_run_sql(request, &job);
-    tenant_views_close(&views);
-    return status;
+    return answer_statement(request, &job);
+}
+
+enum status sql_explain(struct request *request)
+{
+    struct sql_job job = {.query = request_str(request, "query"),
+                          .parameters = request_json(request, "parameters"),
+                          .limit = -1,
+                          .explain = EXPLAIN_PLAN};
+    return answer_statement(request, &job);
 }

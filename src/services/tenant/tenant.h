@@ -34,9 +34,10 @@ struct tenant_node_options {
     uint32_t sql_threads;      /* 0: the pool's default */
     uint64_t sql_memory_bytes; /* 0: the pool's default */
     struct dsl_settings dsl;
-    uint64_t memtable_bytes; /* 0: the store's default */
-    int64_t flush_age_us;    /* 0: the store's default */
-    uint32_t flush_threads;  /* 0: the store's default */
+    uint64_t memtable_bytes;   /* 0: the store's default */
+    uint64_t page_cache_bytes; /* likewise */
+    int64_t flush_age_us;      /* 0: the store's default */
+    uint32_t flush_threads;    /* 0: the store's default */
     /* these as in storage/store.h */
     int64_t wal_commit_delay_us;
     int64_t wal_retention_us, snapshot_retention_us, compaction_interval_us;

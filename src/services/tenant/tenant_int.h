@@ -124,6 +124,13 @@ enum status statistics_start(struct tenant_node *node, struct error *err);
 /* Flushes all and writes the sketches; NULL store is fine. */
 void statistics_stop(struct tenant_node *node);
 
+/* --- what reads did, for /metrics --- */
+struct read_counters {
+    _Atomic uint64_t rows_scanned, rows_matched, rows_returned;
+    _Atomic uint64_t pruned, by_index, scanned; /* files */
+    _Atomic uint64_t sql_files;
+};
+
 struct tenant_node {
     struct tenant_node_options options;
     struct sys *sys;
@@ -136,11 +143,20 @@ struct tenant_node {
     struct query_table queries;
     struct backup_job backup;
     struct statistics_upkeep statistics;
+    struct read_counters reads;
     struct optimizer *optimizer;
     char *optimizer_path; /* its state; borrowed by it */
     struct value_cache *cache; /* results, partial aggregates */
-    _Atomic uint64_t rows_scanned, rows_returned;
 };
+
+/* collect.c: gauges and counters before /metrics is written. */
+void tenant_collect(void *context, struct metrics *metrics);
+/* What a search or an aggregate did since `before` (NULL: since its begin), for the node's metrics
+ * and the request's own account. */
+void tenant_count_reads(struct request *request, const struct exec_stats *stats,
+                        const struct exec_stats *before);
+/* The same for SQL. */
+void tenant_count_sql(struct request *request, const struct sql_stats *stats);
 
 /* --- bodies and answers --- */
 
@@ -243,6 +259,7 @@ void access_end(struct access_run *run, const struct exec_stats *stats, uint64_t
 enum status tenant_explain_sources(struct request *request, const struct query_shape *shape,
                                    enum explain explain);
 /* The same from the fields of a search or an aggregate. */
+enum status sql_explain(struct request *request); /* fields query, dialect, parameters */
 enum status search_explain(struct request *request, enum explain explain);
 enum status aggregate_explain(struct request *request, enum explain explain);
 
@@ -259,15 +276,12 @@ struct sql_job {
     void (*write_tail)(void *context, struct json_writer *w, const struct sql_stats *stats);
     void *context;
 };
-/* dialect.c: the statement in DuckDB's dialect, in the arena; DuckDB's own stays as it is. */
-enum status tenant_translate(struct arena *arena, struct str dialect, struct str *query,
-                             struct error *err);
 /* Runs it by the cheapest way and answers. */
 enum status tenant_run_sql(struct request *request, const struct sql_job *job);
 
-/* --- a statement and how it is answered, see statement.c --- */
+/* --- a statement and how it is answered, see sql_plan.c --- */
 struct cached_result;
-struct statement {
+struct sql_plan {
     struct tenant_node *node;
     const struct sql_job *job;
     struct own_statement own;
@@ -280,12 +294,12 @@ struct statement {
     struct exec_stats exec;
     struct access_outcome outcome;
 };
-enum status statement_plan(struct request *request, const struct sql_job *job,
-                           struct statement *ret, struct error *err);
-enum status statement_run(struct statement *statement, struct str query_id, int64_t timeout_us,
+enum status sql_plan_make(struct request *request, const struct sql_job *job,
+                           struct sql_plan *ret, struct error *err);
+enum status sql_plan_run(struct sql_plan *statement, struct str query_id, int64_t timeout_us,
                           const atomic_bool *cancelled, const struct sql_sink *sink,
                           struct error *err);
-void statement_release(struct statement *statement);
+void sql_plan_release(struct sql_plan *statement);
 
 /* The text "YYYY-MM-DDTHH:MM:SS.ffffffZ" or null. */
 void write_time(struct json_writer *w, const char *key, int64_t us);

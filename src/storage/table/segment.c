@@ -12,8 +12,6 @@
 #include "storage/index/sorted_index.h"
 #include "storage/table/snapshot.h"
 
-enum { SEGMENT_READERS_KEPT = 8 };
-
 enum index_state {
     INDEX_UNKNOWN, /* not looked for yet */
     INDEX_FOUND,   /* the file is there, or the snapshot says so */
@@ -45,12 +43,12 @@ struct segment {
     struct arena arena;
     uint64_t manifest; /* see segment_manifest */
     int32_t spec_id;
+    struct reader_pool *readers; /* NULL: none is kept */
+    struct reader_home home;     /* the pool's */
 
     pthread_mutex_t lock; /* what follows */
     bool mapped;
     struct sys_map map;
-    struct parquet_reader *idle[SEGMENT_READERS_KEPT];
-    uint32_t idle_len;
     struct open_index *indexes; /* those of meta.indexes and those that were looked for */
 };
 
@@ -122,7 +120,8 @@ static enum status copy_rest(struct segment *segment, const char *dir,
 }
 
 struct segment *segment_new(struct sys *sys, const char *source_dir,
-                            const struct segment_meta *meta, struct error *err)
+                            const struct segment_meta *meta, struct reader_pool *readers,
+                            struct error *err)
 {
     struct segment *segment = calloc(1, sizeof *segment);
     if (!segment) {
@@ -133,6 +132,7 @@ struct segment *segment_new(struct sys *sys, const char *source_dir,
     pthread_mutex_init(&segment->lock, NULL);
     arena_init(&segment->arena, 0);
     segment->sys = sys;
+    segment->readers = readers;
     segment->meta = *meta;
     if (copy_rest(segment, source_dir, meta) != STATUS_OK) {
         error_no_memory(err);
@@ -152,8 +152,8 @@ void segment_unref(struct segment *segment)
 {
     if (!segment || atomic_fetch_sub_explicit(&segment->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (uint32_t i = 0; i < segment->idle_len; i++)
-        parquet_reader_free(segment->idle[i]);
+    if (segment->readers)
+        reader_pool_empty(segment->readers, &segment->home);
     if (segment->mapped)
         sys_unmap(segment->sys, &segment->map);
     struct open_index *next;
@@ -291,12 +291,10 @@ static enum status map_file(struct segment *segment, struct error *err)
 enum status segment_reader(struct segment *segment, struct parquet_reader **ret_reader,
                            struct error *err)
 {
-    pthread_mutex_lock(&segment->lock);
-    if (segment->idle_len) {
-        *ret_reader = segment->idle[--segment->idle_len];
-        pthread_mutex_unlock(&segment->lock);
+    *ret_reader = segment->readers ? reader_pool_take(segment->readers, &segment->home) : NULL;
+    if (*ret_reader)
         return STATUS_OK;
-    }
+    pthread_mutex_lock(&segment->lock);
     enum status status = map_file(segment, err);
     struct slice bytes = {segment->map.data, segment->map.len};
     pthread_mutex_unlock(&segment->lock);
@@ -315,12 +313,9 @@ enum status segment_reader(struct segment *segment, struct parquet_reader **ret_
 
 void segment_reader_release(struct segment *segment, struct parquet_reader *reader)
 {
-    pthread_mutex_lock(&segment->lock);
-    bool keep = segment->idle_len < SEGMENT_READERS_KEPT;
-    if (keep)
-        segment->idle[segment->idle_len++] = reader;
-    pthread_mutex_unlock(&segment->lock);
-    if (!keep)
+    if (segment->readers)
+        reader_pool_give(segment->readers, &segment->home, reader);
+    else
         parquet_reader_free(reader);
 }
 

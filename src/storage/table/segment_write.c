@@ -254,7 +254,7 @@ enum status segment_push(struct segment_batch *batch, const struct segment_meta 
         batch->segments = grown;
         batch->cap = cap;
     }
-    struct segment *segment = segment_new(batch->sys, batch->dir, meta, err);
+    struct segment *segment = segment_new(batch->sys, batch->dir, meta, batch->readers, err);
     if (!segment)
         return STATUS_NO_MEMORY;
     batch->segments[batch->len++] = segment;

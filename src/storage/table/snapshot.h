@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "storage/store.h"
 #include "storage/table/deletion.h"
+#include "storage/table/reader_pool.h"
 #include "storage/write_ids.h"
 
 enum {
@@ -145,9 +146,11 @@ enum status sealed_write(struct sys *sys, const char *path, struct str content, 
 enum status sealed_read(struct sys *sys, const char *path, yyjson_doc **ret_doc,
                         yyjson_val **ret_content, struct error *err);
 
-/* segment.c: copies the description; files are opened at first use. */
+/* segment.c: copies the description; files are opened at first use. Parsed files wait in `readers`
+ * between two uses (NULL: they do not), which must outlive the segment. */
 struct segment *segment_new(struct sys *sys, const char *source_dir,
-                            const struct segment_meta *meta, struct error *err);
+                            const struct segment_meta *meta, struct reader_pool *readers,
+                            struct error *err);
 struct segment *segment_ref(struct segment *segment);
 void segment_unref(struct segment *segment);
 const struct segment_meta *segment_meta(const struct segment *segment);

@@ -96,8 +96,7 @@ static enum status write_run(struct wal *wal, struct wal_frame *first, struct wa
     TRY(sys_sync(wal->sys, wal->file, err));
     int64_t took = sys_mono_us(wal->sys) - start;
     pthread_mutex_lock(&wal->lock);
-    wal->syncs++;
-    wal->sync_us_total += took > 0 ? (uint64_t)took : 0;
+    histogram_add(&wal->syncs, took);
     pthread_mutex_unlock(&wal->lock);
     wal->offset = g.offset;
     return STATUS_OK;
@@ -457,7 +456,6 @@ void wal_get_stats(struct wal *wal, struct wal_stats *ret_stats)
         ret_stats->bytes += wal->segments[i].bytes;
     ret_stats->lsn = wal->completed_lsn;
     ret_stats->syncs = wal->syncs;
-    ret_stats->sync_us_total = wal->sync_us_total;
     if (wal->segments_len)
         snprintf(ret_stats->current, sizeof ret_stats->current, "%016" PRIx64 ".wal",
                  wal->segments[wal->segments_len - 1].first_lsn);

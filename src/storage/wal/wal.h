@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "base/histogram.h"
 #include "base/uuid.h"
 #include "sys/sys.h"
 
@@ -127,7 +128,8 @@ uint64_t wal_completed_lsn(struct wal *wal);
 enum status wal_release_below(struct wal *wal, uint64_t lsn, struct error *err);
 
 struct wal_stats {
-    uint64_t files, bytes, lsn, syncs, sync_us_total;
+    uint64_t files, bytes, lsn;
+    struct histogram syncs; /* how long they took */
     char current[64];
 };
 void wal_get_stats(struct wal *wal, struct wal_stats *ret_stats);

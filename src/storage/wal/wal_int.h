@@ -95,7 +95,7 @@ struct wal {
     struct wal_segment *segments; /* oldest first; the last is the current one */
     uint32_t segments_len, segments_cap;
     uint64_t completed_lsn;
-    uint64_t syncs, sync_us_total;
+    struct histogram syncs; /* how long they took */
 
     /* Of whoever leads: */
     struct sys_file *file; /* NULL: no segment may be written to */

@@ -43,7 +43,7 @@ static void test_injection(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct buf lines;
         buf_init(&lines, 1 << 16);
-        const struct log_sink sink = {wants, take, &lines};
+        const struct log_sink sink = {wants, take, NULL, &lines};
         const struct log log = {.fd = -1, .level = LOG_ERROR, .service = "s", .sink = &sink};
         log_event(&log, LOG_INFO, "m", LOG_TEXT("path", str_of(texts[i])), LOG_NUM("status", 7));
         struct str line = buf_str(&lines);
@@ -74,7 +74,7 @@ static void test_levels(void **state)
     (void)state;
     buf_init(&lines, 1 << 16);
     assert_int_equal(pipe(ends), 0);
-    const struct log_sink sink = {wants, take, &lines};
+    const struct log_sink sink = {wants, take, NULL, &lines};
     const struct log log = {.fd = ends[1], .level = LOG_WARN, .service = "s", .sink = &sink};
     log_event(&log, LOG_DEBUG, "to the sink only", LOG_NUM("n", 1));
     assert_non_null(memmem(lines.data, lines.len, "sink only", 9));
@@ -104,7 +104,7 @@ static void test_long_field(void **state)
     (void)state;
     memset(huge, 'x', sizeof huge - 1);
     buf_init(&lines, 1 << 16);
-    const struct log_sink sink = {wants, take, &lines};
+    const struct log_sink sink = {wants, take, NULL, &lines};
     const struct log log = {.fd = -1, .level = LOG_ERROR, .service = "s", .sink = &sink};
     log_event(&log, LOG_INFO, "m", LOG_TEXT("huge", str_of(huge)), LOG_TEXT("after", STR("here")));
     assert_true(lines.len <= LOG_LINE_MAX);

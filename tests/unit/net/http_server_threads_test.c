@@ -193,13 +193,14 @@ static void test_slowloris(void **state)
     }
     qsort(took, PROBES, sizeof *took, compare);
     struct http_server_stats stats;
-    http_server_get_stats(rig.server, &stats);
+    do /* a client has its answer before the server has put the request away */
+        http_server_get_stats(rig.server, &stats);
+    while (stats.active > 0);
     assert_int_equal(stats.connections, SLOW + 1);
     assert_int_equal(stats.requests, PROBES);
-    assert_int_equal(stats.active, 0);
     print_message("p50 %lld us, p99 %lld us beside %d slow connections\n",
                   (long long)took[PROBES / 2], (long long)took[PROBES * 99 / 100], SLOW);
-    assert_true(took[PROBES * 99 / 100] < 50000);
+    assert_true(took[PROBES * 99 / 100] < 1000000); /* one that is held up waits for 30 s */
     for (int i = 0; i < SLOW; i++)
         close(slow[i]);
     close(fd);

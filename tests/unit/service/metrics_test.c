@@ -51,20 +51,20 @@ static void test_counter_and_gauge(void **state)
     metrics_raise(metrics, METRIC_ROWS_WRITTEN, 10);
     metrics_raise(metrics, METRIC_ROWS_WRITTEN, 7); /* counters do not go back */
     metrics_set(metrics, METRIC_SOURCES, 1.5);
-    metrics_raise(metrics, METRIC_WAL_SYNC_SECONDS, 1234567);
-    assert_string_equal(written(), "# HELP quarry_sources Sources.\n"
-                                   "# TYPE quarry_sources gauge\n"
-                                   "quarry_sources 1.5\n"
-                                   "# HELP quarry_writes_total Batches acknowledged.\n"
-                                   "# TYPE quarry_writes_total counter\n"
-                                   "quarry_writes_total 5\n"
-                                   "# HELP quarry_rows_written_total Rows acknowledged.\n"
-                                   "# TYPE quarry_rows_written_total counter\n"
-                                   "quarry_rows_written_total 10\n"
-                                   "# HELP quarry_wal_sync_seconds_total Time spent in fdatasync "
-                                   "of the log.\n"
-                                   "# TYPE quarry_wal_sync_seconds_total counter\n"
-                                   "quarry_wal_sync_seconds_total 1.234567\n");
+    metrics_raise(metrics, METRIC_PROCESS_CPU, 1234567);
+    assert_string_equal(
+        written(), "# HELP process_cpu_seconds_total User and system CPU time of the process.\n"
+                   "# TYPE process_cpu_seconds_total counter\n"
+                   "process_cpu_seconds_total 1.234567\n"
+                   "# HELP quarry_sources Sources.\n"
+                   "# TYPE quarry_sources gauge\n"
+                   "quarry_sources 1.5\n"
+                   "# HELP quarry_writes_total Batches acknowledged.\n"
+                   "# TYPE quarry_writes_total counter\n"
+                   "quarry_writes_total 5\n"
+                   "# HELP quarry_rows_written_total Rows acknowledged.\n"
+                   "# TYPE quarry_rows_written_total counter\n"
+                   "quarry_rows_written_total 10\n");
 }
 
 static void test_labels(void **state)

@@ -1,0 +1,30 @@
+/* statement.h: a statement of POST /query/sql on its way: read in its dialect, checked against the
+ * tenant's sources, translated for the SQL workers. */
+#ifndef QUARRY_SERVICES_TENANT_STATEMENT_H
+#define QUARRY_SERVICES_TENANT_STATEMENT_H
+
+#include "query/lang/bind.h"
+#include "services/tenant/tenant_int.h"
+
+struct statement {
+    struct request *request;
+    struct lang_query query;
+    struct lang_catalog catalog;
+    struct str text; /* DuckDB's, after statement_bind */
+    bool is_read;    /* false: DuckDB's dialect, and its own parser has the word */
+    bool answered;   /* what is wrong was told; nothing more to do */
+};
+
+/* In the dialect of the request. What tenant SQL may not touch is STATUS_SQL_REFUSED. */
+enum status statement_read(struct request *request, struct str text, struct statement *ret,
+                           struct error *err);
+/* Names and types against the views' columns, then DuckDB's text. */
+enum status statement_bind(struct statement *statement, const struct tenant_views *views,
+                           struct error *err);
+/* Answers with all that is wrong; sets `answered`. */
+void statement_answer(struct statement *statement, const struct lang_problem *problems,
+                      size_t count);
+/* The problem as a failure with its place. */
+enum status statement_fail(const struct lang_problem *problem, struct error *err);
+
+#endif
