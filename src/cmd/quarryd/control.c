@@ -27,7 +27,7 @@ struct control {
     char files_path[SYS_PATH_MAX];           /* of the node registry */
     char archive_path[SYS_PATH_MAX];         /* of old logs */
     struct gateway *gateway;
-    bool tls; /* of the gateway */
+    bool tls;        /* of the gateway */
     struct tls_files tls_files;
     struct operation_service *operation;
     struct monitoring *monitoring;
@@ -238,6 +238,8 @@ static enum status start_gateway(struct control *control, const struct service_o
         .issuer = settings_text(settings, SETTING_JWT_ISSUER),
         .audience = settings_text(settings, SETTING_JWT_AUDIENCE),
         .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .tenants_path = control->access->tenants_path,
+        .tenants = control->access->tenants,
         .access_life_s = settings_int(settings, SETTING_JWT_EXPIRATION_HOURS) * 3600,
         .refresh_life_s = settings_int(settings, SETTING_REFRESH_EXPIRATION_DAYS) * 86400,
         .bcrypt_rounds = (int)settings_int(settings, SETTING_BCRYPT_ROUNDS),
@@ -264,6 +266,18 @@ static enum status start_gateway(struct control *control, const struct service_o
     return STATUS_OK;
 }
 
+static enum status start_optimizer(struct control *control, const struct service_options *base,
+                                   struct service **ret, struct error *err)
+{
+    struct optimizer_nodes nodes = {0};
+    if (control->nodes)
+        nodes = (struct optimizer_nodes){
+            .context = control->nodes, .enter = enter_node, .leave = leave_node};
+    TRY(optimizer_service_start(base, &nodes, &control->optimizer, err));
+    *ret = optimizer_service_of(control->optimizer);
+    return STATUS_OK;
+}
+
 static enum status start_one(struct control *control, enum service_kind kind, struct error *err)
 {
     const struct service_options base = base_options(control, kind);
@@ -277,9 +291,7 @@ static enum status start_one(struct control *control, enum service_kind kind, st
         status = start_operation(control, &base, &service, err);
         break;
     case SERVICE_OPTIMIZER:
-        status = optimizer_service_start(&base, &control->optimizer, err);
-        if (status == STATUS_OK)
-            service = optimizer_service_of(control->optimizer);
+        status = start_optimizer(control, &base, &service, err);
         break;
     case SERVICE_CATALOG:
         status = start_catalog(control, &base, &service, err);

@@ -7,6 +7,7 @@
 #include "catalog/catalog.h"
 #include "service/revocations.h"
 #include "service/service.h"
+#include "service/tenant_book.h"
 
 struct gateway;
 
@@ -30,6 +31,8 @@ struct gateway_options {
     const struct keyring *keys;      /* the first signs */
     const char *issuer, *audience;   /* of tokens */
     const char *tenant;              /* who names none belongs to it */
+    const char *tenants_path;        /* the file that it writes ... */
+    struct tenant_book *tenants;     /* ... and this process reads */
     int64_t access_life_s, refresh_life_s;
     int bcrypt_rounds;
     bool open_registration;

@@ -10,6 +10,7 @@
  * GET, HEAD, DELETE, PUT without a streamed body, and within the retry budget. The service behind
  * checks the token itself; the gateway's word counts nothing there. An API key
  * becomes a token on the way. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -98,18 +99,55 @@ static enum status find_operation(struct gateway *gateway, struct request *reque
 
 /* --- 2. --- */
 
-static enum status check_rate(struct gateway *gateway, struct request *request)
+/* RateLimit headers (draft-ietf-httpapi-ratelimit-headers): room for two buckets. */
+struct rate_text {
+    char state[160], policy[160];
+    int state_len, policy_len;
+};
+
+/* One bucket: takes a call from it and adds its state to the RateLimit headers. */
+static enum status take(struct gateway *gateway, struct request *request, const char *policy,
+                        struct str name, struct rate rate, struct rate_text *text)
 {
     struct rate_state state;
-    char text[64];
-    struct str who =
-        request->identity.is_local ? http_request_client(request->http) : request->identity.user_id;
-    if (gateway->options.rate.per_second <= 0)
+    if (rate.per_second <= 0)
         return STATUS_OK;
-    enum status status =
-        rate_take(gateway->limiter, who, gateway->options.rate, &state, &request->error);
-    int n = snprintf(text, sizeof text, "\"default\";r=%u;t=%u", state.remaining, state.reset_s);
-    http_set_header(request->http, "RateLimit", str_make(text, (size_t)n));
+    char *bucket = arena_printf(request->arena, "%s/%.*s", policy, STR_ARG(name));
+    if (!bucket)
+        return error_no_memory(&request->error);
+    enum status status = rate_take(gateway->limiter, str_of(bucket), rate, &state, &request->error);
+    double burst = rate.burst < 1 ? 1 : rate.burst;
+    const char *comma = text->state_len ? ", " : "";
+    text->state_len +=
+        snprintf(text->state + text->state_len, sizeof text->state / 2, "%s\"%s\";r=%u;t=%u", comma,
+                 policy, state.remaining, state.reset_s);
+    text->policy_len +=
+        snprintf(text->policy + text->policy_len, sizeof text->policy / 2, "%s\"%s\";q=%.0f;w=%.0f",
+                 comma, policy, burst, ceil(burst / rate.per_second));
+    return status;
+}
+
+/* Of the user (an API key has a bucket of its own), or of the address where nobody is known; then
+ * of the tenant. */
+static enum status check_rate(struct gateway *gateway, struct request *request, bool by_key)
+{
+    const struct identity *who = &request->identity;
+    struct rate_text text = {.state_len = 0};
+    struct tenant_rule rule;
+    gate_tenant_rule(gateway->gate, who->tenant, &rule);
+    struct str name = who->is_local ? http_request_client(request->http)
+                      : by_key      ? who->family
+                                    : who->user_id;
+    enum status status = take(gateway, request, "default", name, gateway->options.rate, &text);
+    if (status == STATUS_OK && !who->is_local)
+        status = take(gateway, request, "tenant", who->tenant,
+                      (struct rate){rule.requests_per_second,
+                                    rule.burst > 0 ? rule.burst : rule.requests_per_second},
+                      &text);
+    if (text.state_len) {
+        http_set_header(request->http, "RateLimit", str_of(text.state));
+        http_set_header(request->http, "RateLimit-Policy", str_of(text.policy));
+    }
     return status;
 }
 
@@ -294,9 +332,10 @@ enum status gateway_proxy(struct request *request)
     enum service_kind kind = SERVICE_TENANT;
     TRY(find_operation(gateway, request, &kind));
     struct str authorization = http_request_header(request->http, "authorization");
+    struct str sent = authorization;
     TRY(api_key_exchange(gateway, request, &authorization));
     TRY(request_admit_with(request, request->operation, authorization));
-    TRY(check_rate(gateway, request));
+    TRY(check_rate(gateway, request, authorization.data != sent.data));
     struct forward *f = ARENA_NEW(request->arena, struct forward);
     if (!f)
         return error_no_memory(&request->error);

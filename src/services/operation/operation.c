@@ -74,7 +74,7 @@ static void write_nodes(struct json_writer *w, const struct node_status *nodes, 
 static bool health(void *context, struct json_writer *details, const char **ret_status)
 {
     struct operation_service *operation = context;
-    struct node_status nodes[OPERATION_NODES_MAX];
+    struct node_status nodes[OPERATION_NODES_MAX] = {{.port = 0}};
     uint32_t len = list_nodes(operation, nodes);
     write_nodes(details, nodes, len);
     json_keyz(details, "timestamp");

@@ -6,51 +6,71 @@
 
 #include "net/http_client.h"
 
-enum { NODE_REPLY_MAX = 64 << 20, NODE_TIMEOUT_MS = 35000, NODE_URL_MAX = 256 };
+enum { NODE_REPLY_MAX = 64 << 20, NODE_TIMEOUT_MS = 35000 };
 
 struct optimizer_service {
     struct service *service;
+    struct optimizer_nodes nodes;
     pthread_mutex_t lock;
-    char node_url[NODE_URL_MAX];
+    char node_url[OPTIMIZER_NODE_URL_MAX];
 };
 
 /* --- asking the node --- */
 
-static enum status node_url(struct request *request, const char *path, char **ret)
+/* The node of the caller's tenant; leave_node follows. */
+static enum status enter_node(struct request *request, char url[OPTIMIZER_NODE_URL_MAX])
 {
     struct optimizer_service *optimizer = request->context;
+    if (optimizer->nodes.enter)
+        return optimizer->nodes.enter(optimizer->nodes.context, request->identity.tenant, url,
+                                      &request->error);
     pthread_mutex_lock(&optimizer->lock);
-    bool known = optimizer->node_url[0] != 0;
-    *ret = arena_printf(request->arena, "%s%s", optimizer->node_url, path);
+    memcpy(url, optimizer->node_url, OPTIMIZER_NODE_URL_MAX);
     pthread_mutex_unlock(&optimizer->lock);
-    if (!known)
-        return error_set(
-            &request->error, STATUS_UNAVAILABLE,
-            "no tenant node is known: it is starting, or this process runs without one");
-    return *ret ? STATUS_OK : error_no_memory(&request->error);
+    if (url[0])
+        return STATUS_OK;
+    return error_set(&request->error, STATUS_UNAVAILABLE,
+                     "no tenant node is known: it is starting, or this process runs without one");
+}
+
+static void leave_node(struct request *request)
+{
+    struct optimizer_service *optimizer = request->context;
+    if (optimizer->nodes.leave)
+        optimizer->nodes.leave(optimizer->nodes.context, request->identity.tenant);
+}
+
+static enum status call_node(struct request *request, const struct http_call *call,
+                             struct http_reply *reply)
+{
+    struct http_client *client = NULL;
+    TRY(http_client_new(&(struct http_client_options){.user_agent = "quarry-optimizer"}, &client,
+                        &request->error));
+    enum status status = http_client_call(client, call, reply, &request->error);
+    http_client_free(client);
+    return status;
 }
 
 /* The node's answer, whatever its status. */
 static enum status ask_node(struct request *request, const char *method, const char *path,
                             struct str body, struct http_reply *reply)
 {
-    struct http_client *client = NULL;
-    struct http_field fields[2] = {{STR("Content-Type"), STR("application/json")}};
+    struct http_field fields[3] = {{STR("Content-Type"), STR("application/json")},
+                                   {STR("X-Request-Id"), request->request_id}};
     struct str token = http_request_header(request->http, "authorization");
     struct http_call call = {.method = method,
                              .fields = fields,
-                             .field_count = 1,
+                             .field_count = 2,
                              .body = body,
                              .timeout_ms = NODE_TIMEOUT_MS};
-    char *url = NULL;
-    TRY(node_url(request, path, &url));
-    call.url = url;
+    char url[OPTIMIZER_NODE_URL_MAX];
     if (token.len)
         fields[call.field_count++] = (struct http_field){STR("Authorization"), token};
-    TRY(http_client_new(&(struct http_client_options){.user_agent = "quarry-optimizer"}, &client,
-                        &request->error));
-    enum status status = http_client_call(client, &call, reply, &request->error);
-    http_client_free(client);
+    TRY(enter_node(request, url));
+    call.url = arena_printf(request->arena, "%s%s", url, path);
+    enum status status =
+        call.url ? call_node(request, &call, reply) : error_no_memory(&request->error);
+    leave_node(request);
     return status;
 }
 
@@ -269,12 +289,14 @@ static const struct service_handler handlers[] = {
 };
 
 enum status optimizer_service_start(const struct service_options *base,
+                                    const struct optimizer_nodes *nodes,
                                     struct optimizer_service **ret, struct error *err)
 {
     struct optimizer_service *optimizer = calloc(1, sizeof *optimizer);
     if (!optimizer)
         return error_no_memory(err);
     struct service_options options = *base;
+    optimizer->nodes = *nodes;
     options.kind = SERVICE_OPTIMIZER;
     options.handlers = handlers;
     options.handlers_len = sizeof handlers / sizeof *handlers;

@@ -10,8 +10,19 @@
 
 struct optimizer_service;
 
+enum { OPTIMIZER_NODE_URL_MAX = 128 };
+
+/* Where a tenant's node serves, started if need be; it stays up from enter to leave. Any thread.
+ * All NULL: there is one node, told by optimizer_service_set_node. */
+struct optimizer_nodes {
+    void *context;
+    enum status (*enter)(void *context, struct str tenant, char *url, struct error *err);
+    void (*leave)(void *context, struct str tenant);
+};
+
 /* `base` has everything but kind and handlers. */
 enum status optimizer_service_start(const struct service_options *base,
+                                    const struct optimizer_nodes *nodes,
                                     struct optimizer_service **ret, struct error *err);
 struct service *optimizer_service_of(struct optimizer_service *optimizer);
 /* Where the tenant node is: "http://address:port". Until then requests answer 503. */

@@ -166,6 +166,7 @@ enum status handle_source_add(struct request *request)
     TRY(decode_names(request, "key_columns", &config.key_columns, &config.key_columns_len, err));
     if (!parquet_codec_parse(request_str(request, "compression"), &config.codec))
         return error_set(err, STATUS_INVALID_ARGUMENT, "compression is not known");
+    TRY(quota_check_source(node_of(request), config.source_id, err));
     TRY(store_add_source(node_of(request)->store, &config, err));
     return answer_success(request);
 }

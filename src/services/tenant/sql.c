@@ -196,8 +196,8 @@ static enum status execute(struct run *run, struct error *err)
     bool analyze = run->explain == EXPLAIN_ANALYZE;
     TRY(enter_table(run, run->job->query, err));
     enum status status = sql_plan_run(&run->plan, str_of(run->result.query_id),
-                                       request_int(run->request, "timeout_ms") * 1000,
-                                       &run->cancelled, analyze ? &nowhere : &result, err);
+                                      request_int(run->request, "timeout_ms") * 1000,
+                                      &run->cancelled, analyze ? &nowhere : &result, err);
     query_table_leave(run->node, run->result.query_id);
     TRY(status);
     tenant_count_sql(run->request, &run->plan.stats);

@@ -424,8 +424,8 @@ static bool may_use_cache(struct request *request)
            (!offer.forced || offer.force == PATH_RESULT_CACHE);
 }
 
-enum status sql_plan_make(struct request *request, const struct sql_job *job,
-                           struct sql_plan *ret, struct error *err)
+enum status sql_plan_make(struct request *request, const struct sql_job *job, struct sql_plan *ret,
+                          struct error *err)
 {
     struct access_work work = {0};
     *ret = (struct sql_plan){.node = request->context, .job = job};
@@ -536,8 +536,8 @@ static enum status run_cached(struct sql_plan *statement, const struct sql_sink 
 }
 
 enum status sql_plan_run(struct sql_plan *statement, struct str query_id, int64_t timeout_us,
-                          const atomic_bool *cancelled, const struct sql_sink *sink,
-                          struct error *err)
+                         const atomic_bool *cancelled, const struct sql_sink *sink,
+                         struct error *err)
 {
     struct tenant_node *node = statement->node;
     struct value_cache_stats cache;

@@ -143,6 +143,8 @@ struct tenant_node {
     struct query_table queries;
     struct backup_job backup;
     struct statistics_upkeep statistics;
+    _Atomic int64_t quota_counted_us; /* monotonic; 0: never */
+    _Atomic uint64_t quota_bytes;
     struct read_counters reads;
     struct optimizer *optimizer;
     char *optimizer_path; /* its state; borrowed by it */
@@ -157,6 +159,13 @@ void tenant_count_reads(struct request *request, const struct exec_stats *stats,
                         const struct exec_stats *before);
 /* The same for SQL. */
 void tenant_count_sql(struct request *request, const struct sql_stats *stats);
+
+/* --- quota.c: STATUS_QUOTA_EXCEEDED --- */
+
+/* Before more is stored. */
+enum status quota_check_bytes(struct tenant_node *node, struct error *err);
+/* Before a source is added. */
+enum status quota_check_source(struct tenant_node *node, struct str source_id, struct error *err);
 
 /* --- bodies and answers --- */
 
