@@ -14,6 +14,29 @@ static bool has_hash(const struct view *view, uint32_t field)
     return false;
 }
 
+static bool has_points(const struct exec_forecast *forecast, uint32_t field)
+{
+    for (uint32_t i = 0; i < forecast->points_len; i++)
+        if (forecast->points[i].field == field)
+            return true;
+    return false;
+}
+
+/* Hash: all of its columns are compared for equality; sorted: the first one is. */
+static bool composite_serves(const struct view *view, const struct exec_forecast *forecast)
+{
+    struct composite list[SOURCE_COMPOSITES_MAX];
+    uint32_t len = view->source ? view_composites(view, list) : 0;
+    for (uint32_t i = 0; i < len; i++) {
+        uint32_t wanted = list[i].kind == INDEX_KIND_HASH ? list[i].def.fields_len : 1, found = 0;
+        while (found < wanted && has_points(forecast, list[i].fields[found]))
+            found++;
+        if (found == wanted)
+            return true;
+    }
+    return false;
+}
+
 static void look_at_predicate(const struct scan *scan, uint32_t predicate, struct value *points,
                               struct exec_forecast *ret)
 {
@@ -50,6 +73,7 @@ static enum status look(struct scan *scan, struct exec_forecast *ret, struct err
     for (uint32_t p = 0; view->source && p < ret->conditions; p++)
         look_at_predicate(scan, p, points, ret);
     free(points);
+    ret->indexed = ret->indexed || composite_serves(view, ret);
     for (uint32_t i = 0; i < view->segments_len; i++) {
         struct segment_info info = segment_info(view->segments[i]);
         if (!is_candidate(scan, i) || !scan_segment_may_match(scan, view->segments[i], info.rows))

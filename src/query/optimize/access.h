@@ -28,8 +28,8 @@ struct query_shape {
     uint32_t columns_len;
     int64_t limit; /* search; -1: none */
     uint64_t offset;
-    struct str order_by;
-    bool descending;
+    const struct search_order *order; /* search */
+    uint32_t order_len;
     const struct aggregate_spec *specs; /* aggregates */
     uint32_t specs_len;
     const struct str *keys;

@@ -88,7 +88,7 @@ static void add_plan(struct job *job, enum access_path path, struct access_work 
 static double part_read(const struct job *job)
 {
     const struct query_shape *shape = job->shape;
-    if (shape->aggregates || shape->limit < 0 || shape->order_by.data || job->found < 1)
+    if (shape->aggregates || shape->limit < 0 || shape->order_len || job->found < 1)
         return 1;
     double wanted = (double)shape->limit + (double)shape->offset + 1;
     return wanted < job->found ? wanted / job->found : 1;

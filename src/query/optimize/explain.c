@@ -63,6 +63,19 @@ static void write_aggregations(const struct query_shape *shape, struct json_writ
     json_end_array(w);
 }
 
+static void write_order(const struct query_shape *shape, struct json_writer *w)
+{
+    json_keyz(w, "order_by");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < shape->order_len; i++) {
+        json_begin_object(w);
+        json_kv_str(w, "column", shape->order[i].column);
+        json_kv_strz(w, "direction", shape->order[i].descending ? "desc" : "asc");
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
 static void write_operators(const struct access_choice *choice, const struct access_plan *plan,
                             const struct query_shape *shape, struct json_writer *w)
 {
@@ -85,10 +98,9 @@ static void write_operators(const struct access_choice *choice, const struct acc
         write_aggregations(shape, w);
         json_end_object(w);
     }
-    if (shape && shape->order_by.data) {
+    if (shape && shape->order_len) {
         begin_operator(w, "sort", 0, 1, choice->rows_out);
-        json_kv_str(w, "column", shape->order_by);
-        json_kv_bool(w, "descending", shape->descending);
+        write_order(shape, w);
         json_end_object(w);
     }
     if (shape && shape->limit >= 0) {

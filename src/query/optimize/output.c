@@ -124,26 +124,40 @@ static bool order_output(const struct reader *reader, const struct node *order, 
     return named_output(reader, key, ret);
 }
 
+static bool read_row_key(const struct reader *reader, const struct str *columns,
+                         const struct node *order, struct search_order *ret)
+{
+    uint32_t field, output;
+    if (!is_plain_order(order))
+        return false;
+    if (order_output(reader, order, &output))
+        ret->column = columns[reader->out->outputs[output].from];
+    else if (reader_column(reader, kid(order, 0), &field))
+        ret->column = reader->schema->fields[field].name;
+    else
+        return false;
+    ret->descending = order->flags & NODE_DESC;
+    int32_t at = schema_find(reader->schema, ret->column);
+    return at >= 0 && reader->schema->fields[at].type != TYPE_JSON;
+}
+
 static bool read_row_order(struct reader *reader, const struct str *columns)
 {
     struct query_shape *shape = &reader->out->shape;
     const struct node *orders = kid(reader->root, SLOT_ORDER);
-    uint32_t field, output;
-    if (list_count(orders) == 0)
+    size_t len = list_count(orders);
+    if (len == 0)
         return true;
-    const struct node *order = kid(orders, 0);
-    if (list_count(orders) != 1 || !is_plain_order(order) || reader->out->limit < 0)
-        return false;
-    if (order_output(reader, order, &output))
-        shape->order_by = columns[reader->out->outputs[output].from];
-    else if (reader_column(reader, kid(order, 0), &field))
-        shape->order_by = reader->schema->fields[field].name;
-    else
-        return false;
-    shape->descending = order->flags & NODE_DESC;
-    int32_t at = schema_find(reader->schema, shape->order_by);
     uint64_t most = (uint64_t)reader->out->limit + reader->out->offset;
-    return at >= 0 && reader->schema->fields[at].type != TYPE_JSON && most <= SEARCH_ORDERED_MAX;
+    struct search_order *order = arena_array(reader->arena, len, sizeof *order);
+    if (!order || len > SEARCH_ORDER_MAX || reader->out->limit < 0 || most > SEARCH_ORDERED_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!read_row_key(reader, columns, kid(orders, i), &order[i]))
+            return false;
+    shape->order = order;
+    shape->order_len = (uint32_t)len;
+    return true;
 }
 
 static bool read_rows(struct making *making)

@@ -257,8 +257,8 @@ static enum status run_search(struct run *run, struct view *view,
                                      .columns_len = shape->columns_len,
                                      .limit = shape->limit,
                                      .offset = shape->offset,
-                                     .order_by = shape->order_by,
-                                     .descending = shape->descending};
+                                     .order = shape->order,
+                                     .order_len = shape->order_len};
     with.access = own_access(access_chosen(choice)->path);
     TRY(search_open(view, &options, &with, &search, err));
     enum status status = pump(run, search, err);

@@ -34,8 +34,8 @@ static void put_rest(struct buf *buf, const struct query_shape *shape)
         buf_printf(buf, "%s%d", i ? "," : " agg ", (int)shape->specs[i].kind);
         put(buf, ":", shape->specs[i].column.data ? shape->specs[i].column : STR("*"));
     }
-    if (shape->order_by.data)
-        put(buf, shape->descending ? " desc " : " asc ", shape->order_by);
+    for (uint32_t i = 0; i < shape->order_len; i++)
+        put(buf, shape->order[i].descending ? " desc " : " asc ", shape->order[i].column);
     if (shape->limit >= 0 && !shape->aggregates)
         buf_append_str(buf, STR(" limit"));
 }

@@ -43,8 +43,8 @@ static enum status run_search(struct view *view, const struct query_shape *shape
                                      .columns_len = shape->columns_len,
                                      .limit = shape->limit,
                                      .offset = shape->offset,
-                                     .order_by = shape->order_by,
-                                     .descending = shape->descending};
+                                     .order = shape->order,
+                                     .order_len = shape->order_len};
     struct search *search = NULL;
     uint64_t rows = 0;
     TRY(search_open(view, &options, &run->context, &search, err));

@@ -354,6 +354,9 @@ enum status handle_source_settings(struct request *request);
 enum status handle_schema_get(struct request *request);
 enum status handle_schema_change(struct request *request);
 enum status handle_index_add(struct request *request);
+/* The declaration's index_columns; its fields are read already. */
+enum status decode_index_columns(struct request *request, struct source_config *config,
+                                 struct error *err);
 enum status handle_index_list(struct request *request);
 enum status handle_index_drop(struct request *request);
 enum status handle_backup_start(struct request *request);
