@@ -25,6 +25,7 @@ struct exec_context {
     int64_t deadline_us;
     const atomic_bool *cancelled;
     enum exec_access access;
+    uint64_t rows_max; /* looked at; then STATUS_TIMEOUT; 0: no limit */
 };
 
 /* What a query did, for the answer's `statistics`. */

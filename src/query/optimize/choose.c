@@ -318,7 +318,9 @@ static enum status choose_anew(struct job *job, const struct exec_context *conte
 {
     struct optimizer *optimizer = job->optimizer;
     struct sketch *sketch = NULL;
-    enum status status = estimate(job, context, &sketch, err);
+    struct exec_context plain = *context; /* the limit of rows is the answer's, not the sample's */
+    plain.rows_max = 0;
+    enum status status = estimate(job, &plain, &sketch, err);
     if (status == STATUS_OK) {
         pthread_mutex_lock(&optimizer->lock);
         choose_locked(job, sketch, label, sys_mono_us(optimizer->options.sys));

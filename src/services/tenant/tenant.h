@@ -35,6 +35,7 @@ struct tenant_node_options {
     uint64_t sql_memory_bytes; /* 0: the pool's default */
     struct dsl_settings dsl;
     uint64_t memtable_bytes;   /* 0: the store's default */
+    uint32_t http_io_threads;  /* 0: 1 */
     uint64_t page_cache_bytes; /* likewise */
     int64_t flush_age_us;      /* 0: the store's default */
     uint32_t flush_threads;    /* 0: the store's default */
