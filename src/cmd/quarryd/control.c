@@ -251,8 +251,7 @@ static enum status start_optimizer(struct control *control, const struct service
 {
     struct optimizer_nodes nodes = {0};
     if (control->nodes)
-        nodes = (struct optimizer_nodes){
-            .context = control->nodes, .enter = enter_node, .leave = leave_node};
+        nodes = optimizer_calls(control->nodes);
     TRY(optimizer_service_start(base, &nodes, &control->optimizer, err));
     *ret = optimizer_service_of(control->optimizer);
     return STATUS_OK;
