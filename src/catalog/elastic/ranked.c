@@ -285,7 +285,7 @@ static enum status read_hits(yyjson_val *root, const struct text_query *query, s
 static enum status read_facet(yyjson_val *buckets, struct arena *arena, struct text_count **ret,
                               uint32_t *ret_len, struct error *err)
 {
-    size_t at, max = yyjson_arr_size(buckets);
+    size_t at, max;
     yyjson_val *bucket;
     *ret = arena_array(arena, TEXT_FACETS_MAX, sizeof **ret);
     if (!*ret)
