@@ -261,6 +261,7 @@ enum status handle_compaction_status(struct request *request);
 enum status handle_compaction_job(struct request *request);
 enum status handle_compaction_cancel(struct request *request);
 enum status handle_source_statistics(struct request *request);
+enum status handle_source_partitions(struct request *request); /* partitions.c */
 enum status handle_tenant_statistics(struct request *request);
 enum status handle_tenant_stats(struct request *request);
 enum status handle_source_settings(struct request *request);
