@@ -35,6 +35,7 @@ struct tenant_node_options {
     uint64_t sql_memory_bytes; /* 0: the pool's default */
     struct dsl_settings dsl;
     uint64_t memtable_bytes;   /* 0: the store's default */
+    uint32_t http_io_threads;  /* 0: 1 */
     uint64_t page_cache_bytes; /* likewise */
     int64_t flush_age_us;      /* 0: the store's default */
     uint32_t flush_threads;    /* 0: the store's default */
@@ -45,6 +46,10 @@ struct tenant_node_options {
     bool auto_compaction;
     struct compact_policy compaction;
     int64_t statistics_refresh_us; /* 0: 30 min */
+    bool optimizer_disabled, optimizer_learns;
+    uint32_t plans_max;    /* 0: the optimizer's default */
+    int64_t cache_life_us; /* of plans, results, partial aggregates; 0: none are kept */
+    uint64_t cache_bytes;  /* 0: no results or partials are kept */
     uint32_t http_workers;                                       /* 0: 64 */
     uint32_t connections_max, idle_timeout_s, request_timeout_s; /* 0: the listener's defaults */
     const char *tls_certificate, *tls_key;                       /* PEM texts; both or none */
