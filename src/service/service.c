@@ -17,10 +17,8 @@
 enum { REQUEST_ID_MAX = 128 };
 
 static const struct service_handler common_handlers[] = {
-    {"health", common_health},
-    {"ready", common_ready},
-    {"metrics", common_metrics},
-    {"openapi", common_openapi},
+    {"health", common_health},   {"ready", common_ready}, {"metrics", common_metrics},
+    {"openapi", common_openapi}, {"spans", common_spans},
 };
 
 static size_t index_of(const struct operation *operation)
@@ -186,6 +184,7 @@ static void serve(struct request *request, struct route *route)
         http_respond(request->http, 204, STR_NONE, STR(""));
         return;
     }
+    trace_decide(request);
     if (status == STATUS_OK) {
         status = run(request);
     } else if (status == STATUS_UNKNOWN_ROUTE && options->fallback) {
@@ -248,9 +247,11 @@ static void on_request(void *context, struct http_request *http)
         .started_us = sys_mono_us(service->options.sys),
     };
     set_id(&request);
+    trace_begin(&request);
     set_security_headers(&request);
     serve(&request, &route);
     int64_t us = sys_mono_us(service->options.sys) - request.started_us;
+    trace_finish(&request, request.status ? request.status : 200, us);
     count(&request, us);
     log_access(&request, us);
     yyjson_doc_free(request.doc);
@@ -314,6 +315,7 @@ static enum status make_tables(struct service *service, struct error *err)
 static void service_free(struct service *service)
 {
     router_free(service->router);
+    trace_ring_release(&service->ring);
     metrics_free(service->metrics);
     free(service->handlers);
     free(service->contexts);
@@ -329,6 +331,7 @@ enum status service_start(const struct service_options *options, struct service 
         return error_no_memory(err);
     service->options = *options;
     service->info = service_info(options->kind);
+    trace_ring_init(&service->ring);
     service->started_us = sys_now_us(options->sys);
     enum status status = make_tables(service, err);
     if (status == STATUS_OK) {

@@ -18,6 +18,7 @@ struct service {
     request_handler *handlers;
     void **contexts; /* each handler's first argument's `context` */
     struct metric_series **durations;
+    struct trace_ring ring;
 };
 
 /* decode.c: body kind, path, query and header fields, then the JSON body unless it is raw. */
@@ -43,5 +44,7 @@ enum status common_health(struct request *request);
 enum status common_ready(struct request *request);
 enum status common_metrics(struct request *request);
 enum status common_openapi(struct request *request);
+/* spans.c: GET /spans */
+enum status common_spans(struct request *request);
 
 #endif

@@ -101,6 +101,7 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .compaction = compaction_policy(settings),
         .statistics_refresh_us =
             settings_int(settings, SETTING_STATISTICS_REFRESH_INTERVAL) * 60 * 1000000,
+        .trace = options_trace(settings),
         .http_workers = (uint32_t)settings_int(settings, SETTING_TENANT_HTTP_WORKERS),
         .connections_max = (uint32_t)settings_int(settings, SETTING_HTTP_CONNECTIONS_MAX),
         .idle_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_IDLE_TIMEOUT_SECONDS),

@@ -114,6 +114,8 @@ static enum status add_source(struct job *job, struct source *source, struct jso
 {
     struct aggregate *part = NULL;
     struct view view;
+    int span = span_begin(job->request, "aggregate.scan", SPAN_INTERNAL);
+    struct exec_stats before = job->stats;
     TRY(tenant_view(job->request, source, &view, err));
     enum status status =
         aggregate_new(job->specs, job->specs_len, job->keys, job->keys_len, &part, err);
@@ -125,6 +127,12 @@ static enum status add_source(struct job *job, struct source *source, struct jso
     }
     if (status == STATUS_OK)
         status = aggregate_merge(job->total, part, err);
+    span_note(job->request, span, "rows_scanned",
+              (int64_t)(job->stats.rows_scanned - before.rows_scanned));
+    span_note(job->request, span, "files", (int64_t)(job->stats.segments - before.segments));
+    span_note(job->request, span, "files_pruned",
+              (int64_t)(job->stats.segments_pruned - before.segments_pruned));
+    span_end(job->request, span);
     aggregate_free(part);
     view_close(&view);
     return status;

@@ -126,6 +126,7 @@ static enum status serve(struct tenant_node *node, struct error *err)
         .context = node,
         .health = health,
         .collect = tenant_collect,
+        .trace = node->options.trace,
     };
     return service_start(&options, &node->service, err);
 }

@@ -285,10 +285,12 @@ enum status handle_sql(struct request *request)
         .parameters = request_json(request, "parameters"),
         .limit = request_has(request, "limit") ? request_int(request, "limit") : -1,
     };
+    int span = span_begin(request, "sql.open", SPAN_INTERNAL);
     TRY(statement_read(request, &statement, err));
     enum status status = tenant_views_open(request, &views, err);
     if (status == STATUS_OK)
         status = statement_bind(&statement, &views, err);
+    span_end(request, span);
     job.query = statement.text;
     job.tables = views.tables;
     job.tables_len = views.len;

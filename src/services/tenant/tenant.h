@@ -47,6 +47,7 @@ struct tenant_node_options {
     int64_t statistics_refresh_us; /* 0: 30 min */
     uint32_t http_workers;                                       /* 0: 64 */
     uint32_t connections_max, idle_timeout_s, request_timeout_s; /* 0: the listener's defaults */
+    struct trace_options trace;
     const char *tls_certificate, *tls_key;                       /* PEM texts; both or none */
 };
 
