@@ -405,7 +405,7 @@ void side_write_drop(struct wal_frame *frame);
 /* --- source_index.c --- */
 
 /* Removes the sidecars of that index; flush_lock is held. */
-void source_remove_sidecars(struct source *source, int32_t index_id);
+void source_remove_sidecars(struct source *source, const struct index_def *def);
 
 /* --- flush.c, flush_thread.c --- */
 

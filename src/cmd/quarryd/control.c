@@ -20,13 +20,14 @@ struct control {
     struct sys *sys;
     const struct log *log;
     const struct access *access;
-    struct supervisor *supervisor;
+    struct tenant_nodes *nodes;              /* NULL: none here */
     struct service *services[SERVICE_COUNT]; /* those without an object of their own */
     struct catalog *catalog;                 /* NULL when no service here needs it */
     struct text_feed *text;                  /* with the catalog service only */
     char files_path[SYS_PATH_MAX];           /* of the node registry */
+    char archive_path[SYS_PATH_MAX];         /* of old logs */
     struct gateway *gateway;
-    bool tls; /* of the gateway */
+    bool tls;        /* of the gateway */
     struct tls_files tls_files;
     struct operation_service *operation;
     struct monitoring *monitoring;
@@ -70,19 +71,37 @@ static struct service_options base_options(const struct control *control, enum s
                      (uint32_t)settings_int(settings, SETTING_HTTP_REQUEST_TIMEOUT_SECONDS)}};
 }
 
-static bool node_status(void *context, struct node_status *ret)
+static uint32_t list_nodes(void *context, struct node_status *ret, uint32_t cap)
 {
-    struct control *control = context;
-    if (!control->supervisor)
-        return false;
-    supervisor_status(control->supervisor, ret);
-    return true;
+    return tenant_nodes_list(context, ret, cap);
+}
+
+static enum status command_node(void *context, struct str tenant, enum node_command command,
+                                struct error *err)
+{
+    return tenant_nodes_command(context, tenant, command, err);
+}
+
+static enum status enter_node(void *context, struct str tenant, char *url, struct error *err)
+{
+    return tenant_nodes_enter(context, tenant, url, err);
+}
+
+static void leave_node(void *context, struct str tenant)
+{
+    tenant_nodes_leave(context, tenant);
 }
 
 static enum status start_operation(struct control *control, const struct service_options *base,
                                    struct service **ret, struct error *err)
 {
-    const struct operation_options options = {.node = node_status, .context = control};
+    struct operation_options options = {0};
+    if (control->nodes)
+        options.nodes = (struct operation_nodes){.context = control->nodes,
+                                                 .list = list_nodes,
+                                                 .command = command_node,
+                                                 .enter = enter_node,
+                                                 .leave = leave_node};
     TRY(operation_start(base, &options, &control->operation, err));
     *ret = operation_service(control->operation);
     return STATUS_OK;
@@ -97,6 +116,9 @@ static enum status start_catalog(struct control *control, const struct service_o
         .text = control->text,
         .files_path = control->files_path,
         .keys_path = control->access->folder,
+        .archive_path = control->archive_path,
+        .journal_us = settings_int(settings, SETTING_CATALOG_JOURNAL_HOURS) * 3600000000,
+        .upkeep_us = settings_int(settings, SETTING_CATALOG_UPKEEP_MINUTES) * 60000000,
         .tenant_id = settings_text(settings, SETTING_TENANT_ID),
         .parquet_base_path = settings_text(settings, SETTING_PARQUET_BASE_PATH)};
     TRY(catalog_service_start(base, &options, &control->catalog_service, err));
@@ -164,6 +186,7 @@ static enum status open_text(struct control *control, struct backend *backend, s
         return STATUS_OK;
     TRY(sys_path(folder, err, "%s/catalog/text", data));
     TRY(sys_path(control->files_path, err, "%s/registry", data));
+    TRY(sys_path(control->archive_path, err, "%s/archive", data));
     TRY(text_feed_open(control->sys, backend, folder, &control->text, err));
     backend_watch(backend, on_commit, control->text);
     return STATUS_OK;
@@ -210,7 +233,7 @@ static enum status start_gateway(struct control *control, const struct service_o
     const struct settings *settings = control->options->settings;
     const char *registration = settings_text(settings, SETTING_REGISTRATION);
     bool local = options_is_loopback(settings_text(settings, SETTING_BIND_HOST));
-    const struct gateway_options options = {
+    struct gateway_options options = {
         .catalog = control->catalog,
         .verifier = control->access->verifier,
         .revocations = control->access->revocations,
@@ -218,6 +241,8 @@ static enum status start_gateway(struct control *control, const struct service_o
         .issuer = settings_text(settings, SETTING_JWT_ISSUER),
         .audience = settings_text(settings, SETTING_JWT_AUDIENCE),
         .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .tenants_path = control->access->tenants_path,
+        .tenants = control->access->tenants,
         .access_life_s = settings_int(settings, SETTING_JWT_EXPIRATION_HOURS) * 3600,
         .refresh_life_s = settings_int(settings, SETTING_REFRESH_EXPIRATION_DAYS) * 86400,
         .bcrypt_rounds = (int)settings_int(settings, SETTING_BCRYPT_ROUNDS),
@@ -235,6 +260,9 @@ static enum status start_gateway(struct control *control, const struct service_o
         with_tls.http.tls_newest_only =
             strcmp(settings_text(settings, SETTING_TLS_MIN_VERSION), "1.3") == 0;
     }
+    if (control->nodes)
+        options.nodes = (struct gateway_nodes){
+            .context = control->nodes, .enter = enter_node, .leave = leave_node};
     TRY(gateway_start(&with_tls, &options, &control->gateway, err));
     control->tls = tls_is_set(settings);
     *ret = gateway_service(control->gateway);
@@ -279,7 +307,7 @@ static enum status start_one(struct control *control, enum service_kind kind, st
 
 enum status control_start(const struct quarryd_options *options, struct sys *sys,
                           const struct log *log, const struct access *access,
-                          struct supervisor *supervisor, struct control **ret_control,
+                          struct tenant_nodes *nodes, struct control **ret_control,
                           struct error *err)
 {
     struct control *control = calloc(1, sizeof *control);
@@ -289,7 +317,7 @@ enum status control_start(const struct quarryd_options *options, struct sys *sys
     control->sys = sys;
     control->log = log;
     control->access = access;
-    control->supervisor = supervisor;
+    control->nodes = nodes;
     enum status opened = open_catalog(control, err);
     if (opened != STATUS_OK) {
         control_stop(control, 0);
@@ -321,9 +349,7 @@ static void publish_one(struct control *control, enum service_kind kind, const c
     if (control->monitoring)
         monitoring_set_target(control->monitoring, kind, address, port,
                               kind == SERVICE_GATEWAY && control->tls);
-    bool v6 = strchr(address, ':') != NULL;
-    snprintf(url, sizeof url, "http://%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "",
-             (unsigned)port);
+    options_url(address, port, url, sizeof url);
     if (control->catalog_service && kind == SERVICE_TENANT)
         catalog_service_set_node(control->catalog_service, url);
     if (!control->gateway || kind == SERVICE_GATEWAY)
@@ -339,12 +365,8 @@ void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT
     for (int i = 0; i < SERVICE_COUNT; i++) {
         enum service_kind kind = (enum service_kind)i;
         enum setting host = kind == SERVICE_TENANT ? SETTING_REST_HOST : SETTING_BIND_HOST;
-        const char *address = options_address(settings_text(settings, host));
-        if (strcmp(address, "0.0.0.0") == 0)
-            address = "127.0.0.1";
-        else if (strcmp(address, "::") == 0)
-            address = "::1";
-        publish_one(control, kind, address, ports[i] ? ports[i] : port_setting(control, kind));
+        publish_one(control, kind, options_reach(settings_text(settings, host)),
+                    ports[i] ? ports[i] : port_setting(control, kind));
     }
 }
 

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "cmd/quarryd/access.h"
 #include "cmd/quarryd/options.h"
-#include "cmd/quarryd/supervisor.h"
+#include "cmd/quarryd/tenant_nodes.h"
 
 struct control;
 
@@ -14,7 +14,7 @@ struct control;
  * and `access` must outlive the services. */
 enum status control_start(const struct quarryd_options *options, struct sys *sys,
                           const struct log *log, const struct access *access,
-                          struct supervisor *supervisor, struct control **ret_control,
+                          struct tenant_nodes *nodes, struct control **ret_control,
                           struct error *err);
 void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COUNT]);
 /* Monitoring's probes and the gateway's calls go there from now on. */

@@ -46,6 +46,7 @@ void scan_release(struct scan *scan)
     free(scan->fields);
     free(scan->candidates);
     free(scan->points);
+    free(scan->composites);
     free(scan->verdicts);
     free(scan->selection);
     bound_filter_free(scan->filter);

@@ -139,6 +139,8 @@ struct tenant_node {
     struct query_table queries;
     struct backup_job backup;
     struct statistics_upkeep statistics;
+    _Atomic int64_t quota_counted_us; /* monotonic; 0: never */
+    _Atomic uint64_t quota_bytes;
     struct read_counters reads;
 };
 
@@ -153,6 +155,13 @@ void tenant_note_reads(struct request *request, int span, const struct exec_stat
                        uint64_t rows);
 /* The same for SQL, with spans for its phases. */
 void tenant_count_sql(struct request *request, const struct sql_stats *stats);
+
+/* --- quota.c: STATUS_QUOTA_EXCEEDED --- */
+
+/* Before more is stored. */
+enum status quota_check_bytes(struct tenant_node *node, struct error *err);
+/* Before a source is added. */
+enum status quota_check_source(struct tenant_node *node, struct str source_id, struct error *err);
 
 /* --- bodies and answers --- */
 
@@ -261,6 +270,9 @@ enum status handle_source_settings(struct request *request);
 enum status handle_schema_get(struct request *request);
 enum status handle_schema_change(struct request *request);
 enum status handle_index_add(struct request *request);
+/* The declaration's index_columns; its fields are read already. */
+enum status decode_index_columns(struct request *request, struct source_config *config,
+                                 struct error *err);
 enum status handle_index_list(struct request *request);
 enum status handle_index_drop(struct request *request);
 enum status handle_backup_start(struct request *request);
