@@ -265,6 +265,17 @@ static void put_spans(struct trace_ring *ring, const struct trace *trace)
     pthread_mutex_unlock(&ring->lock);
 }
 
+void trace_forget(struct request *request)
+{
+    struct trace_ring *ring = &request->service->ring;
+    if (!request->trace.spans)
+        return;
+    pthread_mutex_lock(&ring->lock);
+    if (ring->in_second > 0)
+        ring->in_second--; /* its place among those of this second */
+    pthread_mutex_unlock(&ring->lock);
+}
+
 void trace_finish(struct request *request, int status, int64_t duration_us)
 {
     struct trace *trace = &request->trace;

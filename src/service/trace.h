@@ -96,6 +96,8 @@ void trace_ring_release(struct trace_ring *ring);
 void trace_begin(struct request *request);
 /* Once the operation is known: whether it is recorded, when nobody has said so yet. */
 void trace_decide(struct request *request);
+/* The request was given back: it begins anew. */
+void trace_forget(struct request *request);
 /* The request has been answered. */
 void trace_finish(struct request *request, int status, int64_t duration_us);
 
