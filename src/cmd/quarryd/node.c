@@ -162,7 +162,7 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     if (status == STATUS_OK)
         status = logs_open(options->settings, sys, log, &log_files, &err);
     if (status == STATUS_OK)
-        status = access_open(options, sys, &access, &err);
+        status = access_open(options, sys, log, &access, &err);
     if (status == STATUS_OK)
         status = start(options, sys, log, &access, sql_worker, &node, &err);
     if (status != STATUS_OK)
