@@ -35,7 +35,8 @@ struct field_value {
  * of its own thread is measured by the framework. */
 struct request_work {
     uint64_t rows_read, rows_returned, rows_written;
-    int64_t cpu_us; /* of other processes */
+    int64_t cpu_us;       /* of other processes */
+    struct str statement; /* what was asked for, for the log of slow requests; data NULL: nothing */
 };
 
 /* One request on its way through a handler. */
@@ -137,6 +138,7 @@ struct service_options {
     request_handler fallback;
     bool front; /* browsers of the world reach it: with headers that tell them what not to do */
     struct trace_options trace;
+    int64_t slow_us; /* requests that take longer are told in the log; 0: none */
     const char *allowed_origins; /* of browsers' pages, see cors.h; NULL: "*" */
     /* Detail for /health: writes members, `timestamp` among them, into the begun object `details`;
      * false: unhealthy, with *ret_status text. May be NULL. */

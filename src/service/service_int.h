@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "service/service.h"
+#include "service/usage.h"
 
 struct service {
     struct service_options options;
@@ -19,6 +20,7 @@ struct service {
     void **contexts; /* each handler's first argument's `context` */
     struct metric_series **durations;
     struct trace_ring ring;
+    struct usage usage;
 };
 
 /* decode.c: body kind, path, query and header fields, then the JSON body unless it is raw. */

@@ -63,6 +63,7 @@ static struct service_options base_options(const struct control *control, enum s
         .log = control->log,
         .gate = control->access->gate,
         .trace = options_trace(settings),
+        .slow_us = settings_int(settings, SETTING_SLOW_REQUEST_MS) * 1000,
         .allowed_origins = settings_text(settings, SETTING_ALLOWED_ORIGINS),
         .http = {.host = options_address(settings_text(settings, SETTING_BIND_HOST)),
                  .port = port_setting(control, kind),

@@ -26,7 +26,9 @@ bool monitoring_sees_all(const struct monitoring *monitoring, const struct ident
 static const struct service_handler handlers[] = {
     {"health_all", handle_health_all}, {"monitoring_status", handle_status},
     {"alerts_list", handle_alerts},    {"logs_get", handle_logs},
-    {"traces_list", handle_traces},    {"trace_get", handle_trace},
+    {"usage_get", handle_usage},       {"operations_top", handle_top},
+    {"slow_list", handle_slow},        {"traces_list", handle_traces},
+    {"trace_get", handle_trace},
 };
 
 /* Also the logs of services that say nothing any more grow old. */

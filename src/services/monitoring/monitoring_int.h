@@ -46,6 +46,9 @@ enum status handle_health_all(struct request *request);
 enum status handle_status(struct request *request);
 enum status handle_alerts(struct request *request);
 enum status handle_logs(struct request *request);
+enum status handle_usage(struct request *request);
+enum status handle_top(struct request *request);
+enum status handle_slow(struct request *request);
 enum status handle_traces(struct request *request);
 enum status handle_trace(struct request *request);
 

@@ -55,6 +55,7 @@ void tenant_count_sql(struct request *request, const struct sql_stats *stats)
     node->reads.rows_returned += stats->rows;
     node->reads.sql_files += stats->files;
     request->work.rows_returned += stats->rows;
+    request->work.cpu_us += stats->cpu_us;
     add_sql_spans(request, stats);
 }
 

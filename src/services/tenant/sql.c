@@ -219,6 +219,7 @@ enum status tenant_run_sql(struct request *request, const struct sql_job *job)
 {
     struct error *err = &request->error;
     struct run run = {.node = request->context, .request = request, .job = job};
+    request->work.statement = job->query;
     run.explain = job->explain;
     if (!run.explain)
         TRY(tenant_explain(request, &run.explain, err));
