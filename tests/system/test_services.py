@@ -208,7 +208,7 @@ def test_unknown_route_and_wrong_method(quarryd, service):
 
 
 @pytest.mark.parametrize("service,method,path", [
-    ("operation", "POST", "/query/execute"), ("catalog", "POST", "/metadata/partitions"),
+    ("catalog", "POST", "/metadata/partitions"),
     ("catalog", "POST", "/graphs/x/query"),
     ("tenant", "POST", "/data/store"),
 ])
