@@ -44,7 +44,8 @@ enum status sources_ask_node(struct request *request, const char *method, const 
                              struct str body, struct http_reply *reply)
 {
     struct http_client *client = NULL;
-    struct http_field fields[3] = {{STR("Content-Type"), STR("application/json")},
+    char traceparent[TRACE_PARENT_LEN + 1];
+    struct http_field fields[5] = {{STR("Content-Type"), STR("application/json")},
                                    {STR("X-Request-Id"), request->request_id}};
     struct str token = http_request_header(request->http, "authorization");
     struct http_call call = {.method = method,
@@ -59,7 +60,14 @@ enum status sources_ask_node(struct request *request, const char *method, const 
         fields[call.field_count++] = (struct http_field){STR("Authorization"), token};
     TRY(http_client_new(&(struct http_client_options){.user_agent = "quarry-catalog"}, &client,
                         &request->error));
+    int span = span_begin(request, "node.call", SPAN_CLIENT);
+    trace_outgoing(request, traceparent);
+    if (traceparent[0])
+        fields[call.field_count++] = (struct http_field){STR("traceparent"), str_of(traceparent)};
+    if (request->trace.state.data)
+        fields[call.field_count++] = (struct http_field){STR("tracestate"), request->trace.state};
     enum status status = http_client_call(client, &call, reply, &request->error);
+    span_end(request, span);
     http_client_free(client);
     if (status == STATUS_OK && reply->status >= 300)
         status = node_failed(request, reply);

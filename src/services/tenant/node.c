@@ -151,6 +151,8 @@ static enum status serve(struct tenant_node *node, struct error *err)
         .context = node,
         .health = health,
         .collect = tenant_collect,
+        .trace = node->options.trace,
+        .slow_us = node->options.slow_us,
     };
     return service_start(&options, &node->service, err);
 }

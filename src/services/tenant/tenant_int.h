@@ -160,7 +160,10 @@ void tenant_collect(void *context, struct metrics *metrics);
  * and the request's own account. */
 void tenant_count_reads(struct request *request, const struct exec_stats *stats,
                         const struct exec_stats *before);
-/* The same for SQL. */
+/* What it did in one source, as notes of a span. */
+void tenant_note_reads(struct request *request, int span, const struct exec_stats *stats,
+                       uint64_t rows);
+/* The same for SQL, with spans for its phases. */
 void tenant_count_sql(struct request *request, const struct sql_stats *stats);
 
 /* --- quota.c: STATUS_QUOTA_EXCEEDED --- */
