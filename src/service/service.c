@@ -18,10 +18,8 @@
 enum { REQUEST_ID_MAX = 128 };
 
 static const struct service_handler common_handlers[] = {
-    {"health", common_health},
-    {"ready", common_ready},
-    {"metrics", common_metrics},
-    {"openapi", common_openapi},
+    {"health", common_health},   {"ready", common_ready}, {"metrics", common_metrics},
+    {"openapi", common_openapi}, {"spans", common_spans},
 };
 
 static size_t index_of(const struct operation *operation)
@@ -227,6 +225,7 @@ static void serve(struct request *request, struct route *route)
         http_respond(request->http, 204, STR_NONE, STR(""));
         return;
     }
+    trace_decide(request);
     if (status == STATUS_OK) {
         status = run(request);
     } else if (status == STATUS_UNKNOWN_ROUTE && options->fallback) {
@@ -290,15 +289,23 @@ static bool handle(struct service *service, struct http_request *http, bool here
         .alone = alone,
         .started_us = sys_mono_us(service->options.sys),
     };
+    int64_t cpu_us = usage_cpu_us();
     set_id(&request);
+    trace_begin(&request);
     set_security_headers(&request);
     serve(&request, &route);
     if (!request.given_back) {
         if (request.admitted)
             audit(&request, request.admitted, STATUS_OK);
         int64_t us = sys_mono_us(service->options.sys) - request.started_us;
+        trace_finish(&request, request.status ? request.status : 200, us);
+        cpu_us = usage_cpu_us() - cpu_us;
         count(&request, us);
+        usage_count(&service->usage, &request, cpu_us);
+        usage_log_slow(&request, us, cpu_us);
         log_access(&request, us);
+    } else {
+        trace_forget(&request);
     }
     yyjson_doc_free(request.doc);
     return !request.given_back;
@@ -359,6 +366,7 @@ static enum status make_tables(struct service *service, struct error *err)
         return error_no_memory(err);
     TRY(router_new(options->kind, &service->router, err));
     TRY(metrics_new(&service->metrics, err));
+    service->usage.metrics = service->metrics;
     for (size_t i = 0; i < sizeof common_handlers / sizeof *common_handlers; i++)
         add_handler(service, &common_handlers[i], service);
     for (size_t i = 0; i < options->handlers_len; i++)
@@ -372,6 +380,8 @@ static enum status make_tables(struct service *service, struct error *err)
 static void service_free(struct service *service)
 {
     router_free(service->router);
+    trace_ring_release(&service->ring);
+    usage_release(&service->usage);
     metrics_free(service->metrics);
     free(service->handlers);
     free(service->contexts);
@@ -387,6 +397,8 @@ enum status service_start(const struct service_options *options, struct service 
         return error_no_memory(err);
     service->options = *options;
     service->info = service_info(options->kind);
+    trace_ring_init(&service->ring);
+    usage_init(&service->usage, NULL, service->info->name); /* metrics come with the tables */
     service->started_us = sys_now_us(options->sys);
     enum status status = make_tables(service, err);
     if (status == STATUS_OK) {
