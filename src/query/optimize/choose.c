@@ -138,6 +138,16 @@ static bool from_metadata(const struct job *job)
     return true;
 }
 
+/* Groups of the base, and of each file when these are few enough to be kept (own.c). */
+static double groups_merged(const struct job *job, double files)
+{
+    double each = files > 0 ? fmin(job->groups, (double)job->forecast.file_rows / files) : 0;
+    double all = files * each;
+    bool few = all < (double)job->forecast.file_rows / 4;
+    double left = fmax(0, files - (double)job->offer->kept_files);
+    return 2 * job->groups + (few ? left * each : 0);
+}
+
 static void add_own(struct job *job, const struct sketch *sketch)
 {
     const struct exec_forecast *forecast = &job->forecast;
@@ -168,7 +178,7 @@ static void add_own(struct job *job, const struct sketch *sketch)
         work.files = fmax(0, files - (double)job->offer->kept_files);
         work.found *= rows + chunk_rows > 0 ? (left + chunk_rows) / (rows + chunk_rows) : 0;
         work.values = (left + chunk_rows) * job->filter_columns + work.found * job->out_columns;
-        work.groups = job->groups * (1 + files / 4); /* those of each file are put together */
+        work.groups = groups_merged(job, files);
         add_plan(job, PATH_FILE_PARTIALS, work, false);
     }
     add_plan(job, PATH_PRUNED_SCAN, scan_work(job, files, rows + chunk_rows), false);
