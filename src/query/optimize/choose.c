@@ -6,6 +6,9 @@
 #include "query/optimize/optimizer_int.h"
 #include "query/stats/profile.h"
 
+#define INVESTMENT    1.25
+#define INVESTMENT_MS 0.2
+
 /* Everything that the alternatives are made of. */
 struct job {
     struct optimizer *optimizer;
@@ -213,11 +216,23 @@ static void price(struct job *job, const struct template_history *known)
         }
 }
 
+/* Partial aggregates are worth a little more the first time: they make the next time cheap. */
+static uint32_t cheapest(const struct access_choice *choice)
+{
+    const struct access_plan *first = &choice->plans[0];
+    bool reads = first->path == PATH_PRUNED_SCAN || first->path == PATH_DUCKDB;
+    for (uint32_t i = 1; reads && i < choice->plans_len; i++)
+        if (choice->plans[i].path == PATH_FILE_PARTIALS &&
+            choice->plans[i].ms <= first->ms * INVESTMENT + INVESTMENT_MS)
+            return i;
+    return 0;
+}
+
 static void pick(struct job *job)
 {
     struct access_choice *choice = job->choice;
     uint32_t most = job->optimizer->options.plans_max;
-    choice->chosen = 0;
+    choice->chosen = cheapest(choice);
     for (uint32_t i = 0; job->offer->forced && i < choice->plans_len; i++)
         if (choice->plans[i].path == job->offer->force)
             choice->chosen = i;
