@@ -128,6 +128,30 @@ static enum status not_implemented(struct request *request)
                      request->operation->name, request->operation->since);
 }
 
+/* Who asked for what, and whether it was given: also what a flood of refusals leaves behind. */
+static void audit(struct request *request, const struct operation *operation, enum status status)
+{
+    const struct service *service = request->service;
+    const struct identity *who = &request->identity;
+    const struct error *err = &request->error;
+    bool denied = status != STATUS_OK;
+    if (!service->options.gate || !service->options.log ||
+        operation->permission == PERMISSION_NONE || !gate_audits(service->options.gate, denied))
+        return;
+    struct log log = *service->options.log;
+    log.service = service->info->name;
+    log_event(&log, log.level > LOG_INFO ? log.level : LOG_INFO, "access",
+              LOG_TEXT("decision", denied ? STR("denied") : STR("granted")),
+              LOG_TEXT("operation", str_of(operation->name)),
+              LOG_TEXT("needs", str_of(permission_name(operation->permission))),
+              LOG_TEXT("request_id", request->request_id),
+              LOG_TEXT("client", http_request_client(request->http)),
+              LOG_TEXT("user", who->user_id.data ? who->user_id : STR("")),
+              LOG_TEXT("tenant", who->tenant.data ? who->tenant : STR("")),
+              LOG_TEXT("code", str_of(denied ? status_info(status)->code : "ok")),
+              LOG_TEXT("reason", str_of(denied ? err->message : "")));
+}
+
 enum status request_admit_with(struct request *request, const struct operation *operation,
                                struct str authorization)
 {
@@ -135,6 +159,10 @@ enum status request_admit_with(struct request *request, const struct operation *
                                &request->identity, &request->error);
     if (status == STATUS_UNAUTHENTICATED)
         http_set_header(request->http, "WWW-Authenticate", STR("Bearer realm=\"quarry\""));
+    if (status == STATUS_OK)
+        request->admitted = operation;
+    else
+        audit(request, operation, status);
     return status;
 }
 
@@ -267,6 +295,8 @@ static bool handle(struct service *service, struct http_request *http, bool here
     set_security_headers(&request);
     serve(&request, &route);
     if (!request.given_back) {
+        if (request.admitted)
+            audit(&request, request.admitted, STATUS_OK);
         int64_t us = sys_mono_us(service->options.sys) - request.started_us;
         trace_finish(&request, request.status ? request.status : 200, us);
         cpu_us = usage_cpu_us() - cpu_us;

@@ -62,6 +62,7 @@ struct request {
     bool here;  /* on the I/O thread, which may not wait: see request_give_back */
     bool alone; /* but for one of ALONE_HERE, whose client is the only one */
     bool given_back;
+    const struct operation *admitted; /* the gate has let it pass; logged when it is over */
     int status;   /* HTTP status of the answer, 0: none yet */
     bool started; /* a streamed answer was begun */
 };

@@ -33,6 +33,14 @@ static enum status share_keys(struct access *access, struct error *err)
     return status;
 }
 
+static enum access_audit audit_of(const struct settings *settings)
+{
+    const char *choice = settings_text(settings, SETTING_ACCESS_AUDIT);
+    return strcmp(choice, "none") == 0  ? ACCESS_AUDIT_NONE
+           : strcmp(choice, "all") == 0 ? ACCESS_AUDIT_ALL
+                                        : ACCESS_AUDIT_DENIED;
+}
+
 static enum status open_parts(const struct quarryd_options *options, struct sys *sys,
                               const struct log *log, struct access *access, struct error *err)
 {
@@ -64,6 +72,7 @@ static enum status open_parts(const struct quarryd_options *options, struct sys 
                                       .verifier = access->verifier,
                                       .revocations = access->revocations,
                                       .tenants = access->tenants,
+                                      .audit = audit_of(settings),
                                       .required = access_is_required(options, kind),
                                       .tenant = settings_text(settings, SETTING_TENANT_ID),
                                       .one_tenant = options->node};
