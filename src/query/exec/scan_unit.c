@@ -47,13 +47,14 @@ void scan_sort_found(struct scan_found *found)
 
 /* Rows of one value; of a chunk they come as 32 bits. */
 static enum status look_up_value(struct scan *scan, struct segment *segment, uint32_t field,
-                                 uint32_t chunk, const struct value *value, struct scan_found *ret,
-                                 struct error *err)
+                                 uint32_t chunk, const struct value *value, uint64_t limit,
+                                 struct scan_found *ret, struct error *err)
 {
     const struct field *f = &scan->view->schema->fields[field];
     *ret = (struct scan_found){0};
     if (segment)
-        return segment_lookup(segment, f->id, value, &ret->usable, &ret->rows, &ret->len, err);
+        return segment_lookup(segment, f->id, value, limit, &ret->usable, &ret->rows, &ret->len,
+                              err);
     uint32_t *rows = NULL;
     TRY(view_chunk_lookup(scan->view, chunk, f->name, value, &ret->usable, &rows, &ret->len, err));
     if (ret->usable && ret->len) {
@@ -75,7 +76,7 @@ static enum status look_up_points(struct scan *scan, struct segment *segment, ui
     for (uint32_t i = 0; i < n; i++) {
         struct scan_found one;
         enum status status =
-            look_up_value(scan, segment, field, chunk, &scan->points[i], &one, err);
+            look_up_value(scan, segment, field, chunk, &scan->points[i], limit, &one, err);
         bool good = status == STATUS_OK && one.usable && one.len + (uint64_t)ret->len <= limit;
         uint64_t *grown = NULL;
         if (good && n == 1) {
