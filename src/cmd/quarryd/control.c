@@ -5,6 +5,7 @@
 
 #include "catalog/open.h"
 #include "cmd/quarryd/logs.h"
+#include "cmd/quarryd/node_calls.h"
 #include "cmd/quarryd/tls.h"
 #include "quarry_version.h"
 #include "services/catalog/catalog.h"
@@ -20,14 +21,15 @@ struct control {
     struct sys *sys;
     const struct log *log;
     const struct access *access;
-    struct tenant_nodes *nodes;              /* NULL: none here */
+    struct tenant_nodes *nodes; /* NULL: none here */
+    struct query_queue *queue;
     struct service *services[SERVICE_COUNT]; /* those without an object of their own */
     struct catalog *catalog;                 /* NULL when no service here needs it */
     struct text_feed *text;                  /* with the catalog service only */
     char files_path[SYS_PATH_MAX];           /* of the node registry */
     char archive_path[SYS_PATH_MAX];         /* of old logs */
     struct gateway *gateway;
-    bool tls;        /* of the gateway */
+    bool tls; /* of the gateway */
     struct tls_files tls_files;
     struct operation_service *operation;
     struct monitoring *monitoring;
@@ -70,37 +72,14 @@ static struct service_options base_options(const struct control *control, enum s
                      (uint32_t)settings_int(settings, SETTING_HTTP_REQUEST_TIMEOUT_SECONDS)}};
 }
 
-static uint32_t list_nodes(void *context, struct node_status *ret, uint32_t cap)
-{
-    return tenant_nodes_list(context, ret, cap);
-}
-
-static enum status command_node(void *context, struct str tenant, enum node_command command,
-                                struct error *err)
-{
-    return tenant_nodes_command(context, tenant, command, err);
-}
-
-static enum status enter_node(void *context, struct str tenant, char *url, struct error *err)
-{
-    return tenant_nodes_enter(context, tenant, url, err);
-}
-
-static void leave_node(void *context, struct str tenant)
-{
-    tenant_nodes_leave(context, tenant);
-}
-
 static enum status start_operation(struct control *control, const struct service_options *base,
                                    struct service **ret, struct error *err)
 {
-    struct operation_options options = {0};
+    struct operation_options options = {
+        .queue = control->queue,
+        .tenant = settings_text(control->options->settings, SETTING_TENANT_ID)};
     if (control->nodes)
-        options.nodes = (struct operation_nodes){.context = control->nodes,
-                                                 .list = list_nodes,
-                                                 .command = command_node,
-                                                 .enter = enter_node,
-                                                 .leave = leave_node};
+        options.nodes = operation_calls(control->nodes);
     TRY(operation_start(base, &options, &control->operation, err));
     *ret = operation_service(control->operation);
     return STATUS_OK;
@@ -230,6 +209,8 @@ static enum status start_gateway(struct control *control, const struct service_o
     const char *registration = settings_text(settings, SETTING_REGISTRATION);
     bool local = options_is_loopback(settings_text(settings, SETTING_BIND_HOST));
     struct gateway_options options = {
+        .queue = control->queue,
+        .query_threads = queue_threads(settings),
         .catalog = control->catalog,
         .verifier = control->access->verifier,
         .revocations = control->access->revocations,
@@ -257,8 +238,7 @@ static enum status start_gateway(struct control *control, const struct service_o
             strcmp(settings_text(settings, SETTING_TLS_MIN_VERSION), "1.3") == 0;
     }
     if (control->nodes)
-        options.nodes = (struct gateway_nodes){
-            .context = control->nodes, .enter = enter_node, .leave = leave_node};
+        options.nodes = gateway_calls(control->nodes);
     TRY(gateway_start(&with_tls, &options, &control->gateway, err));
     control->tls = tls_is_set(settings);
     *ret = gateway_service(control->gateway);
@@ -314,10 +294,12 @@ enum status control_start(const struct quarryd_options *options, struct sys *sys
     control->log = log;
     control->access = access;
     control->nodes = nodes;
-    enum status opened = open_catalog(control, err);
+    enum status opened = queue_open(options->settings, sys, &control->queue, err);
+    if (opened == STATUS_OK)
+        opened = open_catalog(control, err);
     if (opened != STATUS_OK) {
         control_stop(control, 0);
-        return error_wrap(err, "the catalog cannot be opened");
+        return error_wrap(err, "the catalog or the queue cannot be opened");
     }
     for (int i = 0; i < SERVICE_COUNT; i++) {
         if (!(options->services & 1u << i))
@@ -425,5 +407,6 @@ void control_stop(struct control *control, uint32_t grace_ms)
     catalog_close(control->catalog); /* its last commit is still told to the feed */
     text_feed_close(control->text);
     tls_files_close(&control->tls_files);
+    query_queue_free(control->queue);
     free(control);
 }

@@ -102,6 +102,7 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .statistics_refresh_us =
             settings_int(settings, SETTING_STATISTICS_REFRESH_INTERVAL) * 60 * 1000000,
         .http_workers = (uint32_t)settings_int(settings, SETTING_TENANT_HTTP_WORKERS),
+        .http_io_threads = (uint32_t)settings_int(settings, SETTING_TENANT_HTTP_IO_THREADS),
         .connections_max = (uint32_t)settings_int(settings, SETTING_HTTP_CONNECTIONS_MAX),
         .idle_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_IDLE_TIMEOUT_SECONDS),
         .request_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_REQUEST_TIMEOUT_SECONDS),
@@ -160,7 +161,7 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     if (status == STATUS_OK)
         status = logs_open(options->settings, sys, log, &log_files, &err);
     if (status == STATUS_OK)
-        status = access_open(options, sys, &access, &err);
+        status = access_open(options, sys, log, &access, &err);
     if (status == STATUS_OK)
         status = start(options, sys, log, &access, sql_worker, &node, &err);
     if (status != STATUS_OK)

@@ -17,6 +17,7 @@ struct exec_context {
     struct sys *sys;
     int64_t deadline_us;
     const atomic_bool *cancelled;
+    uint64_t rows_max; /* looked at; then STATUS_TIMEOUT; 0: no limit */
 };
 
 /* What a query did, for the answer's `statistics`. */

@@ -212,6 +212,9 @@ enum status scan_next(struct scan *scan, bool *ret_more, struct error *err)
 {
     for (;;) {
         TRY(exec_poll(&scan->context, err));
+        if (scan->context.rows_max && scan->stats.rows_scanned > scan->context.rows_max)
+            return error_set(err, STATUS_TIMEOUT, "the query has looked at more than %llu rows",
+                             (unsigned long long)scan->context.rows_max);
         if (!scan->segment && !scan->chunk) {
             TRY(scan_open_unit(scan, ret_more, err));
             if (!*ret_more)

@@ -145,6 +145,7 @@ enum status gateway_start(const struct service_options *base, const struct gatew
         workers > PASSWORD_JOBS_DIVISOR ? workers / PASSWORD_JOBS_DIVISOR : 1;
     struct service_options service = *base;
     service.kind = SERVICE_GATEWAY;
+    service.http.workers = (uint32_t)workers + options->query_threads;
     service.context = gateway;
     service.handlers = gateway_handlers;
     service.handlers_len = gateway_handlers_len;

@@ -5,6 +5,7 @@
 
 #include "auth/rate.h"
 #include "catalog/catalog.h"
+#include "service/query_queue.h"
 #include "service/revocations.h"
 #include "service/service.h"
 #include "service/tenant_book.h"
@@ -24,6 +25,8 @@ struct gateway_nodes {
 
 /* All borrowed. */
 struct gateway_options {
+    struct query_queue *queue; /* NULL: queries do not wait here */
+    uint32_t query_threads;    /* beyond base's workers, for queries that wait or run */
     struct gateway_nodes nodes;
     struct catalog *catalog; /* users live there */
     struct verifier *verifier;

@@ -5,7 +5,7 @@
  *   2. may the caller? Is the caller within the rate?
  *   3. an instance (of tenant nodes the caller's own, started if need be), a kept connection
  *   4. head and body pass on as they come; small answers are sent whole, others streamed with
- *      back-pressure
+ *      back-pressure; a query first waits for its turn (query_queue.h)
  * A call that failed before a byte of its answer came is tried once more when repeating it is safe:
  * GET, HEAD, DELETE, PUT without a streamed body, and within the retry budget. The service behind
  * checks the token itself; the gateway's word counts nothing there. An API key
@@ -68,7 +68,8 @@ struct forward {
     struct buf whole; /* the answer so far, until it is streamed */
     struct str content_type, authorization;
     bool has_body, body_begun, head_taken;
-    bool own_node; /* of the caller's tenant, which this process keeps running */
+    struct query_ticket ticket; /* of a query that passes the queue */
+    bool own_node;              /* of the caller's tenant, which this process keeps running */
 };
 
 /* --- 1. --- */
@@ -186,7 +187,7 @@ static enum status upload(void *context, void *data, size_t cap, size_t *ret_len
 static bool is_cancelled(void *context)
 {
     struct forward *f = context;
-    return http_request_gone(f->request->http);
+    return atomic_load(&f->ticket.cancelled) || http_request_gone(f->request->http);
 }
 
 /* --- 4. the answer --- */
@@ -326,6 +327,31 @@ static enum status forward(struct forward *f, enum service_kind kind)
     return status;
 }
 
+/* --- 4. the turn of a query --- */
+
+static enum status take_turn(struct forward *f, enum service_kind kind)
+{
+    struct request *request = f->request;
+    struct query_queue *queue = f->gateway->options.queue;
+    struct query_ticket *ticket = &f->ticket;
+    struct str priority = http_request_header(request->http, "x-priority");
+    if (!queue || !(request->operation->flags & OPERATION_QUEUED))
+        return forward(f, kind);
+    if (priority.data && !query_priority_parse(priority, &ticket->priority))
+        return error_set(&request->error, STATUS_INVALID_ARGUMENT,
+                         "X-Priority is '%.*s'; it can be interactive, batch or maintenance.",
+                         STR_ARG(priority));
+    struct str tenant = request->identity.tenant;
+    snprintf(ticket->id, sizeof ticket->id, "%.*s", STR_ARG(request->request_id));
+    snprintf(ticket->tenant, sizeof ticket->tenant, "%.*s", STR_ARG(tenant));
+    snprintf(ticket->label, sizeof ticket->label, "%s %s",
+             http_method_name(request->operation->method), request->operation->path);
+    TRY(query_queue_enter(queue, ticket, is_cancelled, f, &request->error));
+    enum status status = forward(f, kind);
+    query_queue_leave(queue, ticket);
+    return status;
+}
+
 enum status gateway_proxy(struct request *request)
 {
     struct gateway *gateway = request->context;
@@ -345,7 +371,7 @@ enum status gateway_proxy(struct request *request)
     f->own_node = kind == SERVICE_TENANT && gateway->options.nodes.enter;
     http_reply_init(&f->reply, ANSWER_WHOLE_MAX);
     buf_init(&f->whole, ANSWER_WHOLE_MAX);
-    enum status status = forward(f, kind);
+    enum status status = take_turn(f, kind);
     http_reply_release(&f->reply);
     buf_release(&f->whole);
     return status;

@@ -3,6 +3,7 @@
 #ifndef QUARRY_SERVICES_OPERATION_H
 #define QUARRY_SERVICES_OPERATION_H
 
+#include "service/query_queue.h"
 #include "service/service.h"
 
 enum node_state { NODE_STARTING, NODE_RUNNING, NODE_BACKING_OFF, NODE_STOPPING, NODE_STOPPED };
@@ -38,6 +39,8 @@ struct operation_nodes {
 
 struct operation_options {
     struct operation_nodes nodes;
+    struct query_queue *queue; /* borrowed */
+    const char *tenant;        /* its admins are operators */
 };
 
 struct operation_service;

@@ -118,6 +118,7 @@ static enum status serve(struct tenant_node *node, struct error *err)
                  .idle_timeout_s = node->options.idle_timeout_s,
                  .request_timeout_s = node->options.request_timeout_s,
                  .connections_max = node->options.connections_max,
+                 .io_threads = node->options.http_io_threads,
                  .workers = node->options.http_workers ? node->options.http_workers : 64,
                  .tls_certificate = node->options.tls_certificate,
                  .tls_key = node->options.tls_key},

@@ -411,6 +411,28 @@ static enum status finish(struct plan *plan, struct out *out, enum status status
     return status;
 }
 
+/* Looks like one that an index answers: whether it does is found by trying, within bounds. */
+static bool may_be_short(const struct plan *plan, enum form form)
+{
+    return form == AS_ARRAY && !plan->wants_cursor && !plan->order_len &&
+           yyjson_obj_size(request_json(plan->request, "filters")) > 0;
+}
+
+/* Takes a place among the running searches. */
+static enum status enter(struct plan *plan, enum form form, struct error *err)
+{
+    struct request *request = plan->request;
+    if (!request->here)
+        return admission_enter(&plan->node->admission, err);
+    int64_t until_us = sys_mono_us(plan->node->sys) + SEARCH_HERE_US;
+    if (plan->context.deadline_us > until_us)
+        plan->context.deadline_us = until_us;
+    plan->context.rows_max = SEARCH_HERE_ROWS;
+    if (!may_be_short(plan, form) || !admission_try(&plan->node->admission))
+        return request_give_back(request);
+    return STATUS_OK;
+}
+
 static enum status search(struct request *request, bool stream)
 {
     struct error *err = &request->error;
@@ -421,14 +443,14 @@ static enum status search(struct request *request, bool stream)
                : stream || accept == ACCEPT_SSE ? AS_EVENTS
                                                 : AS_ARRAY;
     TRY(decode(request, &plan, err));
-    TRY(admission_enter(&plan.node->admission, err));
+    TRY(enter(&plan, out.form, err));
     answer_init(&out.answer, request, content_type(out.form));
     if (out.form == AS_ARRAY)
         json_begin_array(&out.answer.w);
     enum status status = finish(&plan, &out, run(&plan, &out, err), err);
     answer_release(&out.answer);
     admission_leave(&plan.node->admission);
-    return status;
+    return request->here && status == STATUS_TIMEOUT ? request_give_back(request) : status;
 }
 
 enum status handle_search(struct request *request)

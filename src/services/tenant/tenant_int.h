@@ -18,6 +18,8 @@ enum {
     CURSORS_MAX = 128,
     QUERIES_MAX = 1024,
     SEARCH_WAIT_US = 5000000,
+    SEARCH_HERE_US = 5000,   /* of a search on the I/O thread, and ... */
+    SEARCH_HERE_ROWS = 2000, /* ... rows it looks at; beyond, a worker begins it anew */
     TENANT_SCHEMA_TRIES = 3, /* of a batch whose source's columns were changed meanwhile */
 };
 
@@ -32,6 +34,7 @@ struct admission {
 void admission_init(struct admission *admission, uint32_t running_max, uint32_t waiting_max);
 void admission_release(struct admission *admission);
 enum status admission_enter(struct admission *admission, struct error *err);
+bool admission_try(struct admission *admission); /* without waiting */
 void admission_leave(struct admission *admission);
 
 /* --- cursors: searches and queries left open for the next page, see cursor.c --- */
