@@ -11,6 +11,7 @@
 #define QUARRY_STORAGE_STORE_H
 
 #include "base/histogram.h"
+#include "base/uuid.h"
 #include "data/batch.h"
 #include "data/value.h"
 #include "format/parquet/parquet.h"
@@ -38,7 +39,7 @@ struct store_options {
     uint64_t memtable_max_bytes; /* writers wait, then 429, beyond; 0: 2 x memtable_bytes */
     int64_t flush_age_us;        /* a memtable older than this is flushed; 0: 300 s */
     uint32_t flush_threads;      /* 0: 1 */
-    uint64_t page_cache_bytes;   /* parsed files and decoded pages in memory; 0: 512 MiB */
+    uint64_t page_cache_bytes;   /* parsed files and decoded pages in memory; 0: 1 GiB */
     uint64_t wal_segment_bytes;  /* 0: 64 MiB */
     int64_t wal_commit_delay_us; /* of a group of writers for more of them; 0: none */
     int64_t wal_retention_us; /* log segments that nobody needs are kept so long; 0: not at all */
@@ -157,6 +158,8 @@ void source_unref(struct source *source);
 /* All sources in the order of their ids, referenced; array from malloc. */
 enum status store_list_sources(struct store *store, struct source ***ret_sources, uint32_t *ret_len,
                                struct error *err);
+/* Of this life of the id: a source that was removed and declared again has another. */
+struct uuid source_incarnation(const struct source *source);
 /* Borrowed from source; its index columns and settings are those in force. */
 const struct source_config *source_config(const struct source *source);
 /* Durable when it returns. Declaring the source again does not bring the old ones back.

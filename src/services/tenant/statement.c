@@ -62,9 +62,10 @@ void statement_answer(struct statement *statement, const struct lang_problem *pr
 
 /* ---- reading ---- */
 
-enum status statement_read(struct request *request, struct statement *ret, struct error *err)
+enum status statement_read(struct request *request, struct str text, struct statement *ret,
+                           struct error *err)
 {
-    struct str dialect = request_str(request, "dialect"), text = request_str(request, "query");
+    struct str dialect = request_str(request, "dialect");
     enum lang_dialect id;
     struct lang_analysis facts;
     struct lang_problem problem;
