@@ -132,11 +132,12 @@ enum status scan_narrow(struct scan *scan, struct error *err)
     bool may = view->source && scan->context.access == EXEC_ANY;
     uint32_t predicates = may ? bound_filter_predicates(scan->filter) : 0;
     uint32_t words = view->segments_len / 64 + 1;
-    if (scan->context.access == EXEC_ANY)
+    if (scan->context.access != EXEC_FULL)
         TRY(scan_take_composites(scan, err));
     if (!predicates)
         return STATUS_OK;
-    scan->points = malloc(2 * (size_t)BOUND_POINTS_MAX * sizeof *scan->points);
+    if (!scan->points)
+        scan->points = malloc(2 * (size_t)BOUND_POINTS_MAX * sizeof *scan->points);
     scan->candidates = malloc(words * sizeof *scan->candidates);
     if (!scan->points || !scan->candidates)
         return error_no_memory(err);
@@ -225,7 +226,7 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
 static enum status pick_rows(struct scan *scan, struct segment *segment, struct error *err)
 {
     bool used = false;
-    if (!scan->segment_pick || scan->deleted || scan->context.access != EXEC_ANY)
+    if (!scan->segment_pick || scan->deleted || scan->context.access == EXEC_FULL)
         return STATUS_OK;
     TRY(scan->segment_pick(scan->segment_known_context, segment, &used, &scan->rows,
                            &scan->rows_len, err));

@@ -3,9 +3,9 @@
  * An immutable file beside the segment, mapped at first use. Of the hash the highest bits are kept:
  * 23, or 6 more than it takes to number the groups. Rows with the same kept bits are a group. The
  * highest of these bits number the bucket, about HASH_INDEX_BUCKET_GROUPS groups each; a look-up
- * reads one directory entry and decodes one bucket up to its group: some 0.2 us, and 5 ns for each
- * row that it gives. Answers may hold rows of other values: the caller checks the value. Nulls are
- * not in it.
+ * reads one directory entry and decodes one bucket up to its group: 0.2 us to 1 us, and 5 ns for
+ * each row that it gives. Answers may hold rows of other values: the caller checks the value. Nulls
+ * are not in it.
  *
  * File, little-endian:
  *     0 magic "QHASHIX2" | 8 version u32 | 12 label i32 (index_label) | 16 rows u64 (of the
