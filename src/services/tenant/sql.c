@@ -289,11 +289,14 @@ enum status handle_sql(struct request *request)
     enum status status = tenant_views_open(request, &views, err);
     if (status == STATUS_OK)
         status = statement_bind(&statement, &views, err);
+    if (status == STATUS_OK && !statement.answered)
+        status = statement_open(&statement, &views, err);
     job.query = statement.text;
-    job.tables = views.tables;
-    job.tables_len = views.len;
+    job.tables = statement.tables;
+    job.tables_len = statement.tables_len;
     if (status == STATUS_OK && !statement.answered)
         status = tenant_run_sql(request, &job);
+    statement_close(&statement);
     tenant_views_close(&views);
     return status;
 }
