@@ -171,7 +171,7 @@ static void append_positions(struct buf *sql, yyjson_val *units, const char *ali
         buf_printf(sql, "%s%lld", i ? "," : "", (long long)yyjson_get_sint(item));
     }
     buf_printf(sql,
-               "][%sfile_index+1] AS BIGINT) AS \"" SQL_UNIT_COLUMN
+               "][CAST(%sfile_index AS BIGINT)+1] AS BIGINT) AS \"" SQL_UNIT_COLUMN
                "\",CAST(%sfile_row_number AS BIGINT) AS \"" SQL_ROW_COLUMN "\"",
                alias, alias);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/uuid.h"
-#include "services/tenant/statement.h"
+#include "services/tenant/sql_write.h"
 
 enum sql_form { SQL_AS_JSON, SQL_AS_LINES, SQL_AS_CSV };
 
@@ -276,26 +276,74 @@ enum status tenant_run_sql(struct request *request, const struct sql_job *job)
     return status;
 }
 
+enum status tenant_sql_into(struct request *request, const struct sql_job *job,
+                            const struct sql_sink *sink, char ret_query_id[64],
+                            struct sql_stats *stats, struct error *err)
+{
+    struct run run = {.node = request->context, .request = request, .job = job};
+    TRY(name_query(&run, err));
+    memcpy(ret_query_id, run.query_id, sizeof run.query_id);
+    struct sql_request query = {
+        .query_id = str_of(run.query_id),
+        .query = job->query,
+        .parameters = job->parameters,
+        .tables = job->tables,
+        .tables_len = job->tables_len,
+        .limit = job->limit,
+        .timeout_us = request_int(request, "timeout_ms") * 1000,
+    };
+    TRY(enter_table(&run, request_str(request, "query"), err));
+    enum status status = sql_query(run.node->sql, &query, sink, stats, err);
+    query_table_leave(run.node, run.query_id);
+    return status;
+}
+
+/* What the statement is decides who does it; its tables are open. */
+static enum status run_statement(struct statement *statement, struct error *err)
+{
+    struct request *request = statement->request;
+    struct sql_job job = {
+        .query = statement->text,
+        .parameters = request_json(request, "parameters"),
+        .limit = request_has(request, "limit") ? request_int(request, "limit") : -1,
+        .tables = statement->tables,
+        .tables_len = statement->tables_len,
+    };
+    switch (statement->is_read ? statement->query.statement : LANG_SELECT) {
+    case LANG_INSERT:
+    case LANG_UPDATE:
+    case LANG_DELETE:
+    case LANG_MERGE:
+        return handle_sql_change(statement, err);
+    case LANG_CREATE_TABLE:
+    case LANG_ALTER:
+    case LANG_DROP:
+        return handle_sql_define(statement, err);
+    case LANG_DESCRIBE:
+        if (statement->query.dialect == LANG_DUCKDB) /* of queries, too */
+            return tenant_run_sql(request, &job);
+        return handle_sql_show(statement, err);
+    case LANG_SHOW:
+    case LANG_EXPLAIN:
+        return handle_sql_show(statement, err);
+    default: /* what is no query the workers refuse */
+        return tenant_run_sql(request, &job);
+    }
+}
+
 enum status handle_sql(struct request *request)
 {
     struct error *err = &request->error;
     struct tenant_views views;
     struct statement statement;
-    struct sql_job job = {
-        .parameters = request_json(request, "parameters"),
-        .limit = request_has(request, "limit") ? request_int(request, "limit") : -1,
-    };
     TRY(statement_read(request, &statement, err));
     enum status status = tenant_views_open(request, &views, err);
     if (status == STATUS_OK)
         status = statement_bind(&statement, &views, err);
     if (status == STATUS_OK && !statement.answered)
         status = statement_open(&statement, &views, err);
-    job.query = statement.text;
-    job.tables = statement.tables;
-    job.tables_len = statement.tables_len;
     if (status == STATUS_OK && !statement.answered)
-        status = tenant_run_sql(request, &job);
+        status = run_statement(&statement, err);
     statement_close(&statement);
     tenant_views_close(&views);
     return status;

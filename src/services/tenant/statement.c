@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "query/lang/node.h"
+
 enum { TRANSLATED_MAX = 8 << 20, PROBLEMS_ANSWER_MAX = 1 << 20 };
 
 /* ---- failures ---- */
@@ -88,16 +90,17 @@ enum status statement_read(struct request *request, struct statement *ret, struc
                          dialect.len < 60 ? (int)dialect.len : 60, dialect.data);
     enum status status = lang_parse(request->arena, text, id, NULL, &ret->query, &problem);
     ret->is_read = status == STATUS_OK;
-    if (id == LANG_DUCKDB)
+    bool is_query = ret->is_read && ret->query.statement == LANG_SELECT;
+    if (id == LANG_DUCKDB && (!ret->is_read || is_query))
         return STATUS_OK;
     if (status != STATUS_OK ||
         lang_analyze(request->arena, &ret->query, &facts, &problem) != STATUS_OK ||
         check_tables(ret, &facts, &problem) != STATUS_OK)
         return statement_fail(&problem, err);
-    if (ret->query.statement != LANG_SELECT)
-        return error_set(err, STATUS_SQL_REFUSED,
-                         "a %s statement is not read in this dialect; send one SELECT",
-                         lang_statement_name(ret->query.statement));
+    if (ret->query.statement == LANG_OTHER || ret->query.statement == LANG_CREATE_VIEW)
+        return error_set(err, STATUS_SQL_REFUSED, "%.*s is not available",
+                         STR_ARG(ret->query.statement == LANG_OTHER ? ret->query.root->text
+                                                                    : STR("CREATE VIEW")));
     return STATUS_OK;
 }
 
@@ -160,8 +163,14 @@ enum status statement_bind(struct statement *statement, const struct tenant_view
         statement_answer(statement, problems->items, problems->count);
         return STATUS_OK;
     }
-    TRY(statement_find_system_tables(statement, err));
-    return statement->query.dialect == LANG_DUCKDB ? STATUS_OK : translate(statement, err);
+    const struct system_table *shown = sql_show_table(&statement->query);
+    if (shown)
+        statement->system[statement->system_len++] = shown;
+    else
+        TRY(statement_find_system_tables(statement, err));
+    bool as_it_is =
+        statement->query.dialect == LANG_DUCKDB || statement->query.statement != LANG_SELECT;
+    return as_it_is ? STATUS_OK : translate(statement, err);
 }
 
 /* ---- tables for the workers ---- */

@@ -31,6 +31,8 @@ void statement_close(struct statement *statement);
 /* statement_tables.c: the system tables that it names, by names that the workers' gate lets
  * through; DuckDB's text is written anew where it names some. */
 enum status statement_find_system_tables(struct statement *statement, struct error *err);
+/* sql_show.c: the system table that a SHOW or DESCRIBE reads; NULL: none. */
+const struct system_table *sql_show_table(const struct lang_query *query);
 /* Answers with all that is wrong; sets `answered`. */
 void statement_answer(struct statement *statement, const struct lang_problem *problems,
                       size_t count);
