@@ -344,7 +344,8 @@ static enum status drop_table(struct statement *statement, struct error *err)
     struct str name;
     TRY(sql_admit(statement->request, "sources_remove"));
     if (!str_is(root->text, "TABLE"))
-        return refuse(statement, "only tables can be dropped", err);
+        return error_set(err, STATUS_SQL_REFUSED, "DROP %.*s is not available",
+                         STR_ARG(root->text));
     TRY(name_of(root->kids[0], &name, err));
     if ((root->flags & NODE_TRY) && !exists(statement, name))
         return STATUS_OK;
