@@ -5,11 +5,12 @@
 PREFIX ?= /usr/local
 BUILD = cmake --preset $(1) --log-level=WARNING && cmake --build --preset $(1)
 
-.PHONY: help setup build run demo test bench fmt lint fuzz torture asan tsan coverage install clean
+.PHONY: help setup build run demo test conformance-elastic bench fmt lint fuzz torture asan tsan coverage install clean
 
 help:
 	@echo "make demo      build, then show the main job on real data"
 	@echo "make test      all tests; the last line is 'N passed, N failed'"
+	@echo "make conformance-elastic URL=elasticsearch://HOST:9200   the catalog's suite on a real server"
 	@echo "make build     the programs, into build/release/bin"
 	@echo "make run       build, then quarryd in the foreground (ARGS=...)"
 	@echo "make bench     the figures of docs/performance.md"
@@ -34,6 +35,12 @@ demo: build
 
 test: setup
 	@tools/run_tests.sh
+
+# Makes, fills and deletes indexes quarry-conformance-test-* there.
+conformance-elastic: setup
+	@test -n "$(URL)" || { echo "URL=elasticsearch[+https]://[USER:PASSWORD@]HOST:PORT"; exit 2; }
+	@$(call BUILD,dev) --target catalog_conformance_elastic_threads_test
+	@QUARRY_ELASTIC_URL=$(URL) build/dev/tests/unit/catalog/conformance_elastic_threads_test
 
 bench: build
 	@bench/run.sh $(ARGS)

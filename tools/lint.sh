@@ -26,7 +26,7 @@ step() {
 }
 
 format() {
-    find src tests api bench -name '*.[ch]' 2>/dev/null | sort |
+    find src tests api bench clients include -name '*.[ch]' 2>/dev/null | sort |
         xargs -r clang-format --dry-run -Werror
 }
 

@@ -254,7 +254,7 @@ static enum status edit_detail(const struct record *old, const struct record *ne
     return status;
 }
 
-static int64_t stored_bytes(const struct record *asset)
+int64_t asset_stored_bytes(const struct record *asset)
 {
     return asset->deleted_us ? 0 : asset->size_bytes;
 }
@@ -290,7 +290,7 @@ static enum status commit_edit(struct catalog *catalog, const struct caller *cal
     struct record location;
     struct str detail;
     bool accounted = false;
-    int64_t delta = stored_bytes(next) - stored_bytes(current);
+    int64_t delta = asset_stored_bytes(next) - asset_stored_bytes(current);
     if (delta)
         TRY(location_account(catalog, next, delta, arena, &location, &accounted, err));
     TRY(edit_detail(current, next, arena, &detail, err));
@@ -462,66 +462,4 @@ enum status asset_undelete(struct catalog *catalog, const struct caller *caller,
                               .edit = edit_deleted,
                               .context = &zero};
     return asset_edit(catalog, caller, id, &edit, arena, ret, err);
-}
-
-/* --- purge --- */
-
-/* Removals of the records of a domain whose `field` is the asset's id, behind `changes`. */
-static enum status add_removals(struct catalog *catalog, const struct record *asset,
-                                enum domain domain, enum record_field field, struct change *changes,
-                                uint32_t *len, struct arena *arena, struct error *err)
-{
-    struct match match = {.field = field, .op = MATCH_EQ, .values = &asset->id, .values_len = 1};
-    struct record_query query = {.domain = domain,
-                                 .tenant = asset->tenant,
-                                 .matches = &match,
-                                 .matches_len = 1,
-                                 .deleted = DELETED_SHOW,
-                                 .limit = COMMIT_CHANGES_MAX / 4};
-    struct record_page page;
-    TRY(backend_query(catalog->backend, &query, arena, &page, err));
-    if (page.next.len)
-        return error_set(err, STATUS_RESOURCE_LIMIT,
-                         "the asset has more than %u %s: remove some of them first",
-                         (unsigned)query.limit, domain_name(domain));
-    for (uint32_t i = 0; i < page.len; i++)
-        changes[(*len)++] = (struct change){.kind = CHANGE_REMOVE, .record = &page.records[i]};
-    return STATUS_OK;
-}
-
-enum status asset_purge(struct catalog *catalog, const struct caller *caller, struct str id,
-                        struct error *err)
-{
-    struct arena arena;
-    struct record asset, location;
-    arena_init(&arena, 0);
-    bool accounted = false;
-    uint32_t len = 1;
-    struct change *changes = arena_array(&arena, COMMIT_CHANGES_MAX, sizeof *changes);
-    enum status status = changes ? STATUS_OK : error_no_memory(err);
-    if (status == STATUS_OK)
-        status = asset_open(catalog, caller, id, RIGHT_ADMIN, "asset.purge", &arena, &asset, err);
-    if (status == STATUS_OK)
-        status = location_account(catalog, &asset, -stored_bytes(&asset), &arena, &location,
-                                  &accounted, err);
-    if (status == STATUS_OK)
-        status =
-            add_removals(catalog, &asset, DOMAIN_GRANT, RECORD_object, changes, &len, &arena, err);
-    if (status == STATUS_OK)
-        status = add_removals(catalog, &asset, DOMAIN_RELATION, RECORD_subject, changes, &len,
-                              &arena, err);
-    if (status == STATUS_OK)
-        status = add_removals(catalog, &asset, DOMAIN_RELATION, RECORD_object, changes, &len,
-                              &arena, err);
-    if (status == STATUS_OK) {
-        changes[0] =
-            (struct change){.kind = CHANGE_REMOVE, .expected = asset.revision, .record = &asset};
-        if (accounted)
-            changes[len++] = (struct change){
-                .kind = CHANGE_UPDATE, .expected = location.revision - 1, .record = &location};
-        status = commit_audited(catalog, caller, "asset.purge", &asset, STR_NONE, changes, len,
-                                &arena, NULL, err);
-    }
-    arena_release(&arena);
-    return status;
 }

@@ -56,6 +56,8 @@ enum status asset_open(struct catalog *catalog, const struct caller *caller, str
                        enum right permission, const char *action, struct arena *arena,
                        struct record *ret, struct error *err);
 enum status asset_missing(struct str id, struct error *err);
+/* What the asset counts for in its storage location. */
+int64_t asset_stored_bytes(const struct record *asset);
 
 /* --- permission.c --- */
 enum { VISIBLE_IDS_MAX = 10000 };

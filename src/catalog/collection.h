@@ -1,5 +1,5 @@
 /* collection.h: what only vector collections need beyond assets, grants and events: their
- * statistics, the statistics of their logs, runs of ingestion, retention (contracts 3).
+ * statistics, the statistics of their logs, runs of ingestion (contracts 3).
  *
  * A collection is an asset of kind "collection"; its partitions and indexes are assets of the kinds
  * "partition" and "index" in the namespace of its id. Its logs are events about it:
@@ -54,10 +54,5 @@ enum status ingestion_edit(struct catalog *catalog, const struct caller *caller,
                            struct str collection, struct str id, ingestion_edit_fn edit,
                            void *context, struct arena *arena, struct record *ret,
                            struct error *err);
-
-/* Events that are older than `before_us` go for good, oldest first, in commits of their own; one
- * audit event tells how many. An admin's. */
-enum status retention_run(struct catalog *catalog, const struct caller *caller, int64_t before_us,
-                          int64_t *ret_deleted, struct error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* collection_log.c: what the logs of collections tell, the runs of ingestion, and how logs go. */
+/* collection_log.c: what the logs of collections tell, and the runs of ingestion. */
 #include <stdlib.h>
 
 #include "catalog/catalog_int.h"
@@ -202,62 +202,4 @@ enum status ingestion_edit(struct catalog *catalog, const struct caller *caller,
             return status;
     }
     return error_set(err, STATUS_UNAVAILABLE, "the ingestion is changed by others all the time");
-}
-
-/* --- retention --- */
-
-static enum status remove_page(struct catalog *catalog, const struct caller *caller,
-                               int64_t before_us, uint32_t *ret_removed, struct error *err)
-{
-    struct match match = {.field = RECORD_created_us, .op = MATCH_LT, .number = before_us};
-    struct record_query query = {.domain = DOMAIN_EVENT,
-                                 .tenant = caller->tenant,
-                                 .matches = &match,
-                                 .matches_len = 1,
-                                 .limit = COMMIT_CHANGES_MAX};
-    struct record_page page = {0};
-    struct arena arena;
-    arena_init(&arena, 0);
-    enum status status = backend_query(catalog->backend, &query, &arena, &page, err);
-    struct change *changes = arena_array(&arena, page.len, sizeof *changes);
-    if (status == STATUS_OK && !changes)
-        status = error_no_memory(err);
-    for (uint32_t i = 0; status == STATUS_OK && i < page.len; i++)
-        changes[i] = (struct change){.kind = CHANGE_REMOVE, .record = &page.records[i]};
-    if (status == STATUS_OK && page.len)
-        status = backend_commit(catalog->backend, changes, page.len, NULL, err);
-    *ret_removed = status == STATUS_OK ? page.len : 0;
-    arena_release(&arena);
-    return status;
-}
-
-enum status retention_run(struct catalog *catalog, const struct caller *caller, int64_t before_us,
-                          int64_t *ret_deleted, struct error *err)
-{
-    uint32_t removed = 0;
-    int64_t deleted = 0;
-    enum status status;
-    if (!caller->admin)
-        return error_set(err, STATUS_FORBIDDEN, "only an admin of the tenant removes its logs");
-    do {
-        status = remove_page(catalog, caller, before_us, &removed, err);
-        deleted += removed;
-        if (status == STATUS_CONFLICT) /* another run was faster */
-            removed = 1;
-        else
-            TRY(status);
-    } while (removed);
-    struct arena arena;
-    arena_init(&arena, 0);
-    struct record event = {.kind = STR("audit"),
-                           .namespace = STR("event"),
-                           .name = STR("retention.run"),
-                           .success = true};
-    event.attributes =
-        str_of(arena_printf(&arena, "{\"details\":{\"deleted\":%lld}}", (long long)deleted));
-    status = event.attributes.data ? event_append(catalog, caller, &event, 1, &arena, err)
-                                   : error_no_memory(err);
-    arena_release(&arena);
-    *ret_deleted = deleted;
-    return status;
 }

@@ -18,7 +18,10 @@ static const struct {
     {"enable_audit_logging", "true", "boolean", "general", "Whether the audit log is written"},
     {"enable_performance_monitoring", "true", "boolean", "general",
      "Whether performance metrics are written"},
-    {"data_retention_days", "90", "integer", "general", "Logs are kept for so many days"},
+    {"data_retention_days", "90", "integer", "general",
+     "Logs are kept for so many days; 0: for ever"},
+    {"data_retention_action", "archive", "string", "general",
+     "What becomes of older logs: archive (Parquet files) or delete"},
 };
 
 /* What was made by another start meanwhile is as good. */

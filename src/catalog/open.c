@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "catalog/elastic/elastic_backend.h"
 #include "catalog/file/file_backend.h"
 #include "catalog/folder.h"
 #include "catalog/hybrid/hybrid_backend.h"
@@ -96,7 +97,7 @@ enum status catalog_backend_open(struct sys *sys, const char *url, struct backen
     if (!str_split(&rest, ':', &scheme) || !rest.len)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "'%s' names no catalog: write sqlite:FILE, file:FOLDER, postgresql://..., "
-                         "redis://... or hybrid:PRIMARY|CACHE",
+                         "redis://..., elasticsearch://... or hybrid:PRIMARY|CACHE",
                          url);
     if (str_is(scheme, "sqlite"))
         return open_sqlite(sys, rest.data, ret, err);
@@ -104,6 +105,9 @@ enum status catalog_backend_open(struct sys *sys, const char *url, struct backen
         return open_hybrid(sys, rest, ret, err);
     if (str_is(scheme, "file"))
         return file_backend_open(sys, rest.data, ret, err);
+    if (str_starts(scheme, STR("elasticsearch")) || str_starts(scheme, STR("opensearch")))
+        return elastic_backend_open(&(struct elastic_backend_options){.sys = sys, .url = url}, ret,
+                                    err);
     if (str_is(scheme, "redis") || str_is(scheme, "unix"))
         return redis_backend_open(&(struct redis_backend_options){.url = url}, ret, err);
     if (str_is(scheme, "postgresql") || str_is(scheme, "postgres"))
@@ -111,6 +115,7 @@ enum status catalog_backend_open(struct sys *sys, const char *url, struct backen
                                      ret, err);
     return error_set(err, STATUS_INVALID_ARGUMENT,
                      "there is no catalog back end '%.*s': write sqlite:FILE, file:FOLDER, "
-                     "postgresql://..., redis://... or hybrid:PRIMARY|CACHE",
+                     "postgresql://..., redis://..., elasticsearch://... or "
+                     "hybrid:PRIMARY|CACHE",
                      STR_ARG(scheme));
 }

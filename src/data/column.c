@@ -230,7 +230,7 @@ void column_truncate(struct column *column, uint32_t rows)
 {
     if (rows >= column->rows)
         return;
-    for (uint32_t row = rows; row < column->rows; row++)
+    for (uint32_t row = rows; column->nulls && row < column->rows; row++)
         column->nulls -= column_is_null(column, row);
     column->rows = rows;
     if (type_is_bytes(column->type))

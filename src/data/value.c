@@ -158,3 +158,13 @@ uint64_t value_hash(const struct value *value)
         return XXH3_64bits(&value->int64, sizeof value->int64);
     }
 }
+
+uint64_t values_hash(const struct value *values, uint32_t len)
+{
+    uint64_t hash = value_hash(values);
+    for (uint32_t i = 1; i < len; i++) {
+        const uint64_t both[] = {hash, value_hash(&values[i])};
+        hash = XXH3_64bits(both, sizeof both);
+    }
+    return hash;
+}

@@ -43,5 +43,7 @@ bool value_copy(struct arena *arena, const struct value *from, struct value *to)
 
 /* 64-bit hash, equal for values that compare equal within one type (0.0 and -0.0 too). */
 uint64_t value_hash(const struct value *value);
+/* The same of several; of one: value_hash. */
+uint64_t values_hash(const struct value *values, uint32_t len);
 
 #endif

@@ -109,6 +109,8 @@ enum status http_begin(struct http_request *r, int status, struct str content_ty
 {
     if (r->answer != HTTP_ANSWER_NONE)
         return error_set(err, STATUS_INTERNAL, "the request was answered already");
+    if (r->here)
+        return error_set(err, STATUS_INTERNAL, "an I/O thread cannot wait for itself");
     struct MHD_Response *response = NULL;
     if (ring_ready(&r->out))
         response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 32 * 1024,

@@ -305,6 +305,7 @@ static enum status perform(struct http_client *client, struct running *run, stru
         return run->status;
     if (code == CURLE_OK)
         return give_head(run);
+    run->reply->refused = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
     return error_set(err, status_of(code), "%s: %s", run->call->url,
                      client->message[0] ? client->message : curl_easy_strerror(code));
 }
@@ -320,6 +321,7 @@ enum status http_client_call(struct http_client *client, const struct http_call 
     buf_clear(&reply->body);
     arena_release(&reply->arena);
     reply->status = 0;
+    reply->refused = false;
     reply->field_count = 0;
     client->message[0] = 0;
     curl_easy_reset(curl); /* options, not connections */

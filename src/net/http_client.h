@@ -44,7 +44,8 @@ struct http_field {
 };
 
 struct http_reply {
-    int status; /* 0: none came */
+    int status;   /* 0: none came */
+    bool refused; /* no connection came about: nothing of the request was sent */
     struct http_field fields[HTTP_REPLY_HEADERS_MAX];
     uint32_t field_count;
     struct buf body;    /* empty when a download call back took it */

@@ -42,9 +42,10 @@ static void set_client(struct http_connection *c, const struct sockaddr *address
         memmove(c->client, c->client + 7, strlen(c->client + 7) + 1);
 }
 
-static void connection_open(struct http_server *server, struct MHD_Connection *connection,
+static void connection_open(struct http_loop *loop, struct MHD_Connection *connection,
                             void **context)
 {
+    struct http_server *server = loop->server;
     struct http_connection *c = calloc(1, sizeof *c);
     const union MHD_ConnectionInfo *fd =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -53,6 +54,7 @@ static void connection_open(struct http_server *server, struct MHD_Connection *c
     *context = c;
     if (!c)
         return; /* its requests are cut */
+    c->loop = loop;
     c->fd = fd->connect_fd;
     c->tls = server->tls;
     set_client(c, address ? address->client_addr : NULL);
@@ -102,7 +104,7 @@ void http_connection_notify(void *cls, struct MHD_Connection *connection, void *
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
         connection_open(cls, connection, context);
     else if (*context)
-        connection_close(cls, *context);
+        connection_close(((struct http_loop *)cls)->server, *context);
 }
 
 static void send_timeout_answer(struct http_server *server, const struct http_connection *c)

@@ -1,8 +1,13 @@
 /* http_int.h: the parts of an HTTP server and who touches them.
  *
  *   client --bytes--> I/O thread (MHD) --http_request--> queue --> worker: on_request
- *                          ^                                          |
+ *                          ^   |                                      |
+ *     on_request_now ------+---+                                      |
  *                          +------------- resume ---------------------+
+ *
+ * Each I/O thread (struct http_loop) has an MHD daemon of its own; all accept from one listener,
+ * and a connection stays with the thread that has accepted it. A request that was marked for it is
+ * tried on the I/O thread first: no change of threads, no suspending.
  *
  * A request has two holders: the I/O side (until MHD reports it as over) and, once it is queued,
  * the worker side (until the handler returned). The last one frees it. All that both touch is
@@ -35,6 +40,10 @@ enum {
     HTTP_CLIENT_TEXT_MAX = 64,
     HTTP_SWEEP_MS = 100,
     HTTP_LINGER_MAX = 256,
+    HTTP_STACK_BYTES = 2 << 20,    /* of workers and of I/O threads, which run handlers too */
+    HTTP_NOW_BODY_MAX = 16 * 1024, /* of a request that is tried on an I/O thread */
+    HTTP_IO_THREADS_MAX = 64,
+    HTTP_ALONE_AFTER = 16, /* requests in a row: then a client counts as the only one */
     HTTP_LINGER_MS = 2000,
     HTTP_LINGER_BYTES = 16 * 1024 * 1024,
 };
@@ -55,6 +64,7 @@ enum { HTTP_RATE_MIN_PER_MS = 4 };
  * server->connections_mutex. */
 struct http_connection {
     struct http_connection *prev, *next;
+    struct http_loop *loop;
     int fd;
     struct http_tls *tls; /* NULL: plain text */
     bool linger;          /* answered before all was read: close softly (I/O thread) */
@@ -68,11 +78,14 @@ enum http_answer { HTTP_ANSWER_NONE, HTTP_ANSWER_READY, HTTP_ANSWER_CUT };
 
 struct http_request {
     struct http_server *server;
+    struct http_loop *loop;
     struct arena arena; /* I/O side until queued, then the worker's */
     struct http_head head;
     char client[HTTP_CLIENT_TEXT_MAX];
     struct error *head_fault; /* I/O thread only */
     bool head_taken;          /* I/O thread only */
+    bool try_now;             /* on_head wants it tried on the I/O thread */
+    bool here;                /* it runs there: nothing may wait for the I/O thread */
     size_t target_len;        /* of the line's middle, as sent */
     bool streamed;            /* the body goes through `in`; fixed when the head is taken */
     uint64_t body_max;
@@ -137,15 +150,26 @@ struct http_lingerer {
     uint64_t left;
 };
 
+/* An I/O thread. */
+struct http_loop {
+    struct http_server *server;
+    struct MHD_Daemon *daemon;
+    struct thread thread;
+    int epoll_fd; /* MHD's */
+    int wake_fd;
+    atomic_bool awake; /* wake_fd has been written to */
+    /* Its thread's own: whose request came last, and how many in a row were of that connection. */
+    const struct http_connection *last;
+    uint32_t in_a_row;
+};
+
 struct http_server {
     struct http_server_options options;
-    struct MHD_Daemon *daemon;
     struct http_tls *tls; /* NULL: plain text */
-    struct thread loop;   /* the I/O thread */
-    int epoll_fd;         /* MHD's */
-    int wake_fd;
-    atomic_bool awake;     /* wake_fd has been written to */
-    atomic_bool loop_ends; /* nothing is suspended any more */
+    struct http_loop *loops;
+    uint32_t loops_len;     /* those that run */
+    atomic_bool loops_end;  /* nothing is suspended any more */
+    atomic_uint loops_busy; /* with a request that may block */
     int listen_fd;
     uint16_t port;
     atomic_bool draining; /* answers close their connections */
@@ -186,12 +210,13 @@ struct MHD_Response *http_fault_response(struct http_request *request, const str
 void http_fault_text(struct http_server *server, struct arena *arena, const struct error *fault,
                      struct str *ret_body, struct str *ret_type);
 
-/* http_loop.c */
-enum status http_loop_start(struct http_server *server, struct error *err);
+/* http_loop.c; the daemon is there. It stays the caller's on failure. */
+enum status http_loop_start(struct http_loop *loop, struct error *err);
 /* Any thread: MHD is to look at its connections again. */
-void http_loop_wake(struct http_server *server);
-/* When all workers are gone. */
-void http_loop_end(struct http_server *server);
+void http_loop_wake(struct http_loop *loop);
+void http_loops_wake(struct http_server *server);
+/* When all workers are gone: ends all of them. */
+void http_loops_end(struct http_server *server);
 
 /* http_io.c: MHD's call backs */
 void *http_io_uri(void *cls, const char *uri, struct MHD_Connection *connection);

@@ -5,6 +5,7 @@
  * is there, until an answer is queued), http_io_completed. What happens in between:
  *
  *   no body, or a buffered one:  all there -> queue + suspend -> handler answers -> resume -> send
+ *   the same, tried here first:  all there -> on_request_now answers -> send
  *   a streamed body:             head there -> queue + suspend -> handler reads -> resume -> body
  * in pieces through the ring -> suspend at its end -> answer -> send
  *
@@ -25,6 +26,8 @@ void *http_io_uri(void *cls, const char *uri, struct MHD_Connection *connection)
     if (!r)
         return NULL;
     r->connection = connection;
+    c->loop->in_a_row = c->loop->last == c ? c->loop->in_a_row + 1 : 0;
+    c->loop->last = c;
     r->target_len = uri ? strlen(uri) : 0;
     struct error fault = ERROR_INIT;
     if (http_head_set_target(&r->head, &r->arena, str_of(uri ? uri : ""), &fault) != STATUS_OK) {
@@ -130,20 +133,65 @@ static void enqueue(struct http_request *r)
     pthread_mutex_unlock(&r->mutex);
 }
 
-enum step { STEP_NONE, STEP_QUEUE, STEP_REFUSE, STEP_ANSWER };
+/* To the workers. */
+static void hand_over(struct http_request *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    r->queued = true;
+    suspend(r); /* first, for a worker may answer at once */
+    pthread_mutex_unlock(&r->mutex);
+    enqueue(r);
+}
+
+/* May it block, since nobody else has asked this I/O thread for anything for a while? Until it is
+ * done the others, one of which at least stays free, accept. */
+static bool enter_alone(struct http_request *r)
+{
+    struct http_server *server = r->server;
+    if (r->loop->in_a_row < HTTP_ALONE_AFTER || server->loops_len < 2)
+        return false;
+    if (atomic_fetch_add(&server->loops_busy, 1) + 1 < server->loops_len)
+        return true;
+    atomic_fetch_sub(&server->loops_busy, 1);
+    return false;
+}
+
+/* Tries the request on this thread; false: it has to go to a worker. */
+static bool run_now(struct http_request *r)
+{
+    struct http_server *server = r->server;
+    if (!r->try_now || !server->options.on_request_now || (r->head.has_body && r->streamed) ||
+        r->body_len > HTTP_NOW_BODY_MAX ||
+        atomic_load_explicit(&server->draining, memory_order_relaxed))
+        return false;
+    bool alone = enter_alone(r);
+    atomic_fetch_add(&server->active, 1);
+    r->here = true;
+    bool done = server->options.on_request_now(server->options.context, r, alone);
+    if (done)
+        http_answer_unanswered(r);
+    r->here = false;
+    if (alone)
+        atomic_fetch_sub(&server->loops_busy, 1);
+    if (done) {
+        r->queued = true; /* counted as active until its end */
+        atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
+        return true;
+    }
+    atomic_fetch_sub(&server->active, 1);
+    r->headers_out = NULL;
+    return false;
+}
+
+enum step { STEP_NONE, STEP_RUN, STEP_REFUSE, STEP_ANSWER };
 
 /* Under the mutex: what to do after unlocking (MHD takes locks of its own there). */
 static enum step next_step(struct http_request *r)
 {
     if (r->answer != HTTP_ANSWER_NONE)
         return STEP_ANSWER;
-    if (!r->queued) {
-        if (r->refused || r->body_fault != STATUS_OK)
-            return STEP_REFUSE;
-        r->queued = true;
-        suspend(r); /* first, for a worker may answer at once */
-        return STEP_QUEUE;
-    }
+    if (!r->queued)
+        return r->refused || r->body_fault != STATUS_OK ? STEP_REFUSE : STEP_RUN;
     if (r->body_open && !r->body_reading) {
         r->body_reading = true; /* MHD goes on to "100 Continue" and the body */
         return STEP_NONE;
@@ -164,8 +212,10 @@ static enum MHD_Result advance(struct http_request *r, struct MHD_Connection *co
     enum step step = next_step(r);
     pthread_mutex_unlock(&r->mutex);
     switch (step) {
-    case STEP_QUEUE:
-        enqueue(r);
+    case STEP_RUN:
+        if (run_now(r))
+            return send_answer(r, connection);
+        hand_over(r);
         break;
     case STEP_REFUSE:
         return r->refused ? refuse_request(r, connection) : refuse_body(r, connection);

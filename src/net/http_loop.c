@@ -1,4 +1,4 @@
-/* http_loop.c: the I/O thread: waits for events and lets MHD work on them.
+/* http_loop.c: an I/O thread: waits for events and lets MHD work on them.
  *
  * The thread is ours, not one that MHD starts, since MHD_quiesce_daemon may only be called between
  * two rounds: from another thread it races with MHD's own loop, both take the listener out of the
@@ -16,63 +16,70 @@
 enum { STOPPING_ROUND_MS = 10 /* while it stops: the longest sleep */ };
 
 /* In ms for poll: until MHD has a time out to look at, -1 when it has none. */
-static int sleep_ms(struct http_server *server)
+static int sleep_ms(struct http_loop *loop)
 {
     MHD_UNSIGNED_LONG_LONG due = 0;
-    bool bounded = MHD_get_timeout(server->daemon, &due) == MHD_YES;
-    if (atomic_load(&server->draining) && (!bounded || due > STOPPING_ROUND_MS))
+    bool bounded = MHD_get_timeout(loop->daemon, &due) == MHD_YES;
+    if (atomic_load(&loop->server->draining) && (!bounded || due > STOPPING_ROUND_MS))
         return STOPPING_ROUND_MS;
     return !bounded ? -1 : due > INT32_MAX ? INT32_MAX : (int)due;
 }
 
-static void run_round(struct http_server *server)
+static void run_round(struct http_loop *loop)
 {
-    struct pollfd fds[] = {{.fd = server->epoll_fd, .events = POLLIN},
-                           {.fd = server->wake_fd, .events = POLLIN}};
-    (void)poll(fds, 2, sleep_ms(server)); /* a failure makes the round an early one */
+    struct pollfd fds[] = {{.fd = loop->epoll_fd, .events = POLLIN},
+                           {.fd = loop->wake_fd, .events = POLLIN}};
+    (void)poll(fds, 2, sleep_ms(loop)); /* a failure makes the round an early one */
     if (fds[1].revents) {
         eventfd_t count;
-        (void)eventfd_read(server->wake_fd, &count);
+        (void)eventfd_read(loop->wake_fd, &count);
         /* Before MHD looks: a connection that is resumed from here on wakes the next round. */
-        atomic_store(&server->awake, false);
+        atomic_store(&loop->awake, false);
     }
-    (void)MHD_run_wait(server->daemon, 0);
+    (void)MHD_run_wait(loop->daemon, 0);
 }
 
 /* All signals are blocked in it, SIGPIPE too. */
 static void *run_loop(void *argument)
 {
-    struct http_server *server = argument;
+    struct http_loop *loop = argument;
+    struct http_server *server = loop->server;
     while (!atomic_load(&server->draining))
-        run_round(server);
-    (void)MHD_quiesce_daemon(server->daemon); /* gives listen_fd back; http_server.c closes it */
-    while (!atomic_load(&server->loop_ends))
-        run_round(server);
-    (void)MHD_run_wait(server->daemon, 0); /* resumes what asked for it last */
-    MHD_stop_daemon(server->daemon);
+        run_round(loop);
+    (void)MHD_quiesce_daemon(loop->daemon); /* gives listen_fd back; http_server.c closes it */
+    while (!atomic_load(&server->loops_end))
+        run_round(loop);
+    (void)MHD_run_wait(loop->daemon, 0); /* resumes what asked for it last */
+    MHD_stop_daemon(loop->daemon);
     return NULL;
 }
 
-enum status http_loop_start(struct http_server *server, struct error *err)
+enum status http_loop_start(struct http_loop *loop, struct error *err)
 {
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!info || server->wake_fd < 0)
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!info || loop->wake_fd < 0)
         return error_errno(err, errno, "cannot make the HTTP server's event loop");
-    server->epoll_fd = info->epoll_fd;
-    return thread_start(&server->loop, "http-io", 0, run_loop, server, err);
+    loop->epoll_fd = info->epoll_fd;
+    return thread_start(&loop->thread, "http-io", HTTP_STACK_BYTES, run_loop, loop, err);
 }
 
-void http_loop_wake(struct http_server *server)
+void http_loop_wake(struct http_loop *loop)
 {
-    if (!atomic_exchange(&server->awake, true))
-        (void)eventfd_write(server->wake_fd, 1);
+    if (!atomic_exchange(&loop->awake, true))
+        (void)eventfd_write(loop->wake_fd, 1);
 }
 
-void http_loop_end(struct http_server *server)
+void http_loops_wake(struct http_server *server)
 {
-    atomic_store(&server->loop_ends, true);
-    http_loop_wake(server);
-    thread_join(&server->loop);
+    for (uint32_t i = 0; i < server->loops_len; i++)
+        http_loop_wake(&server->loops[i]);
+}
+
+void http_loops_end(struct http_server *server)
+{
+    atomic_store(&server->loops_end, true);
+    http_loops_wake(server);
+    for (uint32_t i = 0; i < server->loops_len; i++)
+        thread_join(&server->loops[i].thread);
 }

@@ -15,6 +15,7 @@ struct http_request *http_request_new(struct http_server *server, struct http_co
     if (!r)
         return NULL;
     r->server = server;
+    r->loop = c->loop;
     r->arena = arena;
     atomic_init(&r->holders, 1);
     r->fd = c->fd;
@@ -53,7 +54,7 @@ void http_request_resume(struct http_request *r)
         return;
     r->suspended = false;
     MHD_resume_connection(r->connection);
-    http_loop_wake(r->server);
+    http_loop_wake(r->loop);
 }
 
 bool http_request_wait(struct http_request *r, uint32_t timeout_s)
@@ -77,6 +78,11 @@ void http_request_wake(struct http_request *r)
 {
     if (r->waiting)
         pthread_cond_signal(&r->changed);
+}
+
+void http_request_try_now(struct http_request *r)
+{
+    r->try_now = true;
 }
 
 enum http_method http_request_method(const struct http_request *r)
@@ -211,6 +217,8 @@ enum status http_read(struct http_request *r, void *data, size_t cap, size_t *re
                       struct error *err)
 {
     *ret_len = 0;
+    if (r->here)
+        return error_set(err, STATUS_INTERNAL, "an I/O thread cannot wait for itself");
     if (!r->streamed || !r->head.has_body || cap == 0)
         return STATUS_OK; /* a buffered body is http_request_body's */
     if (r->answer != HTTP_ANSWER_NONE)

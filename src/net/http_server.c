@@ -20,6 +20,10 @@ static struct http_server_options with_defaults(const struct http_server_options
     struct http_server_options o = *given;
     if (!o.host)
         o.host = "127.0.0.1";
+    if (!o.io_threads)
+        o.io_threads = 1;
+    if (o.io_threads > HTTP_IO_THREADS_MAX)
+        o.io_threads = HTTP_IO_THREADS_MAX;
     if (!o.workers)
         o.workers = 16;
     if (!o.queue_max)
@@ -96,9 +100,11 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *t
     return strlen(text);
 }
 
-static enum status start_daemon(struct http_server *server, struct error *err)
+static enum status start_daemon(struct http_server *server, struct http_loop *loop,
+                                struct error *err)
 {
     const struct http_server_options *o = &server->options;
+    unsigned connections = (o->connections_max + o->io_threads - 1) / o->io_threads;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem items[8];
     int n = 0;
@@ -107,18 +113,52 @@ static enum status start_daemon(struct http_server *server, struct error *err)
         n += http_tls_options(server->tls, items + n);
     }
     items[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    server->daemon = MHD_start_daemon(
+    loop->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, http_io_call, server, MHD_OPTION_EXTERNAL_LOGGER, keep_message,
         server, MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HTTP_POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections_max,
+        (size_t)HTTP_POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)o->idle_timeout_s, MHD_OPTION_NOTIFY_COMPLETED,
-        http_io_completed, server, MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, server,
+        http_io_completed, server, MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, loop,
         MHD_OPTION_URI_LOG_CALLBACK, http_io_uri, server, MHD_OPTION_UNESCAPE_CALLBACK,
         keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         MHD_OPTION_ARRAY, items, MHD_OPTION_END);
-    if (!server->daemon)
+    if (!loop->daemon)
         return error_set(err, STATUS_IO, "cannot start the HTTP server: %s", server->start_log);
     return STATUS_OK;
+}
+
+static enum status start_loop(struct http_server *server, struct http_loop *loop, struct error *err)
+{
+    *loop = (struct http_loop){.server = server, .wake_fd = -1};
+    atomic_store(&server->started, false);
+    TRY(start_daemon(server, loop, err));
+    atomic_store(&server->started, true);
+    enum status status = http_loop_start(loop, err);
+    if (status == STATUS_OK) {
+        server->loops_len++;
+        return STATUS_OK;
+    }
+    (void)MHD_quiesce_daemon(loop->daemon);
+    MHD_stop_daemon(loop->daemon);
+    if (loop->wake_fd >= 0)
+        close(loop->wake_fd);
+    return status;
+}
+
+/* All or none. */
+static enum status start_loops(struct http_server *server, struct error *err)
+{
+    enum status status = STATUS_OK;
+    server->loops = calloc(server->options.io_threads, sizeof *server->loops);
+    if (!server->loops)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < server->options.io_threads && status == STATUS_OK; i++)
+        status = start_loop(server, &server->loops[i], err);
+    if (status != STATUS_OK) {
+        atomic_store(&server->draining, true);
+        http_loops_end(server);
+    }
+    return status;
 }
 
 static enum status start_all(struct http_server *server, struct error *err)
@@ -132,14 +172,7 @@ static enum status start_all(struct http_server *server, struct error *err)
                          o->request_timeout_s + o->idle_timeout_s, &server->tls, err));
     TRY(bind_socket(server, &address, len, err));
     TRY(thread_start(&server->sweeper, "http-sweeper", 0, http_sweep_run, server, err));
-    TRY(start_daemon(server, err));
-    atomic_store(&server->started, true);
-    enum status status = http_loop_start(server, err);
-    if (status != STATUS_OK) {
-        (void)MHD_quiesce_daemon(server->daemon);
-        MHD_stop_daemon(server->daemon);
-    }
-    return status;
+    return start_loops(server, err);
 }
 
 static void server_free(struct http_server *server)
@@ -152,8 +185,9 @@ static void server_free(struct http_server *server)
     http_linger_release(server);
     if (server->listen_fd >= 0)
         close(server->listen_fd);
-    if (server->wake_fd >= 0)
-        close(server->wake_fd);
+    for (uint32_t i = 0; i < server->loops_len; i++)
+        close(server->loops[i].wake_fd);
+    free(server->loops);
     http_queue_release(&server->queue);
     http_tls_free(server->tls);
     pthread_cond_destroy(&server->sweep_now);
@@ -173,7 +207,7 @@ enum status http_server_start(const struct http_server_options *options,
     if (!server)
         return error_no_memory(err);
     server->options = with_defaults(options);
-    server->listen_fd = server->wake_fd = -1;
+    server->listen_fd = -1;
     enum status status =
         http_queue_init(&server->queue, server->options.workers, server->options.queue_max, err);
     if (status != STATUS_OK) {
@@ -221,12 +255,12 @@ void http_server_stop(struct http_server *server, uint32_t grace_ms)
         return;
     atomic_store(&server->draining, true);
     shutdown(server->listen_fd, SHUT_RDWR);
-    http_loop_wake(server);
+    http_loops_wake(server);
     await_drained(server, grace_ms);
     atomic_store(&server->stopping, true);
     http_connections_shut(server);
     http_queue_close(&server->queue);
-    http_loop_end(server);
+    http_loops_end(server);
     server_free(server);
 }
 

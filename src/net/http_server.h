@@ -1,10 +1,11 @@
 /* http_server.h: HTTP/1.1 in, as requests that a worker thread handles from start to end.
  *
- * One listener has its own epoll thread(s) (libmicrohttpd) that only move bytes; a complete request
- * head is put on a bounded queue and a worker thread of the listener's pool runs the handler, which
- * may block: http_read waits for body bytes, http_write waits for the client to take them (both
- * through rings of HTTP_RING_BYTES: this is the back-pressure). Slow or idle clients hold no worker
- * until their head (and, with `buffer_body`, their body) is there.
+ * One listener has its own epoll thread(s) (libmicrohttpd) that move bytes and run what is sure to
+ * be short (on_request_now); any other complete request head is put on a bounded queue and a worker
+ * thread of the listener's pool runs the handler, which may block: http_read waits for body bytes,
+ * http_write waits for the client to take them (both through rings of HTTP_RING_BYTES: this is the
+ * back-pressure). Slow or idle clients hold no worker until their head (and, with `buffer_body`,
+ * their body) is there.
  *
  * Knows no route and no JSON. Threads: a request belongs to its worker; server calls from anywhere.
  */
@@ -39,6 +40,7 @@ const char *http_method_name(enum http_method method);
 struct http_server_options {
     const char *host;            /* "127.0.0.1"; IPv4 or IPv6 address */
     uint16_t port;               /* 0: any free one, see http_server_port */
+    uint32_t io_threads;         /* 0: 1 */
     uint32_t workers;            /* threads at the most, started on demand; 0: 16 */
     uint32_t queue_max;          /* waiting requests; beyond: 503 with Retry-After; 0: 1024 */
     uint32_t connections_max;    /* 0: 10000 */
@@ -56,6 +58,13 @@ struct http_server_options {
     /* Runs on a worker. Must answer (http_respond or http_begin .. http_end) before it returns;
      * else 500 is sent. */
     void (*on_request)(void *context, struct http_request *request);
+    /* May be NULL. On the I/O thread, for a request that on_head has marked (http_request_try_now)
+     * and whose body is buffered and small: answers it whole (http_respond) and returns true; or
+     * returns false without an answer, then a worker gets it. All clients of this I/O thread wait
+     * meanwhile. `alone`: nobody
+     * else has asked for anything of late, and another I/O thread is free for new clients: it may
+     * block. */
+    bool (*on_request_now)(void *context, struct http_request *request, bool alone);
     /* Faults found by the server itself (400 malformed, 408, 413, 414, 431, 503): write the body of
      * the answer into `ret_body` (from `arena`); may be NULL for plain text. Any thread. */
     void (*on_fault)(void *context, struct arena *arena, const struct error *fault,
@@ -77,6 +86,9 @@ struct http_server_stats {
     uint64_t requests, refused, active, queued, connections, bytes_in, bytes_out;
 };
 void http_server_get_stats(const struct http_server *server, struct http_server_stats *ret);
+
+/* In on_head: on_request_now is asked first. */
+void http_request_try_now(struct http_request *request);
 
 /* --- the request; all strings live as long as the request --- */
 enum http_method http_request_method(const struct http_request *request);

@@ -6,8 +6,6 @@
 
 #include "net/http_int.h"
 
-enum { WORKER_STACK_BYTES = 2 << 20 };
-
 enum status http_queue_init(struct http_queue *queue, uint32_t threads, uint32_t length_max,
                             struct error *err)
 {
@@ -71,7 +69,7 @@ static bool start_worker(struct http_server *server)
     if (queue->thread_count == queue->thread_max)
         return true;
     struct thread *thread = &queue->threads[queue->thread_count];
-    if (thread_start(thread, "http-worker", WORKER_STACK_BYTES, worker_run, server, NULL) ==
+    if (thread_start(thread, "http-worker", HTTP_STACK_BYTES, worker_run, server, NULL) ==
         STATUS_OK)
         queue->thread_count++;
     return queue->thread_count > 0;

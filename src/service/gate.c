@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "service/revocations.h"
+#include "service/tenant_book.h"
 
 struct gate {
     struct gate_options options;
@@ -41,6 +42,39 @@ enum permission gate_level(const struct str *roles, uint32_t len)
     return level;
 }
 
+/* --- tenants --- */
+
+enum status gate_check_tenant(struct gate *gate, struct str tenant, struct error *err)
+{
+    struct tenant_rule rule;
+    if (!gate->options.tenants)
+        return STATUS_OK;
+    enum status status = tenant_book_find(gate->options.tenants, tenant, &rule, err);
+    if (status == STATUS_NOT_FOUND && str_is(tenant, gate->options.tenant))
+        return STATUS_OK; /* the place's own is always there */
+    if (status == STATUS_NOT_FOUND)
+        return error_set(err, STATUS_FORBIDDEN, "The token's tenant does not exist here.");
+    TRY(status);
+    if (rule.state == TENANT_ACTIVE)
+        return STATUS_OK;
+    return error_set(err, STATUS_TENANT_SUSPENDED, "The tenant '%.*s' is %s%s%s.", STR_ARG(tenant),
+                     tenant_state_name(rule.state), rule.reason[0] ? ": " : "", rule.reason);
+}
+
+void gate_tenant_rule(struct gate *gate, struct str tenant, struct tenant_rule *ret)
+{
+    if (!gate->options.tenants ||
+        tenant_book_find(gate->options.tenants, tenant, ret, NULL) != STATUS_OK)
+        *ret = (struct tenant_rule){.state = TENANT_ACTIVE};
+}
+
+void gate_own_rule(struct gate *gate, struct tenant_rule *ret)
+{
+    gate_tenant_rule(gate, str_of(gate->options.tenant), ret);
+}
+
+/* --- tokens --- */
+
 /* "Bearer <token>", the scheme in any case (RFC 9110 11.1). */
 static enum status bearer(struct str header, struct str *ret_token, struct error *err)
 {
@@ -78,7 +112,7 @@ static enum status believe(struct gate *gate, struct str authorization, struct a
                              .expires_s = claims.expires_s};
     if (gate->options.one_tenant && !str_is(ret->tenant, gate->options.tenant))
         return error_set(err, STATUS_FORBIDDEN, "The token is not for this tenant.");
-    return STATUS_OK;
+    return gate_check_tenant(gate, ret->tenant, err);
 }
 
 static enum status no_token(struct error *err)

@@ -16,6 +16,8 @@
 
 struct gate;
 struct revocations;
+struct tenant_book;
+struct tenant_rule;
 
 /* Texts live in the arena given, or for ever. */
 struct identity {
@@ -32,6 +34,7 @@ struct gate_options {
     struct sys *sys;
     struct verifier *verifier;       /* borrowed */
     struct revocations *revocations; /* borrowed; NULL: none */
+    struct tenant_book *tenants;     /* borrowed; NULL: all are active */
     bool required;
     const char *tenant; /* of the local operator; and with `one_tenant` of everybody */
     bool one_tenant;    /* tokens of other tenants are refused */
@@ -41,12 +44,19 @@ enum status gate_new(const struct gate_options *options, struct gate **ret, stru
 void gate_free(struct gate *gate);
 
 /* `authorization`: the header, data NULL when there is none. STATUS_UNAUTHENTICATED: no token or a
- * bad one, where one is needed; STATUS_FORBIDDEN: another tenant, or the roles do not allow it. */
+ * bad one, where one is needed; STATUS_FORBIDDEN: another tenant, or the roles do not allow it;
+ * STATUS_TENANT_SUSPENDED. */
 enum status gate_admit(struct gate *gate, enum permission needed, struct str authorization,
                        struct arena *arena, struct identity *ret, struct error *err);
 /* Who shows this token, whatever the roles allow. STATUS_UNAUTHENTICATED without a header, too. */
 enum status gate_identify(struct gate *gate, struct str authorization, struct arena *arena,
                           struct identity *ret, struct error *err);
+/* Whether the tenant is there and not suspended. STATUS_TENANT_SUSPENDED, STATUS_FORBIDDEN. */
+enum status gate_check_tenant(struct gate *gate, struct str tenant, struct error *err);
+/* What a tenant may use. One that is not known, or a book that cannot be read: no limits. */
+void gate_tenant_rule(struct gate *gate, struct str tenant, struct tenant_rule *ret);
+/* The same of the gate's own tenant. */
+void gate_own_rule(struct gate *gate, struct tenant_rule *ret);
 /* The most that a set of roles allows. */
 enum permission gate_level(const struct str *roles, uint32_t len);
 

@@ -21,6 +21,9 @@ static const struct service_info services[SERVICE_COUNT] = {
 #define ENCODED_BODY  OPERATION_ENCODED_BODY
 #define SSE           OPERATION_SSE
 #define OPTIONAL_BODY OPERATION_OPTIONAL_BODY
+#define QUEUED        OPERATION_QUEUED
+#define TRY_HERE      OPERATION_TRY_HERE
+#define ALONE_HERE    OPERATION_ALONE_HERE
 #define REQUIRED      true
 #define NOTHING
 

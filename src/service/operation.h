@@ -92,6 +92,9 @@ enum operation_flags {
     OPERATION_ENCODED_BODY = 4,
     OPERATION_SSE = 8,
     OPERATION_OPTIONAL_BODY = 16,
+    OPERATION_QUEUED = 32,
+    OPERATION_TRY_HERE = 64,
+    OPERATION_ALONE_HERE = 128,
 };
 
 enum {

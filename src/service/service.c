@@ -1,9 +1,10 @@
 /* A running service: one listener, its routes, its handlers.
  *
  * A request: 1. on_head (I/O thread) finds the route to say how large the body may be and whether
- * it is wanted whole; 2. on_request (worker) finds it again, decodes, runs the handler, answers a
- * failure; 3. metrics and the access log, the only place here that logs.
- * Invariant: every request is answered exactly once, or its connection is cut. */
+ * it is wanted whole; 2. on_request (worker) or before it on_request_now (I/O thread) finds it
+ * again, decodes, runs the handler, answers a failure; 3. metrics and the access log, the only
+ * place here that logs. Invariant: every request is answered exactly once, or its connection is
+ * cut. */
 #include "service/service.h"
 
 #include <assert.h>
@@ -64,6 +65,8 @@ static void on_head(void *context, struct http_request *http, uint64_t *body_max
         return;
     *body_max = operation->body_max ? operation->body_max : OPERATION_BODY_MAX;
     *buffer_body = !(operation->flags & OPERATION_STREAM_BODY);
+    if (operation->flags & (OPERATION_TRY_HERE | OPERATION_ALONE_HERE))
+        http_request_try_now(http);
 }
 
 /* --- 2. request --- */
@@ -143,10 +146,20 @@ enum status request_admit(struct request *request, const struct operation *opera
                               http_request_header(request->http, "authorization"));
 }
 
+enum status request_give_back(struct request *request)
+{
+    request->given_back = true;
+    return error_set(&request->error, STATUS_UNAVAILABLE, "a worker has to do it");
+}
+
 static enum status run(struct request *request)
 {
     struct service *service = request->service;
     size_t index = index_of(request->operation);
+    if (request->alone && request->operation->flags & OPERATION_ALONE_HERE)
+        request->here = false; /* nobody minds if it waits */
+    if (request->here && !(request->operation->flags & OPERATION_TRY_HERE))
+        return request_give_back(request);
     TRY(request_admit(request, request->operation));
     if (!service->handlers[index])
         return not_implemented(request);
@@ -192,7 +205,7 @@ static void serve(struct request *request, struct route *route)
         request->context = options->context;
         status = options->fallback(request);
     }
-    if (status != STATUS_OK)
+    if (status != STATUS_OK && !request->given_back)
         answer_failure(request, status);
 }
 
@@ -236,24 +249,39 @@ static void log_access(struct request *request, int64_t us)
               LOG_TEXT("error", str_of(err->message)), LOG_TEXT("cause", str_of(err->cause)));
 }
 
-static void on_request(void *context, struct http_request *http)
+/* False: given back. */
+static bool handle(struct service *service, struct http_request *http, bool here, bool alone)
 {
-    struct service *service = context;
     struct route route;
     struct request request = {
         .http = http,
         .service = service,
         .arena = http_request_arena(http),
         .error = ERROR_INIT,
+        .here = here,
+        .alone = alone,
         .started_us = sys_mono_us(service->options.sys),
     };
     set_id(&request);
     set_security_headers(&request);
     serve(&request, &route);
-    int64_t us = sys_mono_us(service->options.sys) - request.started_us;
-    count(&request, us);
-    log_access(&request, us);
+    if (!request.given_back) {
+        int64_t us = sys_mono_us(service->options.sys) - request.started_us;
+        count(&request, us);
+        log_access(&request, us);
+    }
     yyjson_doc_free(request.doc);
+    return !request.given_back;
+}
+
+static void on_request(void *context, struct http_request *http)
+{
+    (void)handle(context, http, false, false);
+}
+
+static bool on_request_now(void *context, struct http_request *http, bool alone)
+{
+    return handle(context, http, true, alone);
 }
 
 /* Faults that the net layer finds before there is a request of ours. */
@@ -335,6 +363,7 @@ enum status service_start(const struct service_options *options, struct service 
         struct http_server_options http = options->http;
         http.on_head = on_head;
         http.on_request = on_request;
+        http.on_request_now = on_request_now;
         http.on_fault = on_fault;
         http.context = service;
         struct http_server *server = NULL;

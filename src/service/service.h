@@ -56,6 +56,9 @@ struct request {
     struct field_value *values; /* in the order of operation->fields */
     const struct route *route;
     yyjson_doc *doc;
+    bool here;  /* on the I/O thread, which may not wait: see request_give_back */
+    bool alone; /* but for one of ALONE_HERE, whose client is the only one */
+    bool given_back;
     int status;   /* HTTP status of the answer, 0: none yet */
     bool started; /* a streamed answer was begun */
 };
@@ -89,6 +92,10 @@ enum status request_admit(struct request *request, const struct operation *opera
 /* The same with another Authorization header than the one that was sent. */
 enum status request_admit_with(struct request *request, const struct operation *operation,
                                struct str authorization);
+
+/* When request->here: this one is not short. To be returned by the handler, which has not answered
+ * and has changed nothing; it is called again, on a worker. */
+enum status request_give_back(struct request *request);
 
 /* Answers with a JSON body made by the caller; a failed buffer answers 500 instead. */
 void request_respond_json(struct request *request, int status, struct buf *body /* taken */);

@@ -200,16 +200,16 @@ static enum status write_commit(struct source *source, struct snapshot *new, boo
 /* Indexes dropped while their sidecars were being made; flush_lock is held. */
 static void drop_sidecars(struct source *source, const struct source_config *used)
 {
-    int32_t then[SOURCE_INDEXES_MAX], now[SOURCE_INDEXES_MAX];
+    struct index_def then[SOURCE_INDEXES_MAX], now[SOURCE_INDEXES_MAX];
     const struct schema *schema = source->snapshot->schema;
-    uint32_t then_len = source_index_ids(used, schema, then);
-    uint32_t now_len = source_index_ids(source_config(source), schema, now);
+    uint32_t then_len = source_indexes(used, schema, then);
+    uint32_t now_len = source_indexes(source_config(source), schema, now);
     for (uint32_t i = 0; used != source_config(source) && i < then_len; i++) {
         bool kept = false;
         for (uint32_t k = 0; k < now_len && !kept; k++)
-            kept = then[i] == now[k];
+            kept = then[i].id == now[k].id;
         if (!kept)
-            source_remove_sidecars(source, then[i]);
+            source_remove_sidecars(source, &then[i]);
     }
 }
 
@@ -308,6 +308,7 @@ static enum status merge_once(struct compact_run *run, const struct compact_plan
     struct source *source = run->source;
     struct segment_batch out = {.sys = source->store->sys,
                                 .dir = source->dir,
+                                .readers = &source->store->readers,
                                 .config = source_config(source),
                                 .schema = plan->snapshot->schema,
                                 .next_id = &source->next_segment_id};

@@ -59,10 +59,10 @@ static uint32_t words_for(uint32_t bits)
 
 /* --- making --- */
 
-/* The work on one column. */
+/* The work on one index. */
 struct making {
     struct snapshot *snapshot;
-    int32_t field_id;
+    const struct index_def *def;
     uint64_t bytes, bytes_max;
     struct finder *finder;
     bool *covered;  /* of each segment */
@@ -135,7 +135,7 @@ static void classify(struct making *making)
         struct segment *segment = making->snapshot->segments[i];
         uint64_t rows = segment_meta(segment)->rows;
         if (making->covered[i] || rows >> (KEY_FILTER_CLASS_MAX + 1) ||
-            segment_index_look(segment, making->field_id) != SEGMENT_INDEX_READY)
+            segment_index_look(segment, making->def) != SEGMENT_INDEX_READY)
             continue;
         making->class[i] = (uint8_t)key_filter_class((uint32_t)rows);
     }
@@ -146,7 +146,7 @@ static bool fill(struct making *making, struct key_filter *filter, const uint32_
 {
     for (uint32_t m = 0; m < filter->members; m++) {
         struct segment *segment = making->snapshot->segments[members[m]];
-        const struct hash_index *index = segment_hash_index(segment, making->field_id);
+        const struct hash_index *index = segment_hash_index(segment, making->def->id);
         if (!index) {
             making->class[members[m]] = 0;
             return false;
@@ -266,10 +266,10 @@ static bool make_filters(struct making *making, const struct finder *old)
 }
 
 /* NULL when memory is out. */
-static struct finder *make(struct snapshot *snapshot, int32_t field_id, const struct finder *old,
-                           uint64_t bytes_max)
+static struct finder *make(struct snapshot *snapshot, const struct index_def *def,
+                           const struct finder *old, uint64_t bytes_max)
 {
-    struct making making = {.snapshot = snapshot, .field_id = field_id, .bytes_max = bytes_max};
+    struct making making = {.snapshot = snapshot, .def = def, .bytes_max = bytes_max};
     making.finder = calloc(1, sizeof *making.finder);
     making.covered = calloc(snapshot->segments_len + 1u, sizeof *making.covered);
     making.class = calloc(snapshot->segments_len + 1u, sizeof *making.class);
@@ -319,49 +319,50 @@ static void put(struct finder_list *list, struct finder_slot *slot, struct finde
     finder_unref(old);
 }
 
-static void refresh(struct finder_list *list, struct finder_slot *slot, struct snapshot *snapshot)
+static void refresh(struct finder_list *list, struct finder_slot *slot, struct snapshot *snapshot,
+                    const struct index_def *def)
 {
     const struct finder *old = slot->finder;
     if (old && old->snapshot_id == snapshot->id)
         return;
     uint64_t used = atomic_load(list->bytes), own = bytes_of(old);
     uint64_t others = used > own ? used - own : 0;
-    struct finder *new = make(snapshot, slot->field_id, old,
-                              others < FINDER_BYTES_MAX ? FINDER_BYTES_MAX - others : 0);
+    struct finder *new =
+        make(snapshot, def, old, others < FINDER_BYTES_MAX ? FINDER_BYTES_MAX - others : 0);
     if (new) /* else the next round tries again */
         put(list, slot, new);
 }
 
-void finder_list_refresh(struct finder_list *list, struct snapshot *snapshot, const int32_t *fields,
-                         uint32_t fields_len)
+void finder_list_refresh(struct finder_list *list, struct snapshot *snapshot,
+                         const struct index_def *defs, uint32_t len)
 {
     pthread_mutex_lock(&list->lock);
     struct finder_slot *slots = list->slots;
     pthread_mutex_unlock(&list->lock);
     for (struct finder_slot *slot = slots; slot; slot = slot->next) {
-        bool in_force = false;
-        for (uint32_t i = 0; i < fields_len; i++)
-            in_force |= fields[i] == slot->field_id;
-        if (in_force)
-            refresh(list, slot, snapshot);
+        uint32_t i = 0;
+        while (i < len && defs[i].id != slot->index_id)
+            i++;
+        if (i < len)
+            refresh(list, slot, snapshot, &defs[i]);
         else
             put(list, slot, NULL);
     }
 }
 
 /* A reference, or NULL; then it is wanted from now on. */
-static struct finder *get(struct finder_list *list, int32_t field_id)
+static struct finder *get(struct finder_list *list, int32_t index_id)
 {
     struct finder *finder = NULL;
     pthread_mutex_lock(&list->lock);
     struct finder_slot *slot = list->slots;
-    while (slot && slot->field_id != field_id)
+    while (slot && slot->index_id != index_id)
         slot = slot->next;
     if (slot && slot->finder) {
         finder = slot->finder;
         atomic_fetch_add_explicit(&finder->refs, 1, memory_order_relaxed);
     } else if (!slot && (slot = calloc(1, sizeof *slot)) != NULL) {
-        slot->field_id = field_id;
+        slot->index_id = index_id;
         slot->next = list->slots;
         list->slots = slot;
     }
@@ -372,12 +373,11 @@ static struct finder *get(struct finder_list *list, int32_t field_id)
 /* --- asking --- */
 
 /* Members of each filter that may have one of the values. */
-static void ask(const struct finder *finder, const struct value *values, uint32_t values_len,
-                uint64_t *masks)
+static void ask(const struct finder *finder, const uint64_t *hashes, uint32_t len, uint64_t *masks)
 {
     memset(masks, 0, finder->filters_len * sizeof *masks);
-    for (uint32_t v = 0; v < values_len; v++) {
-        uint32_t tag = (uint32_t)value_hash(&values[v]);
+    for (uint32_t v = 0; v < len; v++) {
+        uint32_t tag = (uint32_t)hashes[v];
         for (uint32_t i = 0; i < finder->filters_len; i++)
             key_filter_prefetch(finder->filters[i], tag);
         for (uint32_t i = 0; i < finder->filters_len; i++)
@@ -414,12 +414,11 @@ static void match(const struct finder *finder, const uint64_t *masks,
     }
 }
 
-bool finder_narrow(struct finder_list *list, int32_t field_id, uint64_t snapshot_id,
-                   struct segment *const *segments, uint32_t segments_len,
-                   const struct value *values, uint32_t values_len, uint64_t *candidates,
-                   bool *ret_stale)
+bool finder_narrow(struct finder_list *list, int32_t index_id, uint64_t snapshot_id,
+                   struct segment *const *segments, uint32_t segments_len, const uint64_t *hashes,
+                   uint32_t hashes_len, uint64_t *candidates, bool *ret_stale)
 {
-    struct finder *finder = get(list, field_id);
+    struct finder *finder = get(list, index_id);
     *ret_stale = !finder || finder->snapshot_id < snapshot_id;
     if (!finder)
         return false;
@@ -428,7 +427,7 @@ bool finder_narrow(struct finder_list *list, int32_t field_id, uint64_t snapshot
         finder->filters_len ? malloc((finder->filters_len + (size_t)words) * sizeof *found) : NULL;
     if (found) {
         uint64_t *masks = found + words;
-        ask(finder, values, values_len, masks);
+        ask(finder, hashes, hashes_len, masks);
         if (finder->snapshot_id == snapshot_id && finder->segments_len == segments_len)
             spread(finder, masks, found);
         else

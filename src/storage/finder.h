@@ -1,4 +1,4 @@
-/* finder.h: which segments may hold a key: the key filters of one column over all segments of a
+/* finder.h: which segments may hold a key: the key filters of one hash index over all segments of a
  * snapshot, so that a point look-up does not ask the sidecar of every file.
  *
  * A finder is made lazily by the index thread from hash sidecars, after the first look-up has asked
@@ -24,7 +24,7 @@ struct finder;
 /* A source's finders. */
 struct finder_slot {
     struct finder_slot *next;
-    int32_t field_id;
+    int32_t index_id;
     struct finder *finder; /* NULL: wanted, not made yet */
 };
 struct finder_list {
@@ -35,17 +35,16 @@ struct finder_list {
 void finder_list_init(struct finder_list *list, _Atomic uint64_t *bytes);
 void finder_list_release(struct finder_list *list);
 
-/* Brings the finders that are wanted up to the snapshot; those of other columns than `fields` go.
- * One thread. */
-void finder_list_refresh(struct finder_list *list, struct snapshot *snapshot, const int32_t *fields,
-                         uint32_t fields_len);
+/* Brings the finders that are wanted up to the snapshot; those of other indexes than `defs` go. One
+ * thread. */
+void finder_list_refresh(struct finder_list *list, struct snapshot *snapshot,
+                         const struct index_def *defs, uint32_t len);
 
-/* Clears the bit of each of `segments` (ascending by id) that certainly has none of the values in
- * that column. Values have the types that the column has in the segments. False when nothing is
- * known. `*ret_stale`: the index thread is to refresh. */
-bool finder_narrow(struct finder_list *list, int32_t field_id, uint64_t snapshot_id,
-                   struct segment *const *segments, uint32_t segments_len,
-                   const struct value *values, uint32_t values_len, uint64_t *candidates,
-                   bool *ret_stale);
+/* Clears the bit of each of `segments` (ascending by id) that certainly has none of the hashes
+ * (values_hash) in that index. The values have the types that the columns have in the segments.
+ * False when nothing is known. `*ret_stale`: the index thread is to refresh. */
+bool finder_narrow(struct finder_list *list, int32_t index_id, uint64_t snapshot_id,
+                   struct segment *const *segments, uint32_t segments_len, const uint64_t *hashes,
+                   uint32_t hashes_len, uint64_t *candidates, bool *ret_stale);
 
 #endif

@@ -364,6 +364,7 @@ enum status source_flush_locked(struct source *source, struct error *err)
     if (status == STATUS_OK && !empty) {
         flush.segments = (struct segment_batch){.sys = source->store->sys,
                                                 .dir = source->dir,
+                                                .readers = &source->store->readers,
                                                 .config = source_config(source),
                                                 .schema = flush.schema,
                                                 .next_id = &source->next_segment_id};

@@ -82,10 +82,10 @@ void history_pin(const struct history *history)
 /* Sidecars that were made later are in no description: those in force are looked for. */
 static void unlink_segment(struct source *source, struct segment *segment)
 {
-    int32_t indexes[SOURCE_INDEXES_MAX];
-    uint32_t len = source_index_ids(source_config(source), source->snapshot->schema, indexes);
+    struct index_def indexes[SOURCE_INDEXES_MAX];
+    uint32_t len = source_indexes(source_config(source), source->snapshot->schema, indexes);
     for (uint32_t i = 0; i < len; i++)
-        (void)segment_index_look(segment, indexes[i]);
+        (void)segment_index_look(segment, &indexes[i]);
     segment_unlink(segment);
 }
 

@@ -21,26 +21,27 @@ static bool stops(struct store *store)
 
 static bool is_in_force(const struct source *source, const struct schema *schema, int32_t index_id)
 {
-    int32_t indexes[SOURCE_INDEXES_MAX];
-    uint32_t len = source_index_ids(source_config(source), schema, indexes);
+    struct index_def indexes[SOURCE_INDEXES_MAX];
+    uint32_t len = source_indexes(source_config(source), schema, indexes);
     for (uint32_t i = 0; i < len; i++) {
-        if (indexes[i] == index_id)
+        if (indexes[i].id == index_id)
             return true;
     }
     return false;
 }
 
-static void build(struct source *source, struct segment *segment, int32_t index_id,
+static void build(struct source *source, struct segment *segment, const struct index_def *def,
                   const struct schema *schema)
 {
     struct store *store = source->store;
     char path[SYS_PATH_MAX];
-    uint64_t memory = segment_index_memory(segment);
+    int32_t index_id = def->id;
+    uint64_t memory = segment_index_memory(segment, def);
     uint64_t most = store->options.memtable_bytes / INDEX_MEMORY_SHARE;
     if (memory > most) /* counted up to a share: one large file must not flush all memory */
         memory = most;
     store_memory_add(store, memory);
-    enum status status = segment_index_build(store->sys, segment, index_id, NULL);
+    enum status status = segment_index_build(store->sys, segment, def, NULL);
     store_memory_give(store, memory);
     bool later = status == STATUS_STORAGE_FULL || status == STATUS_NO_MEMORY;
     segment_index_set(segment, index_id,
@@ -55,30 +56,31 @@ static void build(struct source *source, struct segment *segment, int32_t index_
     }
 }
 
-static void visit_index(struct source *source, const struct snapshot *snapshot, int32_t index_id)
+static void visit_index(struct source *source, const struct snapshot *snapshot,
+                        const struct index_def *def)
 {
     for (uint32_t i = 0; i < snapshot->segments_len; i++) {
         /* Dropped and added again before a restart: the snapshot lists files that are gone. */
         if (!source->indexes_rechecked && source_config(source)->declared_index_columns)
-            segment_index_recheck(snapshot->segments[i], index_id);
-        if (segment_index_look(snapshot->segments[i], index_id) != SEGMENT_INDEX_MISSING)
+            segment_index_recheck(snapshot->segments[i], def->id);
+        if (segment_index_look(snapshot->segments[i], def) != SEGMENT_INDEX_MISSING)
             continue;
-        if (stops(source->store) || !is_in_force(source, snapshot->schema, index_id))
+        if (stops(source->store) || !is_in_force(source, snapshot->schema, def->id))
             return;
-        build(source, snapshot->segments[i], index_id, snapshot->schema);
+        build(source, snapshot->segments[i], def, snapshot->schema);
     }
 }
 
 static void visit_source(struct source *source)
 {
-    int32_t indexes[SOURCE_INDEXES_MAX];
+    struct index_def indexes[SOURCE_INDEXES_MAX];
     pthread_mutex_lock(&source->lock);
     bool removed = source->removed;
     struct snapshot *snapshot = snapshot_ref(source->snapshot);
     pthread_mutex_unlock(&source->lock);
-    uint32_t len = source_index_ids(source_config(source), snapshot->schema, indexes);
+    uint32_t len = source_indexes(source_config(source), snapshot->schema, indexes);
     for (uint32_t i = 0; i < len && !removed; i++)
-        visit_index(source, snapshot, indexes[i]);
+        visit_index(source, snapshot, &indexes[i]);
     source->indexes_rechecked = true;
     if (!removed)
         finder_list_refresh(&source->finders, snapshot, indexes, len);

@@ -118,7 +118,7 @@ static enum status load_sources(struct store *store, struct error *err)
 struct wanted {
     uint64_t *hashes;
     size_t len, cap;
-    int32_t indexes[SOURCE_INDEXES_MAX]; /* in force */
+    struct index_def indexes[SOURCE_INDEXES_MAX]; /* in force */
     uint32_t indexes_len;
 };
 
@@ -150,11 +150,12 @@ static enum status want(struct wanted *wanted, const char *path, struct error *e
 static enum status want_sidecar(struct wanted *wanted, const struct segment_meta *meta,
                                 int32_t index_id, struct error *err)
 {
-    char path[SYS_PATH_MAX];
-    int32_t at = segment_meta_column(meta, index_field(index_id));
-    int32_t field_id = at >= 0 ? meta->columns[at].field_id : index_field(index_id);
-    TRY(sys_path(path, err, "index/%08llu.%d.%s", (unsigned long long)meta->id, field_id,
-                 index_suffix(index_id)));
+    char path[SYS_PATH_MAX], name[INDEX_FILE_MAX];
+    int32_t at =
+        index_is_composite(index_id) ? -1 : segment_meta_column(meta, index_field(index_id));
+    index_file_name(name, meta->id,
+                    at < 0 ? index_id : index_id_of(index_id, meta->columns[at].field_id));
+    TRY(sys_path(path, err, "index/%s", name));
     return want(wanted, path, err);
 }
 
@@ -166,7 +167,7 @@ static enum status want_segment(struct wanted *wanted, const struct segment_meta
     for (uint32_t i = 0; i < meta->indexes_len; i++)
         TRY(want_sidecar(wanted, meta, meta->indexes[i].field_id, err));
     for (uint32_t i = 0; i < wanted->indexes_len; i++)
-        TRY(want_sidecar(wanted, meta, wanted->indexes[i], err));
+        TRY(want_sidecar(wanted, meta, wanted->indexes[i].id, err));
     return STATUS_OK;
 }
 
@@ -223,8 +224,7 @@ static enum status want_all(struct wanted *wanted, const struct source *source, 
 {
     char path[SYS_PATH_MAX];
     const struct snapshot *snapshot = source->snapshot;
-    wanted->indexes_len =
-        source_index_ids(source_config(source), snapshot->schema, wanted->indexes);
+    wanted->indexes_len = source_indexes(source_config(source), snapshot->schema, wanted->indexes);
     TRY(table_visit_names(source->table, want_metadata, wanted, err));
     TRY(want_states(wanted, source, err));
     for (uint32_t i = 0; i < snapshot->id_files_len; i++) {

@@ -151,6 +151,24 @@ static enum status check_no_key(const struct schema_draft *d, struct str name, s
                      shown(name), name.data);
 }
 
+/* One over several columns; of a column that the list of changes has added there is none. */
+static enum status check_no_composite(const struct schema_draft *d, const struct field *field,
+                                      struct error *err)
+{
+    const struct source_config *config = d->config;
+    for (uint32_t i = 0; i < config->composites_len; i++) {
+        const struct composite_config *composite = &config->composites[i];
+        for (uint32_t k = 0; k < composite->fields_len; k++)
+            if (composite->fields[k] == field_id_base(field->id))
+                return error_set(err, STATUS_CONFLICT,
+                                 "\"%.*s\" is in index %u over several columns: drop that first "
+                                 "(DELETE /sources/{id}/indexes/%u?composite=true)",
+                                 shown(field->name), field->name.data, composite->number,
+                                 composite->number);
+    }
+    return STATUS_OK;
+}
+
 static enum status drop(struct schema_draft *d, uint32_t at, struct error *err)
 {
     struct str name = d->fields[at].name;
@@ -165,6 +183,7 @@ static enum status drop(struct schema_draft *d, uint32_t at, struct error *err)
                          "\"%.*s\" has an index: drop that first (DELETE "
                          "/sources/{id}/indexes/{column})",
                          shown(name), name.data);
+    TRY(check_no_composite(d, &d->fields[at], err));
     if (d->retention.len && str_eq(d->retention, name))
         return error_set(err, STATUS_CONFLICT,
                          "\"%.*s\" is the retention column: choose another first (POST "

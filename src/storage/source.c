@@ -241,7 +241,7 @@ static enum status add_locked(struct store *store, const struct source_config *c
     TRY(make_source(store, config, dir, &source, err));
     enum status status = write_files(source, err);
     if (status == STATUS_OK)
-        status = table_open(store->sys, dir, &source->config, &source->table, err);
+        status = table_open(store->sys, dir, &source->config, &store->readers, &source->table, err);
     if (status == STATUS_OK)
         status = store_insert_source(store, source, err);
     if (status != STATUS_OK) {
@@ -322,7 +322,8 @@ enum status store_remove_source(struct store *store, struct str source_id, struc
 static enum status load_states(struct source *source, struct error *err)
 {
     struct table_reader *reader = NULL;
-    TRY(table_open(source->store->sys, source->dir, &source->config, &source->table, err));
+    TRY(table_open(source->store->sys, source->dir, &source->config, &source->store->readers,
+                   &source->table, err));
     if (!source->store->options.read_only)
         TRY(table_move(source->table, err));
     uint64_t id = table_current_id(source->table);

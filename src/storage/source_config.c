@@ -105,6 +105,7 @@ enum status source_config_check(const struct source_config *config, struct error
     TRY(check_columns("partition_columns", config->partition_columns, config->partition_columns_len,
                       err));
     TRY(check_columns("index_columns", config->index_columns, config->index_columns_len, err));
+    TRY(composites_check(config, err));
     return check_columns("key_columns", config->key_columns, config->key_columns_len, err);
 }
 
@@ -162,6 +163,8 @@ enum status source_config_copy(struct arena *arena, const struct source_config *
         if (!to->declared_partition_columns)
             return error_no_memory(err);
     }
+    if (!composites_copy(arena, from, to))
+        return error_no_memory(err);
     if (from->schema) {
         to->schema = schema_def_copy(arena, from->schema);
         if (!to->schema)
@@ -221,7 +224,7 @@ bool source_config_equal(const struct source_config *a, const struct source_conf
     return list_equal(a_partition, a->partition_columns_len, b->partition_columns,
                       b->partition_columns_len) &&
            list_equal(a->key_columns, a->key_columns_len, b->key_columns, b->key_columns_len) &&
-           same_indexes(a, b);
+           same_indexes(a, b) && composites_equal(a, b);
 }
 
 /* --- source.json --- */
@@ -303,6 +306,7 @@ enum status source_config_write(struct sys *sys, const char *path,
     }
     if (config->sorted_fields_len)
         write_numbers(w, "sorted_fields", config->sorted_fields, config->sorted_fields_len);
+    composites_write(w, config);
     write_settings(w, &config->settings);
     json_kv_strz(w, "codec", parquet_codec_name(config->codec));
     json_kv_int(w, "max_file_size_mb", config->max_file_size_mb);
@@ -426,7 +430,8 @@ static bool read_config(yyjson_val *root, struct arena *arena, struct source_con
            (!json_get(root, "declared_index_columns") ||
             read_list(json_get(root, "declared_index_columns"), arena,
                       &config->declared_index_columns, &config->declared_index_columns_len)) &&
-           read_sorted_fields(json_get(root, "sorted_fields"), arena, config);
+           read_sorted_fields(json_get(root, "sorted_fields"), arena, config) &&
+           composites_read(root, arena, config);
 }
 
 enum status source_config_read(struct sys *sys, const char *path, struct arena *arena,

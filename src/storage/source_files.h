@@ -14,12 +14,27 @@ enum status source_config_check(const struct source_config *config, struct error
 /* Deep copy. */
 enum status source_config_copy(struct arena *arena, const struct source_config *from,
                                struct source_config *to, struct error *err);
-/* The ids (index_id.h) of all indexes in force whose columns the schema has; returns their number.
+/* All indexes in force whose columns the schema has; returns their number. */
+enum { SOURCE_INDEXES_MAX = 2 * SOURCE_COLUMNS_LISTED_MAX + SOURCE_COMPOSITES_MAX };
+uint32_t source_indexes(const struct source_config *config, const struct schema *schema,
+                        struct index_def ret[SOURCE_INDEXES_MAX]);
+/* False when the schema lacks one of its columns. `ret_places` (may be NULL): they in the schema.
  */
-enum { SOURCE_INDEXES_MAX = 2 * SOURCE_COLUMNS_LISTED_MAX };
-uint32_t source_index_ids(const struct source_config *config, const struct schema *schema,
-                          int32_t ret[SOURCE_INDEXES_MAX]);
+bool composite_def(const struct composite_config *composite, const struct schema *schema,
+                   struct index_def *ret, uint32_t *ret_places);
 bool source_config_equal(const struct source_config *a, const struct source_config *b);
+/* composite_config.c: the composite indexes of a configuration. */
+enum status composites_check(const struct source_config *config, struct error *err);
+bool composites_copy(struct arena *arena, const struct source_config *from,
+                     struct source_config *to);
+/* As declared. */
+bool composites_equal(const struct source_config *a, const struct source_config *b);
+bool composite_same(const struct composite_config *a, const struct composite_config *b);
+/* Numbers those that have none yet. */
+void composites_number(struct composite_config *list, uint32_t len, uint32_t *last);
+void composites_write(struct json_writer *w, const struct source_config *config);
+bool composites_read(yyjson_val *root, struct arena *arena, struct source_config *config);
+
 /* The file source.json. */
 enum status source_config_write(struct sys *sys, const char *path,
                                 const struct source_config *config, struct uuid incarnation,

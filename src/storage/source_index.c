@@ -1,4 +1,4 @@
-/* source_index.c: indexes added and dropped after a source was made.
+/* source_index.c: indexes added and dropped after a source was made, and which there are.
  *
  * The list in force stands in source.json (docs/formats.md) and in `present`, a new immutable copy
  * of the configuration for each change; older copies live as long as the source, since readers may
@@ -21,7 +21,8 @@ static bool has(const struct str *list, uint32_t len, struct str name)
 struct lists {
     struct str hash[SOURCE_COLUMNS_LISTED_MAX];
     int32_t sorted[SOURCE_COLUMNS_LISTED_MAX];
-    uint32_t hash_len, sorted_len;
+    struct composite_config composites[SOURCE_COMPOSITES_MAX];
+    uint32_t hash_len, sorted_len, composites_len;
 };
 
 static void lists_init(struct lists *lists, const struct source_config *config)
@@ -32,6 +33,10 @@ static void lists_init(struct lists *lists, const struct source_config *config)
         memcpy(lists->hash, config->index_columns, lists->hash_len * sizeof *lists->hash);
     if (lists->sorted_len)
         memcpy(lists->sorted, config->sorted_fields, lists->sorted_len * sizeof *lists->sorted);
+    lists->composites_len = config->composites_len;
+    if (lists->composites_len)
+        memcpy(lists->composites, config->composites,
+               lists->composites_len * sizeof *lists->composites);
 }
 
 /* flush_lock is held. Makes the lists those in force. */
@@ -44,10 +49,16 @@ static enum status change(struct source *source, const struct lists *lists, stru
         draft.declared_index_columns = old->index_columns;
         draft.declared_index_columns_len = old->index_columns_len;
     }
+    if (!draft.declared_composites) {
+        draft.declared_composites = old->composites;
+        draft.declared_composites_len = old->composites_len;
+    }
     draft.index_columns = lists->hash;
     draft.index_columns_len = lists->hash_len;
     draft.sorted_fields = lists->sorted;
     draft.sorted_fields_len = lists->sorted_len;
+    draft.composites = lists->composites;
+    draft.composites_len = lists->composites_len;
     TRY(source_config_check(&draft, err));
     struct source_config *present = ARENA_NEW(&source->arena, struct source_config);
     if (!present)
@@ -60,20 +71,29 @@ static enum status change(struct source *source, const struct lists *lists, stru
     return STATUS_OK;
 }
 
-uint32_t source_index_ids(const struct source_config *config, const struct schema *schema,
-                          int32_t ret[SOURCE_INDEXES_MAX])
+static uint32_t push(struct index_def *list, uint32_t len, int32_t field_id, bool sorted)
+{
+    list[len] = (struct index_def){
+        .id = sorted ? index_id_sorted(field_id) : field_id, .fields_len = 1, .fields = {field_id}};
+    return len + 1;
+}
+
+uint32_t source_indexes(const struct source_config *config, const struct schema *schema,
+                        struct index_def ret[SOURCE_INDEXES_MAX])
 {
     uint32_t len = 0;
     for (uint32_t i = 0; i < config->index_columns_len; i++) {
         int32_t at = schema_find(schema, config->index_columns[i]);
         if (at >= 0)
-            ret[len++] = schema->fields[at].id;
+            len = push(ret, len, schema->fields[at].id, false);
     }
     for (uint32_t i = 0; i < config->sorted_fields_len; i++) {
         for (uint32_t f = 0; f < schema->fields_len; f++)
             if (field_id_base(schema->fields[f].id) == config->sorted_fields[i])
-                ret[len++] = index_id_sorted(schema->fields[f].id);
+                len = push(ret, len, schema->fields[f].id, true);
     }
+    for (uint32_t i = 0; i < config->composites_len; i++)
+        len += composite_def(&config->composites[i], schema, &ret[len], NULL);
     return len;
 }
 
@@ -168,35 +188,28 @@ enum status source_add_indexes(struct source *source, const struct str *columns,
 
 /* --- dropping --- */
 
-static struct snapshot *present_snapshot(struct source *source)
-{
-    pthread_mutex_lock(&source->lock);
-    struct snapshot *snapshot = snapshot_ref(source->snapshot);
-    pthread_mutex_unlock(&source->lock);
-    return snapshot;
-}
-
-static void remove_files(struct source *source, const struct snapshot *snapshot, int32_t index_id)
+static void remove_files(struct source *source, const struct snapshot *snapshot,
+                         const struct index_def *def)
 {
     char path[SYS_PATH_MAX];
     for (uint32_t i = 0; i < snapshot->segments_len; i++) {
         struct segment *segment = snapshot->segments[i];
-        if (segment_index_look(segment, index_id) == SEGMENT_INDEX_NONE ||
-            segment_index_path(segment, index_id, path, NULL) != STATUS_OK)
+        if (segment_index_look(segment, def) == SEGMENT_INDEX_NONE ||
+            segment_index_path(segment, def->id, path, NULL) != STATUS_OK)
             continue;
-        segment_index_set(segment, index_id, SEGMENT_INDEX_NONE);
+        segment_index_set(segment, def->id, SEGMENT_INDEX_NONE);
         (void)sys_unlink(source->store->sys, path, NULL); /* the next start removes what stays */
     }
 }
 
 /* Of the kept states too; flush_lock is enough for reading them. */
-void source_remove_sidecars(struct source *source, int32_t index_id)
+void source_remove_sidecars(struct source *source, const struct index_def *def)
 {
     const struct history *history = &source->history;
-    remove_files(source, source->snapshot, index_id);
+    remove_files(source, source->snapshot, def);
     for (uint32_t i = 0; i < history->len; i++) {
         if (history->entries[i].snapshot)
-            remove_files(source, history->entries[i].snapshot, index_id);
+            remove_files(source, history->entries[i].snapshot, def);
     }
 }
 
@@ -228,10 +241,12 @@ static enum status drop_locked(struct source *source, const struct schema *schem
         return error_set(err, STATUS_NOT_FOUND, "the column \"%.*s\" has no such index",
                          column.len < 100 ? (int)column.len : 100, column.data);
     TRY(change(source, &lists, err));
+    struct index_def defs[2];
+    (void)push(defs, push(defs, 0, field_id, false), field_id, true);
     if (field_id && (kinds & INDEX_KIND_HASH))
-        source_remove_sidecars(source, field_id);
+        source_remove_sidecars(source, &defs[0]);
     if (field_id && (kinds & INDEX_KIND_SORTED))
-        source_remove_sidecars(source, index_id_sorted(field_id));
+        source_remove_sidecars(source, &defs[1]);
     return STATUS_OK;
 }
 
@@ -246,91 +261,82 @@ enum status source_drop_index(struct source *source, struct str column, uint32_t
     return status;
 }
 
-/* --- point look-ups over all segments --- */
+/* --- over several columns --- */
 
-bool view_narrow(struct view *view, uint32_t field, const struct value *values, uint32_t values_len,
-                 uint64_t *candidates)
+/* flush_lock is held. */
+static enum status add_composite_locked(struct source *source, const struct schema *schema,
+                                        const struct str *columns, uint32_t len,
+                                        enum index_kind kind, uint32_t *ret_number,
+                                        struct error *err)
 {
-    struct source *source = view->source;
-    const struct source_config *config = source_config(source);
-    const struct field *f = &view->schema->fields[field];
-    bool stale = false;
-    if (view->segments_len < FINDER_SEGMENTS_MIN ||
-        !has(config->index_columns, config->index_columns_len, f->name))
-        return false;
-    bool known = finder_narrow(&source->finders, f->id, view->snapshot_id, view->segments,
-                               view->segments_len, values, values_len, candidates, &stale);
-    if (stale && !source->store->options.read_only)
-        store_index_wake(source->store);
-    return known;
-}
-
-bool view_has_sorted(const struct view *view, uint32_t field)
-{
-    const struct source_config *config = view->source ? source_config(view->source) : NULL;
-    for (uint32_t i = 0; config && i < config->sorted_fields_len; i++)
-        if (config->sorted_fields[i] == field_id_base(view->schema->fields[field].id))
-            return true;
-    return false;
-}
-
-/* --- listing --- */
-
-static void count_files(const struct snapshot *snapshot, int32_t index_id, struct index_info *info)
-{
-    for (uint32_t i = 0; i < snapshot->segments_len; i++) {
-        enum segment_index_state state = segment_index_look(snapshot->segments[i], index_id);
-        info->files += state != SEGMENT_INDEX_NONE;
-        info->ready += state == SEGMENT_INDEX_READY;
-        info->failed += state == SEGMENT_INDEX_FAILED;
-    }
-}
-
-/* Indexes on columns that have no rows yet are listed too. */
-static enum status list_all(const struct source_config *config, const struct schema *schema,
-                            const struct snapshot *snapshot, struct arena *arena,
-                            struct index_info *list, uint32_t *len, struct error *err)
-{
-    for (uint32_t i = 0; i < config->index_columns_len; i++) {
-        struct index_info *info = &list[(*len)++];
-        int32_t at = schema_find(schema, config->index_columns[i]);
-        info->kind = INDEX_KIND_HASH;
-        info->column = arena_str(arena, config->index_columns[i]);
-        if (!info->column.data)
-            return error_no_memory(err);
-        if (at >= 0)
-            count_files(snapshot, schema->fields[at].id, info);
-    }
-    for (uint32_t i = 0; i < config->sorted_fields_len; i++) {
-        for (uint32_t f = 0; f < schema->fields_len; f++) {
-            if (field_id_base(schema->fields[f].id) != config->sorted_fields[i])
-                continue;
-            struct index_info *info = &list[(*len)++];
-            info->kind = INDEX_KIND_SORTED;
-            info->column = arena_str(arena, schema->fields[f].name);
-            if (!info->column.data)
-                return error_no_memory(err);
-            count_files(snapshot, index_id_sorted(schema->fields[f].id), info);
+    struct composite_config wanted = {.kind = kind, .fields_len = len};
+    struct lists lists;
+    TRY(check_state(source, err));
+    if (len > INDEX_FIELDS_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "an index over several columns has 2 to %d of them", INDEX_FIELDS_MAX);
+    TRY(check_columns(schema, columns, len, kind, err));
+    for (uint32_t i = 0; i < len; i++)
+        wanted.fields[i] = field_id_base(schema->fields[schema_find(schema, columns[i])].id);
+    lists_init(&lists, source_config(source));
+    for (uint32_t i = 0; i < lists.composites_len; i++) {
+        if (composite_same(&lists.composites[i], &wanted)) {
+            *ret_number = lists.composites[i].number;
+            return STATUS_OK;
         }
     }
+    if (lists.composites_len == SOURCE_COMPOSITES_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "a source has at most %d indexes over several columns",
+                         SOURCE_COMPOSITES_MAX);
+    lists.composites[lists.composites_len++] = wanted;
+    TRY(change(source, &lists, err)); /* which numbers it */
+    *ret_number = source_config(source)->composites_last;
     return STATUS_OK;
 }
 
-enum status source_list_indexes(struct source *source, struct arena *arena,
-                                struct index_info **ret_indexes, uint32_t *ret_len,
-                                struct error *err)
+enum status source_add_composite(struct source *source, const struct str *columns, uint32_t len,
+                                 enum index_kind kind, uint32_t *ret_number, struct error *err)
 {
-    const struct source_config *config = source_config(source);
-    uint32_t most = config->index_columns_len + config->sorted_fields_len, len = 0;
-    struct index_info *list = arena_array(arena, most + 1u, sizeof *list);
-    if (!list)
-        return error_no_memory(err);
-    struct snapshot *snapshot = present_snapshot(source);
+    pthread_mutex_lock(&source->flush_lock);
     struct schema *schema = source_schema(source);
-    enum status status = list_all(config, schema, snapshot, arena, list, &len, err);
+    enum status status = add_composite_locked(source, schema, columns, len, kind, ret_number, err);
     schema_unref(schema);
-    snapshot_unref(snapshot);
-    *ret_indexes = list;
-    *ret_len = len;
+    pthread_mutex_unlock(&source->flush_lock);
+    if (status == STATUS_OK)
+        store_index_wake(source->store);
+    return status;
+}
+
+/* flush_lock is held. */
+static enum status drop_composite_locked(struct source *source, const struct schema *schema,
+                                         uint32_t number, struct error *err)
+{
+    struct lists lists;
+    struct index_def def;
+    uint32_t at = 0;
+    TRY(check_state(source, err));
+    lists_init(&lists, source_config(source));
+    while (at < lists.composites_len && lists.composites[at].number != number)
+        at++;
+    if (at == lists.composites_len)
+        return error_set(err, STATUS_NOT_FOUND, "the source has no index %u over several columns",
+                         number);
+    bool made = composite_def(&lists.composites[at], schema, &def, NULL);
+    for (lists.composites_len--; at < lists.composites_len; at++)
+        lists.composites[at] = lists.composites[at + 1];
+    TRY(change(source, &lists, err));
+    if (made)
+        source_remove_sidecars(source, &def);
+    return STATUS_OK;
+}
+
+enum status source_drop_composite(struct source *source, uint32_t number, struct error *err)
+{
+    pthread_mutex_lock(&source->flush_lock);
+    struct schema *schema = source_schema(source);
+    enum status status = drop_composite_locked(source, schema, number, err);
+    schema_unref(schema);
+    pthread_mutex_unlock(&source->flush_lock);
     return status;
 }

@@ -67,6 +67,7 @@ void store_get_stats(struct store *store, struct store_stats *ret_stats)
         .wal_syncs = wal.syncs,
         .lsn = wal.lsn,
         .wal_pending = count_pending(store),
+        .page_cache_bytes = reader_pool_bytes(&store->readers),
         .writes = atomic_load(&store->writes),
         .rows_written = atomic_load(&store->rows_written),
         .writes_refused = atomic_load(&store->writes_refused),

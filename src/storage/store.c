@@ -12,6 +12,8 @@ static void fill_defaults(struct store *store, const struct store_options *optio
     if (!store->options.memtable_max_bytes)
         store->options.memtable_max_bytes = 2 * store->options.memtable_bytes;
     store->chunk_indexes.max = store->options.memtable_max_bytes / CHUNK_INDEX_SHARE;
+    if (!store->options.page_cache_bytes)
+        store->options.page_cache_bytes = STORE_PAGE_CACHE_BYTES;
     if (!store->options.flush_age_us)
         store->options.flush_age_us = STORE_FLUSH_AGE_US;
     if (!store->options.flush_threads)
@@ -96,6 +98,7 @@ enum status store_open(struct sys *sys, const struct store_options *options,
     init_locks(store);
     enum status status = sys_path(store->path, err, "%s", options->path);
     fill_defaults(store, options);
+    reader_pool_init(&store->readers, store->options.page_cache_bytes);
     if (status == STATUS_OK && !options->read_only)
         status = make_directories(store, err);
     if (status == STATUS_OK)
@@ -143,6 +146,7 @@ void store_close(struct store *store, bool flush)
     for (uint32_t i = 0; i < store->sources_len; i++)
         source_unref(store->sources[i]);
     free(store->sources);
+    reader_pool_release(&store->readers);
     sys_close(store->sys, store->lock_file);
     pthread_cond_destroy(&store->index_work);
     pthread_cond_destroy(&store->flush_work);

@@ -14,6 +14,7 @@
 #include "data/batch.h"
 #include "data/value.h"
 #include "format/parquet/parquet.h"
+#include "storage/index/index_id.h"
 #include "sys/sys.h"
 
 struct store;
@@ -37,6 +38,7 @@ struct store_options {
     uint64_t memtable_max_bytes; /* writers wait, then 429, beyond; 0: 2 x memtable_bytes */
     int64_t flush_age_us;        /* a memtable older than this is flushed; 0: 300 s */
     uint32_t flush_threads;      /* 0: 1 */
+    uint64_t page_cache_bytes;   /* parsed files and decoded pages in memory; 0: 512 MiB */
     uint64_t wal_segment_bytes;  /* 0: 64 MiB */
     int64_t wal_commit_delay_us; /* of a group of writers for more of them; 0: none */
     int64_t wal_retention_us; /* log segments that nobody needs are kept so long; 0: not at all */
@@ -61,6 +63,7 @@ void store_close(struct store *store, bool flush);
 enum {
     SOURCE_ID_MAX = 128,
     SOURCE_COLUMNS_LISTED_MAX = 64, /* partition and index columns */
+    SOURCE_COMPOSITES_MAX = 32,     /* indexes over several columns */
     STORE_SOURCES_MAX = 10000,
 };
 
@@ -91,6 +94,20 @@ struct source_settings {
     struct str retention_column; /* a date or timestamp; length 0: by the age of their file */
 };
 
+/* Hash: equality. Sorted: ranges, prefixes, ordered reads. Rows in memory are hash indexed at their
+ * first look-up and have no sorted index. */
+enum index_kind { INDEX_KIND_HASH = 1, INDEX_KIND_SORTED = 2 }; /* bits */
+
+/* An index over several columns. Hash: equality on all of them. Sorted: equality on some first ones
+ * with a range or an order of the next. */
+struct composite_config {
+    uint32_t number; /* never used again by the source; ignored on the way in */
+    enum index_kind kind;
+    uint32_t fields_len;              /* 2 to INDEX_FIELDS_MAX */
+    int32_t fields[INDEX_FIELDS_MAX]; /* first field ids (field_id_base); of declared columns:
+                                       * their number from 1 */
+};
+
 /* As declared by the client (contracts 1.3.3); all borrowed on the way in. */
 struct source_config {
     struct str source_id; /* [A-Za-z0-9_][A-Za-z0-9_.-]*, at most SOURCE_ID_MAX */
@@ -112,6 +129,11 @@ struct source_config {
     const int32_t *sorted_fields; /* first field ids (field_id_base) of columns with a
                                    * sorted index */
     uint32_t sorted_fields_len;
+    const struct composite_config *composites;
+    uint32_t composites_len;
+    uint32_t composites_last; /* the store's own: the last number that was used */
+    const struct composite_config *declared_composites; /* as declared_index_columns */
+    uint32_t declared_composites_len;
     const struct str *declared_partition_columns; /* when one was renamed since; else NULL */
     const struct schema_def *schema;              /* as source_alter has made it; else NULL */
     struct source_settings settings;
@@ -367,6 +389,43 @@ enum status segment_first_rows(struct segment *segment, int32_t field_id, bool d
  * (INT64 and DOUBLE, DATE and TIMESTAMP). Cheap; false when nothing is known yet. */
 bool view_narrow(struct view *view, uint32_t field, const struct value *values, uint32_t values_len,
                  uint64_t *candidates);
+/* A composite index of a view's source whose columns the view has. */
+struct composite {
+    struct index_def def;              /* its field ids are those of the view's schema */
+    uint32_t fields[INDEX_FIELDS_MAX]; /* the same as places in that schema */
+    enum index_kind kind;
+};
+uint32_t view_composites(const struct view *view, struct composite ret[SOURCE_COMPOSITES_MAX]);
+/* What segment_lookup, segment_range, segment_first_rows, view_narrow and view_chunk_lookup are,
+ * for composite indexes: `values` are one for each column. Rows with a null are in no hash index.
+ * `*ret_used` false also when the segment lacks one of the columns, or with more rows than `limit`.
+ */
+enum status segment_lookup_tuple(struct segment *segment, const struct index_def *def,
+                                 const struct value *values, uint64_t limit, bool *ret_used,
+                                 uint64_t **ret_rows, uint32_t *ret_len, struct error *err);
+/* Equal to `prefix` in the first columns; the next column within `next` (neither end: any value
+ * but null), or anything when that is NULL. Of the segment's own types. */
+struct tuple_range {
+    const struct value *prefix;
+    uint32_t prefix_len;
+    const struct value_range *next;
+};
+enum status segment_range_tuple(struct segment *segment, const struct index_def *def,
+                                const struct tuple_range *range, uint64_t limit, bool *ret_used,
+                                uint64_t **ret_rows, uint32_t *ret_len, struct error *err);
+/* Rows (ascending) of the range among which the first `count` of it by the order of the columns
+ * are, all rows of it when these are fewer. */
+enum status segment_first_tuples(struct segment *segment, const struct index_def *def,
+                                 const struct tuple_range *range, bool descending, uint32_t count,
+                                 bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
+                                 struct error *err);
+/* `hashes`: values_hash of what is looked for. */
+bool view_narrow_tuples(struct view *view, const struct composite *composite,
+                        const uint64_t *hashes, uint32_t len, uint64_t *candidates);
+enum status view_chunk_lookup_tuple(struct view *view, uint32_t chunk,
+                                    const struct composite *composite, const struct value *values,
+                                    bool *ret_used, uint32_t **ret_rows, uint32_t *ret_len,
+                                    struct error *err);
 /* segment_lookup for a chunk of a view; the index is built at first use for chunks of 2,048 rows
  * and more. */
 enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str column,
@@ -506,13 +565,11 @@ enum status source_compact(struct source *source, const struct compact_policy *p
 
 /* --- indexes --- */
 
-/* Hash: equality. Sorted: ranges, prefixes, ordered reads. Rows in memory are hash indexed at their
- * first look-up and have no sorted index. */
-enum index_kind { INDEX_KIND_HASH = 1, INDEX_KIND_SORTED = 2 }; /* bits */
-
 /* State of one index. */
 struct index_info {
-    struct str column; /* in the arena given */
+    struct str columns[INDEX_FIELDS_MAX]; /* in the arena given */
+    uint32_t columns_len;
+    uint32_t number; /* of a composite one; else 0 */
     enum index_kind kind;
     uint64_t files;  /* that have this column */
     uint64_t ready;  /* of these: with a sidecar that is used */
@@ -528,6 +585,11 @@ enum status source_add_indexes(struct source *source, const struct str *columns,
  * are removed. */
 enum status source_drop_index(struct source *source, struct str column, uint32_t kinds,
                               struct error *err);
+/* One index over all columns given, in this order; `*ret_number` names it. One that is there
+ * already is fine. Otherwise as source_add_indexes. */
+enum status source_add_composite(struct source *source, const struct str *columns, uint32_t len,
+                                 enum index_kind kind, uint32_t *ret_number, struct error *err);
+enum status source_drop_composite(struct source *source, uint32_t number, struct error *err);
 enum status source_list_indexes(struct source *source, struct arena *arena,
                                 struct index_info **ret_indexes, uint32_t *ret_len,
                                 struct error *err);
@@ -563,7 +625,7 @@ enum status source_save_sketch(struct source *source, struct error *err);
 struct store_stats {
     uint64_t wal_files, wal_bytes, wal_pending; /* pending: frames not yet in a snapshot */
     char wal_current[64];
-    uint64_t memtable_bytes;
+    uint64_t memtable_bytes, page_cache_bytes;
     struct histogram wal_syncs; /* how long they took */
     uint64_t writes, rows_written, writes_refused;
     uint64_t lsn;

@@ -31,6 +31,7 @@ enum {
     STORE_MEMTABLE_BYTES = 256 << 20,
     STORE_MEMORY_WAIT_US = 2000000, /* of a writer for memory, then 429 */
     STORE_FLUSH_THREADS_MAX = 16,
+    STORE_PAGE_CACHE_BYTES = 512 << 20,
     FLUSH_BACKOFF_FIRST_US = 500000,
     FLUSH_BACKOFF_MAX_US = 30000000,
 };
@@ -96,6 +97,7 @@ struct store {
     _Atomic uint64_t next_overlay;
     _Atomic uint64_t writes, rows_written, writes_refused;
     _Atomic uint64_t finder_bytes; /* what finders take */
+    struct reader_pool readers;    /* of all segments */
 };
 
 struct source {
@@ -403,7 +405,7 @@ void side_write_drop(struct wal_frame *frame);
 /* --- source_index.c --- */
 
 /* Removes the sidecars of that index; flush_lock is held. */
-void source_remove_sidecars(struct source *source, int32_t index_id);
+void source_remove_sidecars(struct source *source, const struct index_def *def);
 
 /* --- flush.c, flush_thread.c --- */
 

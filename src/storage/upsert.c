@@ -259,7 +259,7 @@ static enum status look_up_chunk(struct upsert *u, uint32_t unit, struct chunk *
         uint32_t *rows = NULL, len = 0;
         if (u->keys.replaced[row])
             continue;
-        TRY(chunk_lookup(chunk, u->names[0], &value, ret_used, &rows, &len, err));
+        TRY(chunk_lookup(chunk, &u->names[0], &value, 1, ret_used, &rows, &len, err));
         enum status status = len ? take_keys(u, chunk->batch, 0, len, rows, err) : STATUS_OK;
         for (uint32_t i = 0; i < len && status == STATUS_OK; i++) {
             if (key_set_has(&u->keys, u->columns, i))

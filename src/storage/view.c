@@ -137,7 +137,20 @@ enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str colu
     *ret_len = 0;
     if (!is_index_column(source_config(view->source), column))
         return STATUS_OK;
-    return chunk_lookup(view->impl->chunks[chunk], column, value, ret_used, ret_rows, ret_len, err);
+    return chunk_lookup(view->impl->chunks[chunk], &column, value, 1, ret_used, ret_rows, ret_len,
+                        err);
+}
+
+enum status view_chunk_lookup_tuple(struct view *view, uint32_t chunk,
+                                    const struct composite *composite, const struct value *values,
+                                    bool *ret_used, uint32_t **ret_rows, uint32_t *ret_len,
+                                    struct error *err)
+{
+    struct str columns[INDEX_FIELDS_MAX];
+    for (uint32_t i = 0; i < composite->def.fields_len; i++)
+        columns[i] = view->schema->fields[composite->fields[i]].name;
+    return chunk_lookup(view->impl->chunks[chunk], columns, values, composite->def.fields_len,
+                        ret_used, ret_rows, ret_len, err);
 }
 
 /* --- overlay files --- */

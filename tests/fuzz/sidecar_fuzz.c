@@ -53,8 +53,10 @@ static void ask_sorted(uint8_t *file, size_t size, uint64_t rows, enum type type
     uint32_t len;
     if (sorted_index_lookup(&index, &range, rows, &found, &len, NULL) == STATUS_OK)
         free(found);
-    if (sorted_index_first(&index, true, 1, &found, &len, NULL) == STATUS_OK)
-        free(found);
+    struct sorted_first first;
+    for (int descending = 0; descending < 2; descending++)
+        if (sorted_index_first(&index, &range, descending, 1, rows, &first, NULL) == STATUS_OK)
+            free(first.rows);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

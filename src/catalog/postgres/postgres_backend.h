@@ -8,7 +8,7 @@
 #ifndef QUARRY_CATALOG_POSTGRES_BACKEND_H
 #define QUARRY_CATALOG_POSTGRES_BACKEND_H
 
-#include "catalog/backend.h"
+#include "catalog/journal.h"
 
 struct postgres_backend_options {
     const char *url; /* of libpq: "postgresql://user@host:port/db" or "host=... port=..." */
@@ -21,5 +21,10 @@ struct postgres_backend_options {
  * was written by a newer release. */
 enum status postgres_backend_open(const struct postgres_backend_options *options,
                                   struct backend **ret_backend, struct error *err);
+
+/* As journal.h has them. */
+enum status postgres_journal_read(struct backend *base, int64_t at_us, journal_fn visit,
+                                  void *context, struct error *err);
+enum status postgres_journal_trim(struct backend *base, int64_t before_us, struct error *err);
 
 #endif

@@ -74,6 +74,12 @@ void pg_add_number(struct pg_parameters *parameters, int64_t number);
 /* As an array of texts. */
 void pg_add_texts(struct pg_parameters *parameters, const struct str *texts, uint32_t len);
 
+/* --- views.c: SQL texts --- */
+extern const char pg_views_graphs[], pg_views_shared[], pg_views_collections[], pg_view_inserts[];
+
+/* --- journal.c --- */
+enum status pg_journal_create(struct pg_connection *connection, struct error *err);
+
 /* --- read.c --- */
 /* A row of backend->columns[domain], texts copied into the arena. */
 enum status pg_row_read(const PGresult *result, int row, enum domain domain, struct arena *arena,

@@ -13,8 +13,6 @@
 
 #define MIGRATION_LOCK "7305811245127450732"
 
-enum { SCHEMA_VERSION = 1 };
-
 static const char FUNCTIONS[] =
     "CREATE FUNCTION as_jsonb(value text) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT AS"
     " $$BEGIN RETURN value::jsonb; EXCEPTION WHEN OTHERS THEN RETURN NULL; END$$";
@@ -88,6 +86,19 @@ static enum status migrate_first(struct pg_connection *connection, struct error 
     return status;
 }
 
+static enum status migrate_views(struct pg_connection *connection, struct error *err)
+{
+    TRY(pg_run(connection, pg_views_graphs, err));
+    TRY(pg_run(connection, pg_views_shared, err));
+    TRY(pg_run(connection, pg_views_collections, err));
+    return pg_run(connection, pg_view_inserts, err);
+}
+
+typedef enum status (*migration)(struct pg_connection *connection, struct error *err);
+static const migration migrations[] = {migrate_first, migrate_views, pg_journal_create};
+
+enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
+
 static enum status read_version(struct pg_connection *connection, int *ret, struct error *err)
 {
     PGresult *result =
@@ -119,7 +130,9 @@ static enum status run_migrations(struct pg_connection *connection, struct error
     if (version == SCHEMA_VERSION)
         return STATUS_OK;
     TRY(pg_run(connection, "BEGIN", err));
-    enum status status = migrate_first(connection, err);
+    enum status status = STATUS_OK;
+    for (int i = version; i < SCHEMA_VERSION && status == STATUS_OK; i++)
+        status = migrations[i](connection, err);
     snprintf(note, sizeof note, "INSERT INTO schema_version(version) VALUES(%d)", SCHEMA_VERSION);
     if (status == STATUS_OK)
         status = pg_run(connection, note, err);

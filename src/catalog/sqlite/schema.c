@@ -170,6 +170,7 @@ static const struct migration migrations[] = {
     {{sqlite_views_graphs, sqlite_views_shared, sqlite_views_collections, sqlite_view_inserts}},
     {{sqlite_view_collection_stats}},
     {{sqlite_property_index}},
+    {{sqlite_journal}},
 };
 
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };

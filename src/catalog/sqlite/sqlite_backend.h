@@ -7,7 +7,7 @@
 #ifndef QUARRY_CATALOG_SQLITE_BACKEND_H
 #define QUARRY_CATALOG_SQLITE_BACKEND_H
 
-#include "catalog/backend.h"
+#include "catalog/journal.h"
 
 struct sqlite_backend_options {
     const char *path;         /* the file; its folder exists */
@@ -22,5 +22,10 @@ enum status sqlite_backend_open(const struct sqlite_backend_options *options,
 /* Consistent copy of the whole database, taken while it is used, to a file that is not there yet.
  */
 enum status sqlite_backend_copy(struct backend *base, const char *path, struct error *err);
+
+/* As journal.h has them. */
+enum status sqlite_journal_read(struct backend *base, int64_t at_us, journal_fn visit,
+                                void *context, struct error *err);
+enum status sqlite_journal_trim(struct backend *base, int64_t before_us, struct error *err);
 
 #endif

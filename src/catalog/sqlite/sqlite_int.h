@@ -93,6 +93,11 @@ struct str sqlite_property_name(const struct match *match, struct arena *arena);
 enum status sqlite_few_assets(struct connection *connection, const struct record_query *query,
                               bool *ret, struct error *err);
 
+/* --- journal.c --- */
+extern const char sqlite_journal[];
+/* Before the COMMIT of a transaction: what it added is of now. */
+enum status sqlite_journal_mark(struct connection *connection, struct error *err);
+
 /* --- read.c --- */
 enum status sqlite_get(struct backend *backend, enum domain domain, struct str tenant,
                        struct str id, struct arena *arena, struct record *ret, struct error *err);
@@ -108,6 +113,9 @@ enum status sqlite_group(struct backend *base, const struct group_query *query, 
 /* --- write.c --- */
 enum status sqlite_commit(struct backend *base, const struct change *changes, uint32_t len,
                           struct commit_result *ret, struct error *err);
+/* The writer's connection for another purpose than a commit; give it back. */
+void writer_take(struct sqlite_backend *backend);
+void writer_give(struct sqlite_backend *backend);
 /* --- verify.c --- */
 enum status sqlite_verify(struct backend *base, backend_fault_fn fault, void *context,
                           struct error *err);

@@ -21,11 +21,7 @@ static enum status report_rows(struct connection *connection, const char *sql, c
 static enum status check_words(struct sqlite_backend *backend, backend_fault_fn fault,
                                void *context, struct error *err)
 {
-    pthread_mutex_lock(&backend->write_lock);
-    while (backend->writing)
-        pthread_cond_wait(&backend->written, &backend->write_lock);
-    backend->writing = true;
-    pthread_mutex_unlock(&backend->write_lock);
+    writer_take(backend);
     int code = sqlite3_exec(
         backend->writer.db,
         "INSERT INTO asset_words(asset_words, rank) VALUES('integrity-check',1)", NULL, NULL, NULL);
@@ -34,10 +30,7 @@ static enum status check_words(struct sqlite_backend *backend, backend_fault_fn 
         fault(context, "the search index does not match the assets");
     else if (code != SQLITE_OK)
         status = connection_failed(&backend->writer, err);
-    pthread_mutex_lock(&backend->write_lock);
-    backend->writing = false;
-    pthread_cond_broadcast(&backend->written);
-    pthread_mutex_unlock(&backend->write_lock);
+    writer_give(backend);
     return status;
 }
 

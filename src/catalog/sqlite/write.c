@@ -209,6 +209,8 @@ static enum status run_transaction(struct sqlite_backend *backend, struct pendin
     for (struct pending *commit = first; commit && status == STATUS_OK; commit = commit->next)
         status = apply_commit(backend, commit, err);
     if (status == STATUS_OK)
+        status = sqlite_journal_mark(&backend->writer, err);
+    if (status == STATUS_OK)
         status = connection_run(&backend->writer, "COMMIT", err);
     /* The first failure is the news; without an open transaction this one says nothing. */
     if (status != STATUS_OK)
@@ -278,4 +280,21 @@ enum status sqlite_commit(struct backend *base, const struct change *changes, ui
     if (commit.status != STATUS_OK && err)
         *err = commit.error;
     return commit.status;
+}
+
+void writer_take(struct sqlite_backend *backend)
+{
+    pthread_mutex_lock(&backend->write_lock);
+    while (backend->writing)
+        pthread_cond_wait(&backend->written, &backend->write_lock);
+    backend->writing = true;
+    pthread_mutex_unlock(&backend->write_lock);
+}
+
+void writer_give(struct sqlite_backend *backend)
+{
+    pthread_mutex_lock(&backend->write_lock);
+    backend->writing = false;
+    pthread_cond_broadcast(&backend->written);
+    pthread_mutex_unlock(&backend->write_lock);
 }

@@ -1,6 +1,7 @@
 /* cmd_assets.c: quarry asset|user|role|grant|config|audit: the catalog service from the command
- * line. A table of verbs: method, path, what the operands are. Members of a body and parameters of
- * a query come as --set NAME=VALUE; a VALUE that is JSON is taken as such, else as a text. */
+ * line; quarry tenant: the gateway. A table of verbs: method, path, what the operands are. Members
+ * of a body and parameters of a query come as --set NAME=VALUE; a VALUE that is JSON is taken as
+ * such, else as a text. */
 #include <stdlib.h>
 
 #include "cmd/quarry/client.h"
@@ -46,6 +47,14 @@ static const struct verb verbs[] = {
     {"config", "get", "GET", "/config/*", {0}, NULL},
     {"config", "set", "PUT", "/config/*", {"value"}, NULL},
     {"config", "delete", "DELETE", "/config/*", {0}, NULL},
+    {"tenant", "list", "GET", "/auth/tenants", {0}, "tenants"},
+    {"tenant", "show", "GET", "/auth/tenants/*", {0}, NULL},
+    {"tenant", "create", "POST", "/auth/tenants", {"tenant_id"}, NULL},
+    {"tenant", "update", "PATCH", "/auth/tenants/*", {0}, NULL},
+    {"tenant", "suspend", "POST", "/auth/tenants/*/suspend", {"reason"}, NULL},
+    {"tenant", "resume", "POST", "/auth/tenants/*/resume", {0}, NULL},
+    {"tenant", "delete", "DELETE", "/auth/tenants/*", {0}, NULL},
+    {"tenant", "undelete", "POST", "/auth/tenants/*/undelete", {0}, NULL},
     {"audit", "list", "GET", "/audit", {0}, "audit"},
     {"node", "list", "GET", "/nodes", {0}, "nodes"},
     {"node", "versions", "GET", "/nodes/*/*", {0}, "versions"},
@@ -197,6 +206,14 @@ void cli_choose_catalog(struct cli *cli)
         cli->url = named && *named ? named : "http://127.0.0.1:8083";
 }
 
+/* The same for the gateway. */
+static void choose_gateway(struct cli *cli)
+{
+    const char *named = getenv("QUARRY_GATEWAY_URL");
+    if (strcmp(cli->url, "http://127.0.0.1:8000") == 0)
+        cli->url = named && *named ? named : "http://127.0.0.1:8080";
+}
+
 int run_assets(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct texts sets = {.len = 0};
@@ -210,6 +227,9 @@ int run_assets(struct cli *cli, const struct command *command, int argc, char **
         cli_complain("usage: quarry %s %s", command->name, command->usage);
         return EXIT_USAGE;
     }
-    cli_choose_catalog(cli);
+    if (strcmp(command->name, "tenant") == 0)
+        choose_gateway(cli);
+    else
+        cli_choose_catalog(cli);
     return call_verb(cli, verb, argv + 1, &sets);
 }

@@ -1,8 +1,11 @@
-/* cmd_catalog.c: quarry catalog verify|repair|digest|migrate|backup|restore: on the back ends
- * themselves, named by their URLs, without a server. SQLite may be in use meanwhile; a folder of
- * files may not (it has a lock). Exit status: 0 done, 1 faults found or refused, 2 usage, 4 cannot
- * be opened. */
+/* cmd_catalog.c: quarry catalog verify|repair|digest|migrate|reindex|backup|restore: on the back
+ * ends themselves, named by their URLs, without a server. SQLite may be in use meanwhile; a folder
+ * of files may not (it has a lock). Exit status: 0 done, 1 faults found or refused, 2 usage, 4
+ * cannot be opened. */
+#include "base/datetime.h"
+#include "catalog/elastic/elastic_backend.h"
 #include "catalog/hybrid/hybrid_backend.h"
+#include "catalog/journal.h"
 #include "catalog/open.h"
 #include "catalog/sqlite/sqlite_backend.h"
 #include "catalog/transfer.h"
@@ -134,6 +137,27 @@ static int migrate(struct cli *cli, const char *from_url, const char *to_url, bo
     return status == STATUS_OK ? EXIT_DONE : failed(&err);
 }
 
+static void tell_documents(void *context, enum domain domain, uint64_t documents)
+{
+    tell_progress(context, domain, documents);
+}
+
+static int reindex(struct cli *cli, const char *url)
+{
+    struct error err = ERROR_INIT;
+    struct backend *backend = NULL;
+    enum status status = catalog_backend_open(sys_posix(), url, &backend, &err);
+    if (status == STATUS_OK && strcmp(backend->ops->name, "elasticsearch") != 0)
+        status = error_set(&err, STATUS_INVALID_ARGUMENT,
+                           "only a catalog elasticsearch://... has an index to make anew");
+    if (status == STATUS_OK)
+        status = elastic_reindex(backend, tell_documents, cli, &err);
+    backend_close(backend);
+    if (!cli->json)
+        fputc('\n', stderr);
+    return status == STATUS_OK ? EXIT_DONE : failed(&err);
+}
+
 /* SQLite copies itself consistently while it is used; others are read record by record. */
 static int backup(struct cli *cli, const char *url, const char *path)
 {
@@ -168,11 +192,44 @@ static int restore(struct cli *cli, const char *path, const char *url)
     return migrate(cli, from, url, true);
 }
 
+/* A catalog as it was: into an empty one, so that nothing is lost by a wrong time. */
+static int restore_at(struct cli *cli, const char *from_url, const char *to_url, const char *time)
+{
+    struct error err = ERROR_INIT;
+    struct backend *from = NULL, *to = NULL;
+    struct restore_result result = {0};
+    int64_t at_us = 0;
+    if (!timestamp_parse(str_of(time), &at_us)) {
+        cli_complain("--at takes a time such as 2026-11-21T08:30:00Z, not '%s'", time);
+        return EXIT_USAGE;
+    }
+    enum status status = catalog_backend_open(sys_posix(), from_url, &from, &err);
+    if (status == STATUS_OK)
+        status = catalog_backend_open(sys_posix(), to_url, &to, &err);
+    if (status == STATUS_OK)
+        status = is_empty(to, to_url, &err);
+    if (status == STATUS_OK)
+        status = catalog_restore_at(from, to, at_us, &result, &err);
+    if (status == STATUS_OK && !cli->json)
+        printf("%llu records, %llu of them as they were, %llu of later left out\n",
+               (unsigned long long)result.records, (unsigned long long)result.undone,
+               (unsigned long long)result.left_out);
+    backend_close(from);
+    backend_close(to);
+    return status == STATUS_OK ? verify(cli, to_url, true) : failed(&err);
+}
+
 int run_catalog(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int code;
-    if (!args_parse(cli, command, NULL, 0, 2, 3, &argc, argv, &code))
+    const char *at = NULL;
+    const struct arg args[] = {
+        {"--at", ARG_TEXT, &at, "TIME", "restore: from a catalog as it was then"},
+    };
+    if (!args_parse(cli, command, args, ARGS_LEN(args), 2, 3, &argc, argv, &code))
         return code;
+    if (argc == 3 && at && strcmp(argv[0], "restore") == 0)
+        return restore_at(cli, argv[1], argv[2], at);
     if (argc == 2 && strcmp(argv[0], "verify") == 0)
         return verify(cli, argv[1], true);
     if (argc == 2 && strcmp(argv[0], "repair") == 0)
@@ -185,6 +242,8 @@ int run_catalog(struct cli *cli, const struct command *command, int argc, char *
         return backup(cli, argv[1], argv[2]);
     if (argc == 3 && strcmp(argv[0], "restore") == 0)
         return restore(cli, argv[1], argv[2]);
+    if (argc == 2 && strcmp(argv[0], "reindex") == 0)
+        return reindex(cli, argv[1]);
     cli_complain("usage: quarry %s %s", command->name, command->usage);
     return EXIT_USAGE;
 }

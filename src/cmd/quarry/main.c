@@ -35,7 +35,8 @@ static const struct command commands[] = {
      "Copies a tenant's data, also while it is in use; checks such a copy.", run_backup},
     {"restore", "BACKUP DATA_PATH", NULL, "Makes a data folder from a backup.", run_restore},
     {"catalog",
-     "verify URL | repair URL | digest URL | migrate FROM TO | backup URL FILE | restore FILE URL",
+     "verify URL | repair URL | digest URL | migrate FROM TO | reindex URL | "
+     "backup URL FILE | restore FILE URL | restore --at TIME FROM TO",
      NULL, "Catalogs by their URLs (sqlite:FILE, file:FOLDER, ...): checks, copies, backs up.",
      run_catalog},
     {"asset",
@@ -50,6 +51,11 @@ static const struct command commands[] = {
      "list ASSET | add ASSET USER PERMISSION | role ASSET ROLE PERMISSION | remove ASSET GRANT",
      NULL, "Permissions on assets.", run_assets},
     {"config", "list | get KEY | set KEY VALUE | delete KEY", NULL, "Settings of the tenant.",
+     run_assets},
+    {"tenant",
+     "list | show ID | create ID | update ID | suspend ID REASON | resume ID | delete ID |"
+     " undelete ID",
+     NULL, "Tenants of the place, with their limits (--set max_bytes=..., grace_days=...).",
      run_assets},
     {"audit", "list", "audit_list", "The audit log.", run_assets},
     {"node",
@@ -86,11 +92,12 @@ static void print_help(FILE *out)
             QUARRY_VERSION);
     for (size_t i = 0; (command = command_at(i)); i++)
         fprintf(out, "  %-10s %s\n", command->name, command->summary);
-    fprintf(out,
-            "\n`quarry COMMAND --help` explains one. The server is --url, else QUARRY_URL, else\n"
-            "http://127.0.0.1:8000; a token for it is QUARRY_TOKEN, a file of certificates to believe\n"
-            "QUARRY_CA_FILE. Exit status: 0 done, 1 refused by the server, 2 usage, 3 no answer,\n"
-            "4 bad input, 130 interrupted.\n");
+    fprintf(
+        out,
+        "\n`quarry COMMAND --help` explains one. The server is --url, else QUARRY_URL, else\n"
+        "http://127.0.0.1:8000; a token for it is QUARRY_TOKEN, a file of certificates to believe\n"
+        "QUARRY_CA_FILE. Exit status: 0 done, 1 refused by the server, 2 usage, 3 no answer,\n"
+        "4 bad input, 130 interrupted.\n");
 }
 
 /* The common options may stand before the command too. */

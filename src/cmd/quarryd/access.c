@@ -53,10 +53,13 @@ static enum status open_parts(const struct quarryd_options *options, struct sys 
     TRY(sys_mkdirs(sys, folder, err));
     bool writer = !options->node && options->services & 1u << SERVICE_GATEWAY;
     TRY(revocations_open(sys, revoked, writer, access->verifier, &access->revocations, err));
+    TRY(sys_path(access->tenants_path, err, "%s/tenants", folder));
+    TRY(tenant_book_open(sys, access->tenants_path, &access->tenants, err));
     enum service_kind kind = options->node ? SERVICE_TENANT : SERVICE_GATEWAY;
     const struct gate_options gate = {.sys = sys,
                                       .verifier = access->verifier,
                                       .revocations = access->revocations,
+                                      .tenants = access->tenants,
                                       .required = access_is_required(options, kind),
                                       .tenant = settings_text(settings, SETTING_TENANT_ID),
                                       .one_tenant = options->node};
@@ -76,6 +79,7 @@ enum status access_open(const struct quarryd_options *options, struct sys *sys, 
 void access_close(struct access *access)
 {
     gate_free(access->gate);
+    tenant_book_close(access->tenants);
     revocations_close(access->revocations);
     verifier_free(access->verifier);
     keyring_release(&access->keys);

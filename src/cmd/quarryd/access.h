@@ -6,10 +6,13 @@
 #include "cmd/quarryd/options.h"
 #include "service/gate.h"
 #include "service/revocations.h"
+#include "service/tenant_book.h"
 
 struct access {
     struct verifier *verifier;
     struct revocations *revocations;
+    struct tenant_book *tenants;
+    char tenants_path[SYS_PATH_MAX];
     struct keyring keys;       /* the gateway signs with them */
     struct gate *gate;         /* for all services of this process */
     char folder[SYS_PATH_MAX]; /* AUTH_PATH: keys and what was revoked */

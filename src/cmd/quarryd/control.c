@@ -5,6 +5,7 @@
 
 #include "catalog/open.h"
 #include "cmd/quarryd/logs.h"
+#include "cmd/quarryd/node_calls.h"
 #include "cmd/quarryd/tls.h"
 #include "quarry_version.h"
 #include "services/catalog/catalog.h"
@@ -20,11 +21,13 @@ struct control {
     struct sys *sys;
     const struct log *log;
     const struct access *access;
-    struct supervisor *supervisor;
+    struct tenant_nodes *nodes; /* NULL: none here */
+    struct query_queue *queue;
     struct service *services[SERVICE_COUNT]; /* those without an object of their own */
     struct catalog *catalog;                 /* NULL when no service here needs it */
     struct text_feed *text;                  /* with the catalog service only */
     char files_path[SYS_PATH_MAX];           /* of the node registry */
+    char archive_path[SYS_PATH_MAX];         /* of old logs */
     struct gateway *gateway;
     bool tls; /* of the gateway */
     struct tls_files tls_files;
@@ -69,19 +72,14 @@ static struct service_options base_options(const struct control *control, enum s
                      (uint32_t)settings_int(settings, SETTING_HTTP_REQUEST_TIMEOUT_SECONDS)}};
 }
 
-static bool node_status(void *context, struct node_status *ret)
-{
-    struct control *control = context;
-    if (!control->supervisor)
-        return false;
-    supervisor_status(control->supervisor, ret);
-    return true;
-}
-
 static enum status start_operation(struct control *control, const struct service_options *base,
                                    struct service **ret, struct error *err)
 {
-    const struct operation_options options = {.node = node_status, .context = control};
+    struct operation_options options = {
+        .queue = control->queue,
+        .tenant = settings_text(control->options->settings, SETTING_TENANT_ID)};
+    if (control->nodes)
+        options.nodes = operation_calls(control->nodes);
     TRY(operation_start(base, &options, &control->operation, err));
     *ret = operation_service(control->operation);
     return STATUS_OK;
@@ -96,6 +94,9 @@ static enum status start_catalog(struct control *control, const struct service_o
         .text = control->text,
         .files_path = control->files_path,
         .keys_path = control->access->folder,
+        .archive_path = control->archive_path,
+        .journal_us = settings_int(settings, SETTING_CATALOG_JOURNAL_HOURS) * 3600000000,
+        .upkeep_us = settings_int(settings, SETTING_CATALOG_UPKEEP_MINUTES) * 60000000,
         .tenant_id = settings_text(settings, SETTING_TENANT_ID),
         .parquet_base_path = settings_text(settings, SETTING_PARQUET_BASE_PATH)};
     TRY(catalog_service_start(base, &options, &control->catalog_service, err));
@@ -113,7 +114,12 @@ static enum status start_monitoring(struct control *control, const struct servic
     const struct monitoring_options options = {
         .probe_timeout_ms = (uint32_t)settings_int(settings, SETTING_PROBE_TIMEOUT_MS),
         .log_folder = collects ? folder : NULL,
+        .log_retention_days = (uint32_t)settings_int(settings, SETTING_LOG_RETENTION_DAYS),
+        .log_total_bytes = (uint64_t)settings_int(settings, SETTING_LOG_TOTAL_MB) << 20,
         .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .interval_s = (uint32_t)settings_int(settings, SETTING_METRICS_INTERVAL_SECONDS),
+        .alert_rules_file = settings_text(settings, SETTING_ALERT_RULES_FILE),
+        .alert_webhook_url = settings_text(settings, SETTING_ALERT_WEBHOOK_URL),
     };
     TRY(monitoring_start(base, &options, &control->monitoring, err));
     *ret = monitoring_service(control->monitoring);
@@ -155,6 +161,7 @@ static enum status open_text(struct control *control, struct backend *backend, s
         return STATUS_OK;
     TRY(sys_path(folder, err, "%s/catalog/text", data));
     TRY(sys_path(control->files_path, err, "%s/registry", data));
+    TRY(sys_path(control->archive_path, err, "%s/archive", data));
     TRY(text_feed_open(control->sys, backend, folder, &control->text, err));
     backend_watch(backend, on_commit, control->text);
     return STATUS_OK;
@@ -201,7 +208,9 @@ static enum status start_gateway(struct control *control, const struct service_o
     const struct settings *settings = control->options->settings;
     const char *registration = settings_text(settings, SETTING_REGISTRATION);
     bool local = options_is_loopback(settings_text(settings, SETTING_BIND_HOST));
-    const struct gateway_options options = {
+    struct gateway_options options = {
+        .queue = control->queue,
+        .query_threads = queue_threads(settings),
         .catalog = control->catalog,
         .verifier = control->access->verifier,
         .revocations = control->access->revocations,
@@ -209,6 +218,8 @@ static enum status start_gateway(struct control *control, const struct service_o
         .issuer = settings_text(settings, SETTING_JWT_ISSUER),
         .audience = settings_text(settings, SETTING_JWT_AUDIENCE),
         .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .tenants_path = control->access->tenants_path,
+        .tenants = control->access->tenants,
         .access_life_s = settings_int(settings, SETTING_JWT_EXPIRATION_HOURS) * 3600,
         .refresh_life_s = settings_int(settings, SETTING_REFRESH_EXPIRATION_DAYS) * 86400,
         .bcrypt_rounds = (int)settings_int(settings, SETTING_BCRYPT_ROUNDS),
@@ -226,6 +237,8 @@ static enum status start_gateway(struct control *control, const struct service_o
         with_tls.http.tls_newest_only =
             strcmp(settings_text(settings, SETTING_TLS_MIN_VERSION), "1.3") == 0;
     }
+    if (control->nodes)
+        options.nodes = gateway_calls(control->nodes);
     TRY(gateway_start(&with_tls, &options, &control->gateway, err));
     control->tls = tls_is_set(settings);
     *ret = gateway_service(control->gateway);
@@ -270,7 +283,7 @@ static enum status start_one(struct control *control, enum service_kind kind, st
 
 enum status control_start(const struct quarryd_options *options, struct sys *sys,
                           const struct log *log, const struct access *access,
-                          struct supervisor *supervisor, struct control **ret_control,
+                          struct tenant_nodes *nodes, struct control **ret_control,
                           struct error *err)
 {
     struct control *control = calloc(1, sizeof *control);
@@ -280,11 +293,13 @@ enum status control_start(const struct quarryd_options *options, struct sys *sys
     control->sys = sys;
     control->log = log;
     control->access = access;
-    control->supervisor = supervisor;
-    enum status opened = open_catalog(control, err);
+    control->nodes = nodes;
+    enum status opened = queue_open(options->settings, sys, &control->queue, err);
+    if (opened == STATUS_OK)
+        opened = open_catalog(control, err);
     if (opened != STATUS_OK) {
         control_stop(control, 0);
-        return error_wrap(err, "the catalog cannot be opened");
+        return error_wrap(err, "the catalog or the queue cannot be opened");
     }
     for (int i = 0; i < SERVICE_COUNT; i++) {
         if (!(options->services & 1u << i))
@@ -312,9 +327,7 @@ static void publish_one(struct control *control, enum service_kind kind, const c
     if (control->monitoring)
         monitoring_set_target(control->monitoring, kind, address, port,
                               kind == SERVICE_GATEWAY && control->tls);
-    bool v6 = strchr(address, ':') != NULL;
-    snprintf(url, sizeof url, "http://%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "",
-             (unsigned)port);
+    options_url(address, port, url, sizeof url);
     if (control->catalog_service && kind == SERVICE_TENANT)
         catalog_service_set_node(control->catalog_service, url);
     if (!control->gateway || kind == SERVICE_GATEWAY)
@@ -330,12 +343,8 @@ void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT
     for (int i = 0; i < SERVICE_COUNT; i++) {
         enum service_kind kind = (enum service_kind)i;
         enum setting host = kind == SERVICE_TENANT ? SETTING_REST_HOST : SETTING_BIND_HOST;
-        const char *address = options_address(settings_text(settings, host));
-        if (strcmp(address, "0.0.0.0") == 0)
-            address = "127.0.0.1";
-        else if (strcmp(address, "::") == 0)
-            address = "::1";
-        publish_one(control, kind, address, ports[i] ? ports[i] : port_setting(control, kind));
+        publish_one(control, kind, options_reach(settings_text(settings, host)),
+                    ports[i] ? ports[i] : port_setting(control, kind));
     }
 }
 
@@ -361,12 +370,20 @@ void control_look(struct control *control, bool anew)
         log_error(control->log, "the TLS certificate cannot be used; the old one stays", &err);
 }
 
+void control_reload(struct control *control, const struct settings *fresh)
+{
+    if (!control)
+        return;
+    monitoring_set_interval(control->monitoring,
+                            (uint32_t)settings_int(fresh, SETTING_METRICS_INTERVAL_SECONDS));
+}
+
 void control_stop(struct control *control, uint32_t grace_ms)
 {
     if (!control)
         return;
     int64_t end_us = sys_mono_us(control->sys) + (int64_t)grace_ms * 1000;
-    monitoring_end_streams(control->monitoring);
+    monitoring_quiesce(control->monitoring);
     for (int i = 0; i < SERVICE_COUNT; i++)
         if (control->services[i])
             service_drain(control->services[i]);
@@ -390,5 +407,6 @@ void control_stop(struct control *control, uint32_t grace_ms)
     catalog_close(control->catalog); /* its last commit is still told to the feed */
     text_feed_close(control->text);
     tls_files_close(&control->tls_files);
+    query_queue_free(control->queue);
     free(control);
 }

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "cmd/quarryd/access.h"
 #include "cmd/quarryd/options.h"
-#include "cmd/quarryd/supervisor.h"
+#include "cmd/quarryd/tenant_nodes.h"
 
 struct control;
 
@@ -14,7 +14,7 @@ struct control;
  * and `access` must outlive the services. */
 enum status control_start(const struct quarryd_options *options, struct sys *sys,
                           const struct log *log, const struct access *access,
-                          struct supervisor *supervisor, struct control **ret_control,
+                          struct tenant_nodes *nodes, struct control **ret_control,
                           struct error *err);
 void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COUNT]);
 /* Monitoring's probes and the gateway's calls go there from now on. */
@@ -24,6 +24,8 @@ int control_look_in_ms(const struct control *control);
 /* Looks whether the certificate's files have changed (`anew`: reads them whether or not) and serves
  * with what they hold now. What cannot be used is logged; the old one stays. NULL is fine. */
 void control_look(struct control *control, bool anew);
+/* Takes over what may change while it runs. NULL is fine. */
+void control_reload(struct control *control, const struct settings *fresh);
 /* Stops what runs (requests may end within grace_ms altogether) and frees. NULL is fine. */
 void control_stop(struct control *control, uint32_t grace_ms);
 

@@ -6,7 +6,7 @@
  *   4. else: start the node's process, meanwhile the control services here; wait until all are
  * ready, then write the ports file and tell the service manager. Anything that fails until here
  * stops everything again: exit status 1, never half a start.
- *   5. wait for signals and for the node's end (supervisor.c) until asked to stop
+ *   5. wait for signals and for the nodes (tenant_nodes.c) until asked to stop
  *   6. stop: control services, then the node, which flushes */
 #include <errno.h>
 #include <malloc.h>
@@ -21,7 +21,7 @@
 #include "cmd/quarryd/node.h"
 #include "cmd/quarryd/notify.h"
 #include "cmd/quarryd/ports.h"
-#include "cmd/quarryd/supervisor.h"
+#include "cmd/quarryd/tenant_nodes.h"
 #include "quarry_version.h"
 
 enum {
@@ -39,7 +39,7 @@ struct quarryd {
     int signals;
     bool stopping;
     struct access access;
-    struct supervisor *supervisor; /* NULL: no tenant node here */
+    struct tenant_nodes *nodes; /* NULL: no tenant nodes here */
     struct control *control;
 };
 
@@ -71,8 +71,8 @@ static int take_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* SIGHUP: of the settings that may change while it runs, this release has LOG_LEVEL and
- * LOG_RETENTION_DAYS. */
+/* SIGHUP: of the settings that may change while it runs, this release has LOG_LEVEL,
+ * LOG_RETENTION_DAYS and METRICS_INTERVAL_SECONDS. */
 static void reload(struct quarryd *q)
 {
     struct quarryd_options fresh;
@@ -83,6 +83,7 @@ static void reload(struct quarryd *q)
         if (q->log_files)
             log_files_set_retention(
                 q->log_files, (uint32_t)settings_int(fresh.settings, SETTING_LOG_RETENTION_DAYS));
+        control_reload(q->control, fresh.settings);
         log_event(&q->log, LOG_INFO, "settings reloaded",
                   LOG_TEXT("log_level", str_of(settings_text(fresh.settings, SETTING_LOG_LEVEL))));
     } else {
@@ -90,8 +91,8 @@ static void reload(struct quarryd *q)
     }
     options_release(&fresh);
     control_look(q->control, true);
-    if (q->supervisor)
-        supervisor_signal(q->supervisor, SIGHUP);
+    if (q->nodes)
+        tenant_nodes_signal(q->nodes, SIGHUP);
 }
 
 static void take_signal(struct quarryd *q)
@@ -110,15 +111,14 @@ static void take_signal(struct quarryd *q)
 /* One round of waiting; a failure is final. */
 static enum status turn(struct quarryd *q, struct error *err)
 {
-    struct pollfd fds[1 + SUPERVISOR_FDS] = {{.fd = q->signals, .events = POLLIN}};
-    nfds_t len = 1;
+    struct pollfd fds[1 + NODES_FDS] = {{.fd = q->signals, .events = POLLIN}};
+    uint32_t len = 0;
     int timeout_ms = control_look_in_ms(q->control);
-    if (q->supervisor) {
-        int due_ms = supervisor_poll(q->supervisor, fds + 1);
+    if (q->nodes) {
+        int due_ms = tenant_nodes_poll(q->nodes, fds + 1, &len);
         timeout_ms = timeout_ms < 0 || (due_ms >= 0 && due_ms < timeout_ms) ? due_ms : timeout_ms;
-        len += SUPERVISOR_FDS;
     }
-    if (poll(fds, len, timeout_ms) < 0) {
+    if (poll(fds, 1 + len, timeout_ms) < 0) {
         if (errno != EINTR)
             return error_errno(err, errno, "poll failed");
         return STATUS_OK;
@@ -126,15 +126,15 @@ static enum status turn(struct quarryd *q, struct error *err)
     if (fds[0].revents)
         take_signal(q);
     control_look(q->control, false);
-    return q->supervisor ? supervisor_step(q->supervisor, fds + 1, err) : STATUS_OK;
+    return q->nodes ? tenant_nodes_step(q->nodes, fds + 1, err) : STATUS_OK;
 }
 
 static bool node_is_starting(struct quarryd *q)
 {
     struct node_status node;
-    if (!q->supervisor)
+    if (!q->nodes)
         return false;
-    supervisor_status(q->supervisor, &node);
+    tenant_nodes_first(q->nodes, &node);
     return node.state == NODE_STARTING;
 }
 
@@ -146,9 +146,9 @@ static enum status start_all(struct quarryd *q, struct error *err)
     TRY(logs_open(q->options.settings, q->sys, &q->log, &q->log_files, err));
     TRY(access_open(&q->options, q->sys, &q->access, err));
     if (q->options.services & 1u << SERVICE_TENANT) {
-        TRY(supervisor_start(&q->options, q->sys, &q->log, &q->supervisor, err));
+        TRY(tenant_nodes_start(&q->options, q->sys, &q->log, q->access.folder, &q->nodes, err));
     }
-    TRY(control_start(&q->options, q->sys, &q->log, &q->access, q->supervisor, &q->control, err));
+    TRY(control_start(&q->options, q->sys, &q->log, &q->access, q->nodes, &q->control, err));
     while (!q->stopping && node_is_starting(q))
         TRY(turn(q, err));
     return STATUS_OK;
@@ -190,8 +190,8 @@ static enum status publish(struct quarryd *q, struct error *err)
     uint16_t ports[SERVICE_COUNT];
     struct node_status node;
     control_get_ports(q->control, ports);
-    if (q->supervisor) {
-        supervisor_status(q->supervisor, &node);
+    if (q->nodes) {
+        tenant_nodes_first(q->nodes, &node);
         ports[SERVICE_TENANT] = node.port;
     }
     control_publish(q->control, ports);
@@ -210,8 +210,8 @@ static void stop_all(struct quarryd *q)
         (uint32_t)settings_int(q->options.settings, SETTING_SHUTDOWN_GRACE_SECONDS) * 1000;
     notify_manager("STOPPING=1");
     control_stop(q->control, grace_ms);
-    if (!supervisor_stop(q->supervisor, grace_ms + NODE_FLUSH_GRACE_MS))
-        log_event(&q->log, LOG_ERROR, "the tenant node had to be killed", LOG_NUM("pid", getpid()));
+    if (!tenant_nodes_stop(q->nodes, grace_ms + NODE_FLUSH_GRACE_MS))
+        log_event(&q->log, LOG_ERROR, "a tenant node had to be killed", LOG_NUM("pid", getpid()));
     access_close(&q->access);
 }
 

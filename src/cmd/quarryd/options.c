@@ -132,6 +132,19 @@ const char *options_address(const char *host)
     return strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
 }
 
+const char *options_reach(const char *host)
+{
+    if (strcmp(host, "0.0.0.0") == 0)
+        return "127.0.0.1";
+    return strcmp(host, "::") == 0 ? "::1" : options_address(host);
+}
+
+void options_url(const char *address, uint16_t port, char *out, size_t cap)
+{
+    bool v6 = strchr(address, ':') != NULL;
+    snprintf(out, cap, "http://%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "", (unsigned)port);
+}
+
 enum status options_check_bind(const struct quarryd_options *options, struct error *err)
 {
     static const enum setting hosts[] = {SETTING_BIND_HOST, SETTING_REST_HOST};

@@ -29,6 +29,10 @@ enum status options_check_bind(const struct quarryd_options *options, struct err
 bool options_is_loopback(const char *host);
 /* "localhost" as the address that it stands for. */
 const char *options_address(const char *host);
+/* Where this machine reaches what listens on `host`: "0.0.0.0" as the loopback. */
+const char *options_reach(const char *host);
+/* "http://address:port" */
+void options_url(const char *address, uint16_t port, char *out, size_t cap);
 /* The DSL's part of the settings; its text is borrowed from them. */
 struct dsl_settings options_dsl(const struct settings *settings);
 /* --help and --print-settings, to standard output. */

@@ -51,6 +51,22 @@ void parquet_reader_trim(struct parquet_reader *reader)
     evict(reader, 0);
 }
 
+void parquet_reader_rest(struct parquet_reader *reader, size_t keep)
+{
+    if (reader->cache_bytes <= keep)
+        return;
+    for (uint32_t group = 0; group < reader->groups_len; group++)
+        parquet_group_done(reader, group);
+    evict(reader, keep);
+}
+
+size_t parquet_reader_memory(const struct parquet_reader *reader)
+{
+    return sizeof *reader + reader->arena.total + reader->index_bytes + reader->cache_bytes +
+           reader->plain.cap + reader->validity.cap + reader->codes.cap + reader->expanded.cap +
+           reader->deltas.cap;
+}
+
 void pq_cache_release(struct parquet_reader *reader)
 {
     struct pq_cached *item = reader->newest;

@@ -7,7 +7,9 @@
  * flag for the other case.
  *
  * One encoding a chunk. Delta encodings only when the caller allows them: integers when they halve
- * the bytes, strings when the lengths' deltas save an eighth. */
+ * the bytes, strings when the lengths' deltas save an eighth. Doubles likewise: bytes in streams of
+ * their own when that saves an eighth of the first page as stored. */
+#include "format/parquet/byte_split_int.h"
 #include "format/parquet/page_header_int.h"
 #include "format/parquet/rle_int.h"
 #include "format/parquet/writer_int.h"
@@ -174,6 +176,8 @@ static void put_values(struct parquet_writer *writer, const struct chunk_builder
     else if (encoding == PQ_DELTA_LENGTH_BYTE_ARRAY)
         put_delta_strs(out, chunk->plain.data + first_byte, count,
                        (uint64_t *)(void *)writer->delta.data);
+    else if (encoding == PQ_BYTE_STREAM_SPLIT)
+        byte_split_encode(out, chunk->keys + first, count);
     else
         put_plain(out, chunk, first, first_byte, page);
 }
@@ -206,6 +210,27 @@ static enum status choose_delta(struct parquet_writer *writer, const struct chun
     return buf_check(out, "a Parquet column chunk", err);
 }
 
+/* Whether splitting doubles makes the chunk's first page clearly smaller under the codec. */
+static enum status choose_split(struct parquet_writer *writer, const struct chunk_builder *chunk,
+                                enum pq_encoding *ret, struct error *err)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < chunk->pages_len && count == 0; i++)
+        count = chunk->pages[i].dense_end;
+    buf_clear(&writer->page);
+    put_keys(&writer->page, chunk->type, chunk->keys, count);
+    TRY(buf_check(&writer->page, "a Parquet page", err));
+    TRY(compress_page(writer, 0, err));
+    size_t plain = writer->packed.len;
+    buf_clear(&writer->page);
+    byte_split_encode(&writer->page, chunk->keys, count);
+    TRY(buf_check(&writer->page, "a Parquet page", err));
+    TRY(compress_page(writer, 0, err));
+    if (writer->packed.len * 8 <= plain * 7)
+        *ret = PQ_BYTE_STREAM_SPLIT;
+    return STATUS_OK;
+}
+
 /* Integers nearly all distinct are better off without a dictionary once deltas are allowed. */
 static enum status choose_encoding(struct parquet_writer *writer, struct chunk_builder *chunk,
                                    enum pq_encoding *ret, struct error *err)
@@ -220,6 +245,8 @@ static enum status choose_encoding(struct parquet_writer *writer, struct chunk_b
         *ret = PQ_RLE_DICTIONARY;
     else if (delta && (is_int(chunk->type) || type_is_bytes(chunk->type)))
         return choose_delta(writer, chunk, ret, err);
+    else if (delta && chunk->type == TYPE_DOUBLE && writer->options.codec != PARQUET_NONE)
+        return choose_split(writer, chunk, ret, err);
     return STATUS_OK;
 }
 

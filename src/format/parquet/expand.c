@@ -4,6 +4,7 @@
  * Source: Encodings.md, "Delta-length byte array", "Delta Strings", "Byte Stream Split". Memory:
  * 8 or 16 bytes a value for lengths; the PLAIN bytes, whose size is known before they are
  * allocated, at most PAGE_UNCOMPRESSED_MAX. */
+#include "format/parquet/byte_split_int.h"
 #include "format/parquet/reader_int.h"
 
 static enum status damaged(const struct pq_leaf *leaf, struct error *err)
@@ -157,7 +158,9 @@ static enum status expand_split(struct parquet_reader *reader, const struct pq_l
         return damaged(leaf, err);
     TRY(room(reader, n * width, err));
     uint8_t *to = reader->expanded.data;
-    for (size_t byte = 0; byte < width; byte++)
+    if (width == 8)
+        byte_split_join(page->values, n, to);
+    for (size_t byte = 0; width != 8 && byte < width; byte++)
         for (size_t i = 0; i < n; i++)
             to[i * width + byte] = page->values[byte * n + i];
     become_plain(reader, page, n * width);

@@ -291,6 +291,7 @@ static enum status read_column_index(struct parquet_reader *reader, struct pq_ch
     chunk->bounds = calloc(chunk->pages_len ? chunk->pages_len : 1, sizeof *chunk->bounds);
     if (!chunk->bounds)
         return error_no_memory(err);
+    reader->index_bytes += chunk->pages_len * sizeof *chunk->bounds;
     for (uint32_t i = 0; i < chunk->pages_len; i++)
         chunk->bounds[i].nulls = -1;
     if (!parse_column_index(reader, chunk)) {
@@ -323,6 +324,7 @@ enum status pq_pages_find(struct parquet_reader *reader, struct pq_place at, str
         return status;
     }
     chunk->pages_known = true;
+    reader->index_bytes += chunk->pages_len * sizeof *chunk->pages;
     return STATUS_OK;
 }
 

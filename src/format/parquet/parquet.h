@@ -48,8 +48,9 @@ struct parquet_write_options {
     uint32_t bloom_fields_len;
     const struct parquet_sorting *sorting; /* how the caller has sorted the rows: only declared */
     uint32_t sorting_len;
-    bool allow_delta; /* integers and strings may be delta encoded where that is clearly smaller;
-                       * every reader of format 2 knows it, old ones do not */
+    bool allow_delta; /* integers and strings may be delta encoded, doubles split into streams of
+                       * bytes, where that is clearly smaller; every reader of format 2 knows it,
+                       * old ones do not */
     bool page_v2;     /* data pages V2: likewise */
 };
 
@@ -153,6 +154,11 @@ enum status parquet_read_rows(struct parquet_reader *reader, uint32_t column, co
 enum { PARQUET_CACHE_BYTES_MAX = 64 << 20 };
 /* Forgets decoded pages (dictionaries that were handed out stay): for who has many readers open. */
 void parquet_reader_trim(struct parquet_reader *reader);
+/* Nobody reads for a while: nothing that was handed out is used any more, and decoded pages and
+ * dictionaries beyond `keep` bytes are forgotten. */
+void parquet_reader_rest(struct parquet_reader *reader, size_t keep);
+/* Bytes that it holds, the file itself not counted. */
+size_t parquet_reader_memory(const struct parquet_reader *reader);
 
 /* False: the row group certainly has no such value in this column, by its bloom filter. True: there
  * may be one, or there is no filter, or none that can be used (nested columns, types whose stored

@@ -178,6 +178,7 @@ struct parquet_reader {
     struct pq_scratch deltas;   /* integers on the way to it */
     struct pq_cached *newest, *oldest;
     size_t cache_bytes;
+    size_t index_bytes; /* pages and bounds of all chunks */
 };
 
 /* A page ready to be decoded; all of it points to the file or the reader's scratch, valid until the

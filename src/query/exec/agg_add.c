@@ -12,6 +12,7 @@ struct run {
     struct scan scan;
     int32_t *columns;     /* schema field of each state, -1: none */
     int32_t *key_columns; /* of each key */
+    bool *known;          /* states that have the open segment already, from its bounds */
     uint32_t *groups;     /* of each selected row; SCAN_SLICE_ROWS */
     uint32_t *codes;
     /* Groups of all combinations of the keys' present dictionary entries (null is one more entry of
@@ -293,7 +294,8 @@ static enum status add_slices(struct run *run, struct error *err)
             groups = run->groups;
         }
         for (uint32_t i = 0; i < run->agg->states_len; i++)
-            TRY(update_state(run, i, groups, err));
+            if (!run->scan.segment || !run->known[i])
+                TRY(update_state(run, i, groups, err));
     }
 }
 
@@ -342,27 +344,34 @@ static struct known column_known(const struct run *run, uint32_t index, struct s
     return known;
 }
 
-/* Known when all aggregations can take the segment from its bounds; then they do. */
+static enum status take_known(struct run *run, uint32_t index, struct segment *segment,
+                              uint64_t rows, uint64_t deleted, struct error *err)
+{
+    struct agg_state *state = &run->agg->states[index];
+    struct known known = column_known(run, index, segment, rows);
+    const struct value *value = state->spec.kind == AGG_MIN ? &known.min : &known.max;
+    if (state->spec.kind != AGG_COUNT && known.nulls < rows)
+        TRY(agg_offer(run->agg, state, 0, value, err));
+    state->counts[0] += rows - deleted - known.nulls;
+    return STATUS_OK;
+}
+
+/* Aggregations that a segment's bounds answer take it from there; known when these are all. */
 static enum status segment_known(void *context, struct segment *segment, bool *ret_known,
                                  struct error *err)
 {
     struct run *run = context;
     uint64_t deleted = deletion_count(run->scan.deleted);
     uint64_t rows = segment_info(segment).rows;
-    *ret_known = false;
-    for (uint32_t i = 0; i < run->agg->states_len; i++)
-        if (!column_known(run, i, segment, rows).sure ||
-            (deleted && run->agg->states[i].spec.column.data)) /* bounds cover deleted rows */
-            return STATUS_OK;
-    for (uint32_t i = 0; i < run->agg->states_len; i++) {
-        struct agg_state *state = &run->agg->states[i];
-        struct known known = column_known(run, i, segment, rows);
-        const struct value *value = state->spec.kind == AGG_MIN ? &known.min : &known.max;
-        if (state->spec.kind != AGG_COUNT && known.nulls < rows)
-            TRY(agg_offer(run->agg, state, 0, value, err));
-        state->counts[0] += rows - deleted - known.nulls;
-    }
     *ret_known = true;
+    for (uint32_t i = 0; i < run->agg->states_len; i++) {
+        bool of_column = run->agg->states[i].spec.column.data != NULL;
+        run->known[i] = column_known(run, i, segment, rows).sure &&
+                        !(deleted && of_column); /* bounds cover deleted rows */
+        if (run->known[i])
+            TRY(take_known(run, i, segment, rows, deleted, err));
+        *ret_known &= run->known[i];
+    }
     return STATUS_OK;
 }
 
@@ -373,9 +382,10 @@ static enum status run_init(struct run *run, const struct filter *filter, struct
     struct aggregate *agg = run->agg;
     run->columns = calloc((size_t)agg->states_len + 1, sizeof *run->columns);
     run->key_columns = calloc((size_t)agg->keys_len + 1, sizeof *run->key_columns);
+    run->known = calloc((size_t)agg->states_len + 1, sizeof *run->known);
     run->groups = malloc(SCAN_SLICE_ROWS * sizeof *run->groups);
     run->codes = malloc(SCAN_SLICE_ROWS * sizeof *run->codes);
-    if (!run->columns || !run->key_columns || !run->groups || !run->codes)
+    if (!run->columns || !run->key_columns || !run->known || !run->groups || !run->codes)
         return error_no_memory(err);
     if (!agg->keys_len && filter_is_empty(filter)) {
         run->scan.segment_known = segment_known;
@@ -413,6 +423,7 @@ enum status aggregate_add_view(struct aggregate *agg, struct view *view,
     scan_release(&run.scan);
     free(run.columns);
     free(run.key_columns);
+    free(run.known);
     free(run.groups);
     free(run.codes);
     free(run.map);

@@ -17,6 +17,7 @@ struct exec_context {
     struct sys *sys;
     int64_t deadline_us;
     const atomic_bool *cancelled;
+    uint64_t rows_max; /* looked at; then STATUS_TIMEOUT; 0: no limit */
 };
 
 /* What a query did, for the answer's `statistics`. */
@@ -31,18 +32,27 @@ struct exec_stats {
  * it the next page's limit. --- */
 enum { SEARCH_BATCH_ROWS = 4096 };
 
+/* A column (not JSON) to order by; nulls come last in both directions. */
+struct search_order {
+    struct str column;
+    bool descending;
+};
+
 struct search_options {
     const struct filter *filter;
     const struct str *columns; /* in this order; NULL: all of the schema. A column that the schema
                                 * lacks is all null (schema-less sources gain columns later) */
     uint32_t columns_len;
-    int64_t limit;       /* rows at the most; -1: no limit */
-    uint64_t offset;     /* matching rows skipped */
-    struct str order_by; /* a column (not JSON), data NULL: the order of storage. Nulls come last;
-                          * equal values in the order of storage. Needs a limit */
-    bool descending;
+    int64_t limit;                    /* rows at the most; -1: no limit */
+    uint64_t offset;                  /* matching rows skipped */
+    const struct search_order *order; /* NULL: the order of storage. Rows with equal values come in
+                                       * that order too. Needs a limit */
+    uint32_t order_len;
 };
-enum { SEARCH_ORDERED_MAX = 100000 }; /* limit and offset of an ordered search */
+enum {
+    SEARCH_ORDERED_MAX = 100000, /* limit and offset of an ordered search */
+    SEARCH_ORDER_MAX = 8,        /* its columns */
+};
 
 struct search;
 /* Binds the filter (STATUS_INVALID_ARGUMENT). The view stays open until search_close. */

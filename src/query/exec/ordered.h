@@ -1,4 +1,4 @@
-/* ordered.h: the first rows of a view in order of one column. */
+/* ordered.h: the first rows of a view in order of some columns. */
 #ifndef QUARRY_QUERY_ORDERED_H
 #define QUARRY_QUERY_ORDERED_H
 
@@ -7,9 +7,9 @@
 struct ordered;
 
 /* `scan` is fresh and the ordered search's from now on. `most`: rows wanted, those to be skipped
- * included. STATUS_INVALID_ARGUMENT: the column cannot be ordered by. */
-enum status ordered_new(struct scan *scan, struct str column, bool descending, uint32_t most,
-                        struct ordered **ret, struct error *err);
+ * included. STATUS_INVALID_ARGUMENT: a column cannot be ordered by. */
+enum status ordered_new(struct scan *scan, const struct search_order *order, uint32_t len,
+                        uint32_t most, struct ordered **ret, struct error *err);
 void ordered_free(struct ordered *ordered);
 /* Finds the rows. */
 enum status ordered_run(struct ordered *ordered, struct error *err);

@@ -46,6 +46,7 @@ void scan_release(struct scan *scan)
     free(scan->fields);
     free(scan->candidates);
     free(scan->points);
+    free(scan->composites);
     free(scan->verdicts);
     free(scan->selection);
     bound_filter_free(scan->filter);
@@ -211,6 +212,9 @@ enum status scan_next(struct scan *scan, bool *ret_more, struct error *err)
 {
     for (;;) {
         TRY(exec_poll(&scan->context, err));
+        if (scan->context.rows_max && scan->stats.rows_scanned > scan->context.rows_max)
+            return error_set(err, STATUS_TIMEOUT, "the query has looked at more than %llu rows",
+                             (unsigned long long)scan->context.rows_max);
         if (!scan->segment && !scan->chunk) {
             TRY(scan_open_unit(scan, ret_more, err));
             if (!*ret_more)

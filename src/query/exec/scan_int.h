@@ -21,6 +21,8 @@ enum {
     SCAN_GATHER_SHARE = 16, /* fewer than 1/16 of a slice: read single rows */
     SCAN_UNIT_ROWS = 2048,  /* the size of our pages: bounds prune by it */
     SCAN_UNITS_MAX = 512,   /* of a row group; larger groups are not pruned by page */
+    SCAN_TUPLES_MAX = 64,   /* combinations of values that one composite index is asked for */
+    SCAN_FEW_ROWS = 8,      /* from one index: another one is not asked */
 };
 
 /* What is known and read of one schema field in the present unit, group and slice. */
@@ -49,6 +51,14 @@ struct scan_verdict {
     uint32_t matching;
 };
 
+/* Row numbers that an index gave. */
+struct scan_found {
+    bool usable;
+    uint64_t *rows; /* ascending, malloc'ed */
+    uint32_t len;
+    uint64_t predicates; /* of the first 64: bits of those that the index was asked for */
+};
+
 struct scan {
     struct view *view;
     struct bound_filter *filter;
@@ -59,6 +69,8 @@ struct scan {
     uint32_t unit;         /* the present one: a segment's number, or behind them a chunk's */
     uint64_t *candidates;  /* segments that the point predicates leave; NULL: all */
     struct value *points;  /* room for BOUND_POINTS_MAX of each physical type */
+    struct composite *composites; /* of the view */
+    uint32_t composites_len;
     /* the unit */
     struct segment *segment;
     struct parquet_reader *reader;
@@ -135,6 +147,27 @@ enum status exec_poll(const struct exec_context *context, struct error *err);
 
 /* Leaves out, at once, the segments that have none of the values of point predicates. */
 enum status scan_narrow(struct scan *scan, struct error *err);
+/* The values of a point predicate in every type that a segment may have the column in, in
+ * scan->points; -1 when it is none. */
+int32_t scan_points_of_all_types(struct scan *scan, uint32_t predicate, enum type type);
+/* Column type of a field in the present unit (`segment` NULL: the chunk); false when it lacks it.
+ */
+bool scan_unit_type(const struct scan *scan, struct segment *segment, uint32_t field,
+                    enum type *ret);
+/* Ascending, each once. */
+void scan_sort_found(struct scan_found *found);
+/* Composite indexes, in scan_tuple.c. */
+enum status scan_take_composites(struct scan *scan, struct error *err);
+void scan_narrow_tuples(struct scan *scan);
+/* The composite index with the fewest rows of the unit (`segment` NULL: of the chunk); not usable
+ * when there is none. */
+enum status scan_look_up_tuples(struct scan *scan, struct segment *segment, uint32_t chunk,
+                                struct scan_found *ret, struct error *err);
+/* Rows among which the first `count` are by the columns of a sorted index from the `prefix`-th on,
+ * when the filter says just what the columns before are. */
+enum status scan_first_tuples(struct scan *scan, struct segment *segment,
+                              const struct composite *composite, uint32_t prefix, bool descending,
+                              uint32_t count, struct scan_found *ret, struct error *err);
 /* Units and index choice, in scan_unit.c. */
 enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err);
 void scan_close_unit(struct scan *scan);

@@ -3,13 +3,6 @@
 
 #include "query/exec/scan_int.h"
 
-/* Row numbers that an index gave. */
-struct found {
-    bool usable;
-    uint64_t *rows;
-    uint32_t len;
-};
-
 void scan_close_unit(struct scan *scan)
 {
     if (scan->segment && scan->reader)
@@ -42,7 +35,7 @@ static int compare_rows(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-static void sort_unique(struct found *found)
+void scan_sort_found(struct scan_found *found)
 {
     qsort(found->rows, found->len, sizeof *found->rows, compare_rows);
     uint32_t kept = 0;
@@ -54,11 +47,11 @@ static void sort_unique(struct found *found)
 
 /* Rows of one value; of a chunk they come as 32 bits. */
 static enum status look_up_value(struct scan *scan, struct segment *segment, uint32_t field,
-                                 uint32_t chunk, const struct value *value, struct found *ret,
+                                 uint32_t chunk, const struct value *value, struct scan_found *ret,
                                  struct error *err)
 {
     const struct field *f = &scan->view->schema->fields[field];
-    *ret = (struct found){0};
+    *ret = (struct scan_found){0};
     if (segment)
         return segment_lookup(segment, f->id, value, &ret->usable, &ret->rows, &ret->len, err);
     uint32_t *rows = NULL;
@@ -75,12 +68,12 @@ static enum status look_up_value(struct scan *scan, struct segment *segment, uin
 
 /* The first `n` of scan->points. Gives up when it exceeds `limit` rows. */
 static enum status look_up_points(struct scan *scan, struct segment *segment, uint32_t field,
-                                  uint32_t chunk, uint32_t n, uint64_t limit, struct found *ret,
-                                  struct error *err)
+                                  uint32_t chunk, uint32_t n, uint64_t limit,
+                                  struct scan_found *ret, struct error *err)
 {
-    *ret = (struct found){.usable = true};
+    *ret = (struct scan_found){.usable = true};
     for (uint32_t i = 0; i < n; i++) {
-        struct found one;
+        struct scan_found one;
         enum status status =
             look_up_value(scan, segment, field, chunk, &scan->points[i], &one, err);
         bool good = status == STATUS_OK && one.usable && one.len + (uint64_t)ret->len <= limit;
@@ -102,28 +95,26 @@ static enum status look_up_points(struct scan *scan, struct segment *segment, ui
         free(status == STATUS_OK || one.usable ? one.rows : NULL);
         if (status != STATUS_OK || !good) {
             free(ret->rows);
-            *ret = (struct found){0};
+            *ret = (struct scan_found){0};
             return status;
         }
     }
     if (ret->len)
-        sort_unique(ret);
+        scan_sort_found(ret);
     return STATUS_OK;
 }
 
 /* All rows of a range, from the sorted index. */
 static enum status look_up_range(struct scan *scan, struct segment *segment, uint32_t field,
-                                 const struct value_range *range, uint64_t limit, struct found *ret,
-                                 struct error *err)
+                                 const struct value_range *range, uint64_t limit,
+                                 struct scan_found *ret, struct error *err)
 {
-    *ret = (struct found){0};
+    *ret = (struct scan_found){0};
     return segment_range(segment, scan->view->schema->fields[field].id, range, limit, &ret->usable,
                          &ret->rows, &ret->len, err);
 }
 
-/* The values of a point predicate in every type that a segment may have the column in; -1 when it
- * is none. */
-static int32_t points_of_all_types(struct scan *scan, uint32_t predicate, enum type type)
+int32_t scan_points_of_all_types(struct scan *scan, uint32_t predicate, enum type type)
 {
     const enum type narrower = type == TYPE_DOUBLE ? TYPE_INT64 : TYPE_DATE;
     int32_t n = bound_filter_points(scan->filter, predicate, type, scan->points);
@@ -139,6 +130,7 @@ enum status scan_narrow(struct scan *scan, struct error *err)
     /* A view that was built by hand has no source and so no indexes. */
     uint32_t predicates = view->source ? bound_filter_predicates(scan->filter) : 0;
     uint32_t words = view->segments_len / 64 + 1;
+    TRY(scan_take_composites(scan, err));
     if (!predicates)
         return STATUS_OK;
     scan->points = malloc(2 * (size_t)BOUND_POINTS_MAX * sizeof *scan->points);
@@ -148,17 +140,18 @@ enum status scan_narrow(struct scan *scan, struct error *err)
     memset(scan->candidates, 0xFF, words * sizeof *scan->candidates);
     for (uint32_t p = 0; p < predicates; p++) {
         int32_t field = bound_filter_column(scan->filter, p);
-        int32_t n = field < 0 ? -1 : points_of_all_types(scan, p, view->schema->fields[field].type);
+        int32_t n =
+            field < 0 ? -1 : scan_points_of_all_types(scan, p, view->schema->fields[field].type);
         if (n >= 0)
             scan->stats.index_used |= view_narrow(scan->view, (uint32_t)field, scan->points,
                                                   (uint32_t)n, scan->candidates);
     }
+    scan_narrow_tuples(scan);
     return STATUS_OK;
 }
 
-/* Column and type of a field in the present unit; false when the unit lacks it. */
-static bool unit_type(const struct scan *scan, struct segment *segment, uint32_t field,
-                      enum type *ret)
+bool scan_unit_type(const struct scan *scan, struct segment *segment, uint32_t field,
+                    enum type *ret)
 {
     const struct field *f = &scan->view->schema->fields[field];
     if (segment)
@@ -169,30 +162,44 @@ static bool unit_type(const struct scan *scan, struct segment *segment, uint32_t
     return column >= 0;
 }
 
-/* The index with the fewest rows among the predicates that have one. `segment` NULL: the chunk. */
+/* Rows of one predicate by the indexes of its column, when they are at most `limit`. */
+static enum status look_up_predicate(struct scan *scan, struct segment *segment, uint32_t chunk,
+                                     uint32_t p, const struct scan_found *best,
+                                     struct scan_found *ret, struct error *err)
+{
+    int32_t field = bound_filter_column(scan->filter, p);
+    struct value_range range;
+    enum type type;
+    *ret = (struct scan_found){0};
+    if (field < 0 || !scan_unit_type(scan, segment, (uint32_t)field, &type))
+        return STATUS_OK;
+    int32_t n = bound_filter_points(scan->filter, p, type, scan->points);
+    if (n >= 0)
+        return look_up_points(scan, segment, (uint32_t)field, chunk, (uint32_t)n,
+                              best->usable ? best->len : scan->unit_rows / SCAN_LOOKUP_SHARE, ret,
+                              err);
+    if (segment && view_has_sorted(scan->view, (uint32_t)field) &&
+        bound_filter_range(scan->filter, p, type, &range))
+        return look_up_range(scan, segment, (uint32_t)field, &range,
+                             best->usable ? best->len : scan->unit_rows / SCAN_RANGE_SHARE, ret,
+                             err);
+    return STATUS_OK;
+}
+
+/* The index with the fewest rows among those that the predicates have; first composite ones: what
+ * such a one was asked for needs no other index. `segment` NULL: the chunk. */
 static enum status choose_index(struct scan *scan, struct segment *segment, uint32_t chunk,
                                 struct error *err)
 {
     uint32_t predicates = scan->view->source ? bound_filter_predicates(scan->filter) : 0;
-    struct found best = {0};
-    uint64_t limit = scan->unit_rows / SCAN_LOOKUP_SHARE;
-    enum status status = STATUS_OK;
+    struct scan_found best;
+    enum status status = scan_look_up_tuples(scan, segment, chunk, &best, err);
+    uint64_t asked = best.predicates;
     for (uint32_t p = 0; p < predicates && status == STATUS_OK; p++) {
-        int32_t field = bound_filter_column(scan->filter, p);
-        enum type type;
-        if (field < 0 || !unit_type(scan, segment, (uint32_t)field, &type))
+        struct scan_found found;
+        if ((p < 64 && asked >> p & 1) || (best.usable && best.len <= SCAN_FEW_ROWS))
             continue;
-        int32_t n = bound_filter_points(scan->filter, p, type, scan->points);
-        struct found found = {0};
-        struct value_range range;
-        if (n < 0 && segment && view_has_sorted(scan->view, (uint32_t)field) &&
-            bound_filter_range(scan->filter, p, type, &range))
-            status = look_up_range(scan, segment, (uint32_t)field, &range,
-                                   best.usable ? best.len : scan->unit_rows / SCAN_RANGE_SHARE,
-                                   &found, err);
-        if (n >= 0)
-            status = look_up_points(scan, segment, (uint32_t)field, chunk, (uint32_t)n,
-                                    best.usable ? best.len : limit, &found, err);
+        status = look_up_predicate(scan, segment, chunk, p, &best, &found, err);
         if (found.usable && (!best.usable || found.len < best.len)) {
             free(best.rows);
             best = found;
@@ -214,7 +221,7 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
 static enum status pick_rows(struct scan *scan, struct segment *segment, struct error *err)
 {
     bool used = false;
-    if (!scan->segment_pick || scan->deleted || bound_filter_predicates(scan->filter))
+    if (!scan->segment_pick || scan->deleted)
         return STATUS_OK;
     TRY(scan->segment_pick(scan->segment_known_context, segment, &used, &scan->rows,
                            &scan->rows_len, err));

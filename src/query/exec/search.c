@@ -63,7 +63,7 @@ static enum status take_order(struct search *search, const struct search_options
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "order_by needs a limit; limit and offset together at most %d",
                          SEARCH_ORDERED_MAX);
-    return ordered_new(&search->scan, options->order_by, options->descending, (uint32_t)most,
+    return ordered_new(&search->scan, options->order, options->order_len, (uint32_t)most,
                        &search->ordered, err);
 }
 
@@ -87,7 +87,7 @@ enum status search_open(struct view *view, const struct search_options *options,
     search->left = options->limit < 0 ? -1 : options->limit;
     search->skip = options->offset;
     status = take_columns(search, options, err);
-    if (status == STATUS_OK && options->order_by.data)
+    if (status == STATUS_OK && options->order_len)
         status = take_order(search, options, err);
     if (status != STATUS_OK) {
         search_close(search);

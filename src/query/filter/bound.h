@@ -58,5 +58,7 @@ int32_t bound_filter_points(const struct bound_filter *bound, uint32_t index, en
  * Byte values are borrowed. */
 bool bound_filter_range(const struct bound_filter *bound, uint32_t index, enum type physical,
                         struct value_range *ret);
+/* That interval is all that there is to the predicate: what is inside needs no evaluation. */
+bool bound_filter_is_range(const struct bound_filter *bound, uint32_t index);
 
 #endif

@@ -278,3 +278,15 @@ bool bound_filter_range(const struct bound_filter *bound, uint32_t index, enum t
     }
     return ret->has_lo || ret->has_hi;
 }
+
+bool bound_filter_is_range(const struct bound_filter *bound, uint32_t index)
+{
+    const struct predicate *predicate = &bound->predicates[index];
+    bool plain = predicate->type != TYPE_JSON && predicate->type != TYPE_BOOL;
+    for (uint32_t t = 0; t < predicate->tests_len && plain; t++) {
+        const struct test *test = &predicate->tests[t];
+        plain = !test->negate && (test->kind == TEST_RANGE || (test->kind == TEST_TEXT_RANGE &&
+                                                               !test->lo_open && !test->hi_open));
+    }
+    return plain;
+}

@@ -62,6 +62,7 @@ static const struct service_handler handlers[] = {
     {"nodes_lifecycle", nodes_lifecycle},
     {"nodes_resolve", nodes_resolve},
     {"nodes_compare", nodes_compare},
+    {"catalog_backup", backup_control},
     {"nodes_import", nodes_import},
     {"nodes_pull", nodes_pull},
     {"collections_create", collections_create},
@@ -181,11 +182,16 @@ enum status catalog_service_start(const struct service_options *base,
     service->options = *options;
     service->catalog = options->catalog;
     service->sys = base->sys;
+    service->log = base->log;
     pthread_mutex_init(&service->lock, NULL);
+    pthread_mutex_init(&service->upkeep.lock, NULL);
+    thread_cond_init(&service->upkeep.wake);
     enum status status = catalog_ensure_defaults(service->catalog, str_of(options->tenant_id),
                                                  str_of(options->parquet_base_path), err);
     if (status == STATUS_OK)
         status = start_service(service, base, err);
+    if (status == STATUS_OK)
+        status = upkeep_start(service, err);
     if (status != STATUS_OK) {
         catalog_service_stop(service, 0);
         return status;
@@ -213,7 +219,10 @@ void catalog_service_stop(struct catalog_service *service, uint32_t grace_ms)
 {
     if (!service)
         return;
+    upkeep_stop(service);
     service_stop(service->service, grace_ms);
+    pthread_cond_destroy(&service->upkeep.wake);
+    pthread_mutex_destroy(&service->upkeep.lock);
     seal_key_forget(&service->config_key);
     pthread_mutex_destroy(&service->lock);
     free(service);

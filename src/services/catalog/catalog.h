@@ -18,6 +18,9 @@ struct catalog_service_options {
     struct text_feed *text;        /* borrowed; follows the catalog */
     const char *files_path;        /* folder of the registry's immutable files */
     const char *keys_path;         /* folder of the key of encrypted settings */
+    const char *archive_path;      /* folder of archived logs, one below it for each tenant */
+    int64_t journal_us;            /* how far back the catalog's journal reaches */
+    int64_t upkeep_us;             /* between two rounds of upkeep */
 };
 
 /* `base` has everything but kind, handlers and context. Texts are borrowed until stop. */

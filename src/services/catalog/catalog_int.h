@@ -6,8 +6,17 @@
 
 #include "auth/seal.h"
 #include "services/catalog/catalog.h"
+#include "sys/thread.h"
 
 enum { NODE_URL_MAX = 300, ANSWER_MAX = 256 << 20 };
+
+/* upkeep.c: the thread that lets old logs and journals go */
+struct upkeep {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stopping;
+    struct thread thread;
+};
 
 struct catalog_service {
     struct catalog_service_options options;
@@ -18,7 +27,12 @@ struct catalog_service {
     char node_url[NODE_URL_MAX]; /* with the lock; "": not known yet */
     struct seal_key config_key;  /* with the lock, once it is loaded */
     bool has_config_key;
+    struct upkeep upkeep;
+    const struct log *log;
 };
+
+enum status upkeep_start(struct catalog_service *service, struct error *err);
+void upkeep_stop(struct catalog_service *service);
 
 static inline struct catalog_service *service_of(struct request *request)
 {
@@ -137,6 +151,8 @@ enum status nodes_lifecycle(struct request *request);
 /* nodes_resolve.c */
 enum status nodes_resolve(struct request *request);
 enum status nodes_compare(struct request *request);
+/* backup.c */
+enum status backup_control(struct request *request);
 /* nodes_federation.c: nodes from elsewhere */
 enum status nodes_import(struct request *request);
 enum status nodes_pull(struct request *request);

@@ -1,4 +1,4 @@
-/* collections_logs.c: query logs, performance metrics, the audit log of applications, retention.
+/* collections_logs.c: query logs, performance metrics, the audit log of applications.
  *
  * An entry names who is said to have acted; when that is not the caller, `reported_by` in its
  * attributes is the caller. Reading a collection is enough to log what was done with it. */
@@ -386,41 +386,4 @@ enum status audit_rows(struct request *request)
         {RECORD_name, request_str(request, "action")},
         {RECORD_namespace, request_str(request, "resource_type")}};
     return list_logs(request, filters, "audit_logs", write_audit);
-}
-
-/* --- retention --- */
-
-static enum status retention_days(struct request *request, const struct caller *caller,
-                                  int64_t *ret)
-{
-    struct record config;
-    *ret = request_int(request, "days");
-    if (request_has(request, "days"))
-        return STATUS_OK;
-    TRY(entry_find(catalog_of(request), caller, DOMAIN_CONFIG, STR("data_retention_days"),
-                   request->arena, &config, &request->error));
-    struct str value = attribute_get(config.attributes, "value", request->arena);
-    if (!str_to_int64(value, ret) || *ret < 1 || *ret > 36500)
-        return error_set(&request->error, STATUS_INVALID_ARGUMENT,
-                         "the setting data_retention_days is '%.*s', it must be 1 to 36500",
-                         STR_ARG(value));
-    return STATUS_OK;
-}
-
-enum status retention_apply(struct request *request)
-{
-    struct caller caller = caller_of(request);
-    int64_t days = 0, deleted = 0;
-    struct buf buf;
-    struct json_writer w;
-    TRY(retention_days(request, &caller, &days));
-    int64_t before_us = sys_now_us(service_of(request)->sys) - days * 86400 * INT64_C(1000000);
-    TRY(retention_run(catalog_of(request), &caller, before_us, &deleted, &request->error));
-    writer_begin(&buf, &w);
-    json_begin_object(&w);
-    json_kv_int(&w, "days", days);
-    json_time(&w, "before", before_us);
-    json_kv_int(&w, "deleted", deleted);
-    json_end_object(&w);
-    return writer_respond(request, 200, &buf);
 }

@@ -1,6 +1,5 @@
 /* admin.c: users as an admin sees them, one's own password, invitations. */
 #include "auth/password.h"
-#include "auth/secret.h"
 #include "services/gateway/gateway_int.h"
 
 enum { ANSWER_MAX = 1 << 20 };
@@ -207,13 +206,13 @@ enum status gateway_invite(struct request *request)
 {
     struct gateway *gateway = request->context;
     struct caller caller = admin_caller(request);
-    char secret[SECRET_TEXT_MAX], hash[SECRET_HASH_TEXT];
+    char secret[TENANT_SECRET_MAX], hash[SECRET_HASH_TEXT];
     struct record made,
         draft = {.domain = DOMAIN_PRINCIPAL, .kind = STR("invitation"), .attributes = STR("{}")};
     struct json_writer w;
     struct buf body;
     TRY(read_roles(request, &draft.roles));
-    secret_make(gateway->sys, "qi_", secret);
+    secret_for_tenant(gateway, "qi_", caller.tenant, secret);
     secret_hash(str_of(secret), hash);
     draft.name = str_of(hash);
     draft.expires_us =

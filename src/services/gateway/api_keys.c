@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "auth/secret.h"
 #include "services/gateway/gateway_int.h"
 
 #define KEY_PREFIX "qk_"
@@ -82,10 +81,10 @@ static void touch(struct gateway *gateway, const struct record *key)
     (void)backend_commit(catalog_backend(gateway->options.catalog), &change, 1, NULL, NULL);
 }
 
-static enum status make_token(struct gateway *gateway, struct request *request, const char *hash,
-                              struct str *ret)
+static enum status make_token(struct gateway *gateway, struct request *request, struct str tenant,
+                              const char *hash, struct str *ret)
 {
-    struct caller self = gateway_caller(str_of(gateway->options.tenant));
+    struct caller self = gateway_caller(tenant);
     char *name = arena_printf(request->arena, "api_key/%s", hash);
     struct record key, owner;
     struct buf token;
@@ -126,7 +125,8 @@ enum status api_key_exchange(struct gateway *gateway, struct request *request,
     secret_hash(text, hash);
     if (take_kept(gateway, hash, request->arena, authorization))
         return STATUS_OK;
-    return make_token(gateway, request, hash, authorization);
+    struct str tenant = tenant_of_secret(gateway, text);
+    return make_token(gateway, request, tenant, hash, authorization);
 }
 
 /* --- as things of a user --- */
@@ -194,7 +194,7 @@ enum status gateway_key_create(struct request *request)
 {
     struct gateway *gateway = request->context;
     const struct identity who = request->identity;
-    char text[SECRET_TEXT_MAX], hash[SECRET_HASH_TEXT];
+    char text[TENANT_SECRET_MAX], hash[SECRET_HASH_TEXT];
     struct record made, draft = {.domain = DOMAIN_PRINCIPAL,
                                  .kind = STR("api_key"),
                                  .attributes = STR("{}"),
@@ -202,7 +202,7 @@ enum status gateway_key_create(struct request *request)
     TRY(read_scopes(request, &who, &draft.roles));
     struct caller self = gateway_caller(who.tenant);
     self.principal = who.user_id;
-    secret_make(gateway->sys, KEY_PREFIX, text);
+    secret_for_tenant(gateway, KEY_PREFIX, who.tenant, text);
     secret_hash(str_of(text), hash);
     draft.name = str_of(hash);
     draft.owner = who.user_id;
@@ -292,7 +292,7 @@ enum status gateway_key_rotate(struct request *request)
     struct gateway *gateway = request->context;
     const struct identity who = request->identity;
     struct record key, made;
-    char text[SECRET_TEXT_MAX], hash[SECRET_HASH_TEXT];
+    char text[TENANT_SECRET_MAX], hash[SECRET_HASH_TEXT];
     TRY(own_key(request, &key));
     struct caller self = gateway_caller(who.tenant);
     self.principal = who.user_id;
@@ -303,7 +303,7 @@ enum status gateway_key_rotate(struct request *request)
                            .roles = key.roles,
                            .attributes = key.attributes,
                            .expires_us = key.expires_us};
-    secret_make(gateway->sys, KEY_PREFIX, text);
+    secret_for_tenant(gateway, KEY_PREFIX, who.tenant, text);
     secret_hash(str_of(text), hash);
     draft.name = str_of(hash);
     TRY(entry_create(gateway->options.catalog, &self, &draft, request->arena, &made,

@@ -5,19 +5,37 @@
 
 #include "auth/rate.h"
 #include "catalog/catalog.h"
+#include "service/query_queue.h"
 #include "service/revocations.h"
 #include "service/service.h"
+#include "service/tenant_book.h"
 
 struct gateway;
 
+enum { GATEWAY_NODE_URL_MAX = 128 };
+
+/* Where a tenant's node serves, started if need be; it stays up from enter to leave. Any thread.
+ * NULL: calls to tenant nodes go to the targets that were added. */
+struct gateway_nodes {
+    void *context;
+    enum status (*enter)(void *context, struct str tenant, char url[GATEWAY_NODE_URL_MAX],
+                         struct error *err);
+    void (*leave)(void *context, struct str tenant);
+};
+
 /* All borrowed. */
 struct gateway_options {
+    struct query_queue *queue; /* NULL: queries do not wait here */
+    uint32_t query_threads;    /* beyond base's workers, for queries that wait or run */
+    struct gateway_nodes nodes;
     struct catalog *catalog; /* users live there */
     struct verifier *verifier;
     struct revocations *revocations; /* of the writer */
     const struct keyring *keys;      /* the first signs */
     const char *issuer, *audience;   /* of tokens */
     const char *tenant;              /* who names none belongs to it */
+    const char *tenants_path;        /* the file that it writes ... */
+    struct tenant_book *tenants;     /* ... and this process reads */
     int64_t access_life_s, refresh_life_s;
     int bcrypt_rounds;
     bool open_registration;

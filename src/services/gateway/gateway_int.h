@@ -4,9 +4,11 @@
 
 #include "auth/lockout.h"
 #include "auth/rate.h"
+#include "auth/secret.h"
 #include "catalog/catalog.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/upstream.h"
+#include "sys/thread.h"
 
 enum {
     KEY_TOKEN_LIFE_S = 300, /* of the token that stands for an API key behind the gateway */
@@ -14,6 +16,7 @@ enum {
     KEY_TOKENS_MAX = 1024,
     PASSWORD_JOBS_DIVISOR = 4, /* at most this part of the workers hashes or waits to */
     PRINCIPAL_NAME_MAX = 128,
+    TENANT_SECRET_MAX = SECRET_TEXT_MAX + 1 + TENANT_ID_MAX,
 };
 
 /* The token made for an API key, kept for a while. */
@@ -36,6 +39,11 @@ struct gateway {
     struct lockout *lockout;
     _Atomic int password_jobs;
     int password_jobs_max;
+    struct thread upkeep;
+    pthread_mutex_t upkeep_lock;
+    pthread_cond_t upkeep_now;
+    bool ends;                    /* under upkeep_lock */
+    pthread_mutex_t tenants_lock; /* one at a time writes the file of tenants */
     pthread_mutex_t keys_lock;
     struct key_token key_tokens[KEY_TOKENS_MAX];
 };
@@ -52,6 +60,11 @@ enum status gateway_proxy(struct request *request);
 struct caller gateway_caller(struct str tenant);
 /* A person, acting in the own tenant. */
 struct caller identity_caller(const struct request *request, const struct identity *identity);
+/* API keys and invitations of other tenants than the own one end with ".<tenant>": so they can be
+ * looked up. */
+struct str tenant_of_secret(const struct gateway *gateway, struct str text);
+void secret_for_tenant(struct gateway *gateway, const char *prefix, struct str tenant,
+                       char ret[TENANT_SECRET_MAX]);
 /* By id or name. STATUS_NOT_FOUND. */
 enum status user_find(struct gateway *gateway, struct str tenant, struct str id_or_name,
                       struct arena *arena, struct record *ret, struct error *err);
@@ -71,6 +84,10 @@ enum status password_enter(struct gateway *gateway, struct error *err);
 void password_leave(struct gateway *gateway);
 /* The tenant's first user: "admin" with a made password, printed once. */
 enum status users_ensure_admin(struct gateway *gateway, struct error *err);
+/* The same for a new tenant, without printing; `caller` acts in the tenant. */
+enum status user_create_generated(struct gateway *gateway, const struct caller *caller,
+                                  struct str username, char password[SECRET_TEXT_MAX],
+                                  struct arena *arena, struct error *err);
 /* One of reader, writer, user, admin. */
 enum status roles_check(const struct str *roles, uint32_t len, struct error *err);
 
@@ -98,7 +115,24 @@ enum status api_key_exchange(struct gateway *gateway, struct request *request,
                              struct str *authorization);
 void api_keys_release(struct gateway *gateway);
 
-/* --- login.c, api_keys.c, admin.c: handlers --- */
+/* --- tenants.c: principals of kind "tenant" of the own tenant --- */
+
+/* The own one among them. */
+enum status tenants_ensure_own(struct gateway *gateway, struct error *err);
+/* Writes the file that tells the processes of this machine, when it would be another one. */
+enum status tenants_publish(struct gateway *gateway, struct error *err);
+/* Removes the users and keys of those whose grace is over, then them. */
+enum status tenants_purge(struct gateway *gateway, struct error *err);
+
+/* --- tenants.c, login.c, api_keys.c, admin.c: handlers --- */
+enum status gateway_tenants(struct request *request);
+enum status gateway_tenant_create(struct request *request);
+enum status gateway_tenant_get(struct request *request);
+enum status gateway_tenant_update(struct request *request);
+enum status gateway_tenant_suspend(struct request *request);
+enum status gateway_tenant_resume(struct request *request);
+enum status gateway_tenant_delete(struct request *request);
+enum status gateway_tenant_undelete(struct request *request);
 enum status gateway_register(struct request *request);
 enum status gateway_login(struct request *request);
 enum status gateway_refresh(struct request *request);

@@ -1,7 +1,6 @@
 /* login.c: register, log in, refresh, log out, and what a token says. */
 #include <stdatomic.h>
 
-#include "auth/secret.h"
 #include "services/gateway/gateway_int.h"
 
 enum { ANSWER_MAX = 64 << 10 };
@@ -43,8 +42,9 @@ static enum status find_invitation(struct gateway *gateway, struct request *requ
                                    struct record *ret)
 {
     char hash[SECRET_HASH_TEXT];
-    struct caller self = gateway_caller(own_tenant(gateway));
-    secret_hash(request_str(request, "invitation"), hash);
+    struct str text = request_str(request, "invitation");
+    struct caller self = gateway_caller(tenant_of_secret(gateway, text));
+    secret_hash(text, hash);
     char *name = arena_printf(request->arena, "invitation/%s", hash);
     if (!name)
         return error_no_memory(&request->error);
@@ -57,17 +57,18 @@ static enum status find_invitation(struct gateway *gateway, struct request *requ
     return status;
 }
 
-/* Which roles the new user gets. An invitation is used up before the user is made: it serves one,
- * even when two use it at the same time. */
-static enum status admit_new(struct gateway *gateway, struct request *request,
+/* Which tenant and roles the new user gets. An invitation is used up before the user is made: it
+ * serves one, even when two use it at the same time. */
+static enum status admit_new(struct gateway *gateway, struct request *request, struct caller *self,
                              struct str_list *ret_roles)
 {
     struct record invitation;
-    struct caller self = gateway_caller(own_tenant(gateway));
     if (request_has(request, "invitation")) {
         TRY(find_invitation(gateway, request, &invitation));
         *ret_roles = invitation.roles;
-        return entry_remove(gateway->options.catalog, &self, DOMAIN_PRINCIPAL, invitation.id,
+        self->tenant = invitation.tenant;
+        TRY(gate_check_tenant(gateway->gate, self->tenant, &request->error));
+        return entry_remove(gateway->options.catalog, self, DOMAIN_PRINCIPAL, invitation.id,
                             &request->error);
     }
     if (!gateway->options.open_registration)
@@ -105,7 +106,7 @@ enum status gateway_register(struct request *request)
     struct buf body;
     self.address = http_request_client(request->http);
     TRY(lockout_check(gateway->lockout, self.address, &request->error));
-    TRY(admit_new(gateway, request, &user.roles));
+    TRY(admit_new(gateway, request, &self, &user.roles));
     TRY(user_create(gateway, &self, &user, request->arena, &made, &request->error));
     write_user_answer(&body, &made);
     return respond(request, 201, &body, STATUS_OK);
@@ -180,6 +181,7 @@ enum status gateway_login(struct request *request)
     struct caller caller;
     struct record user = {0};
     TRY(authenticate(gateway, request, tenant, &user, &caller));
+    TRY(gate_check_tenant(gateway->gate, tenant, &request->error));
     TRY(gateway_audit(gateway, &caller, "auth.login", STR_NONE, true, request->arena,
                       &request->error));
     return respond_tokens(gateway, request, &user, STR_NONE);
@@ -200,6 +202,7 @@ enum status gateway_refresh(struct request *request)
     TRY(status);
     if (claims.use != TOKEN_REFRESH)
         return error_set(&request->error, STATUS_UNAUTHENTICATED, "This is no refresh token.");
+    TRY(gate_check_tenant(gateway->gate, claims.tenant, &request->error));
     status =
         user_find(gateway, claims.tenant, claims.subject, request->arena, &user, &request->error);
     if (status == STATUS_NOT_FOUND || (status == STATUS_OK && user_is_disabled(&user)))

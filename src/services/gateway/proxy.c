@@ -3,19 +3,25 @@
  *   1. which service has an operation of that method and path (the list that routes the services
  *      themselves)
  *   2. may the caller? Is the caller within the rate?
- *   3. an instance, a kept connection
+ *   3. an instance (of tenant nodes the caller's own, started if need be), a kept connection
  *   4. head and body pass on as they come; small answers are sent whole, others streamed with
- *      back-pressure
+ *      back-pressure; a query first waits for its turn (query_queue.h)
  * A call that failed before a byte of its answer came is tried once more when repeating it is safe:
  * GET, HEAD, DELETE, PUT without a streamed body, and within the retry budget. The service behind
  * checks the token itself; the gateway's word counts nothing there. An API key
  * becomes a token on the way. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "services/gateway/gateway_int.h"
 
-enum { ANSWER_WHOLE_MAX = 64 << 10, HEADERS_OUT_MAX = 100 };
+enum {
+    ANSWER_WHOLE_MAX = 64 << 10,
+    HEADERS_OUT_MAX = 100,
+    REFUSED_TRIES = 50,
+    REFUSED_PAUSE_US = 20000,
+};
 
 /* Of one connection only (RFC 9110 7.6.1), or ours to set. */
 static const char *const OWN_HEADERS[] = {"connection",
@@ -62,6 +68,8 @@ struct forward {
     struct buf whole; /* the answer so far, until it is streamed */
     struct str content_type, authorization;
     bool has_body, body_begun, head_taken;
+    struct query_ticket ticket; /* of a query that passes the queue */
+    bool own_node;              /* of the caller's tenant, which this process keeps running */
 };
 
 /* --- 1. --- */
@@ -92,18 +100,55 @@ static enum status find_operation(struct gateway *gateway, struct request *reque
 
 /* --- 2. --- */
 
-static enum status check_rate(struct gateway *gateway, struct request *request)
+/* RateLimit headers (draft-ietf-httpapi-ratelimit-headers): room for two buckets. */
+struct rate_text {
+    char state[160], policy[160];
+    int state_len, policy_len;
+};
+
+/* One bucket: takes a call from it and adds its state to the RateLimit headers. */
+static enum status take(struct gateway *gateway, struct request *request, const char *policy,
+                        struct str name, struct rate rate, struct rate_text *text)
 {
     struct rate_state state;
-    char text[64];
-    struct str who =
-        request->identity.is_local ? http_request_client(request->http) : request->identity.user_id;
-    if (gateway->options.rate.per_second <= 0)
+    if (rate.per_second <= 0)
         return STATUS_OK;
-    enum status status =
-        rate_take(gateway->limiter, who, gateway->options.rate, &state, &request->error);
-    int n = snprintf(text, sizeof text, "\"default\";r=%u;t=%u", state.remaining, state.reset_s);
-    http_set_header(request->http, "RateLimit", str_make(text, (size_t)n));
+    char *bucket = arena_printf(request->arena, "%s/%.*s", policy, STR_ARG(name));
+    if (!bucket)
+        return error_no_memory(&request->error);
+    enum status status = rate_take(gateway->limiter, str_of(bucket), rate, &state, &request->error);
+    double burst = rate.burst < 1 ? 1 : rate.burst;
+    const char *comma = text->state_len ? ", " : "";
+    text->state_len +=
+        snprintf(text->state + text->state_len, sizeof text->state / 2, "%s\"%s\";r=%u;t=%u", comma,
+                 policy, state.remaining, state.reset_s);
+    text->policy_len +=
+        snprintf(text->policy + text->policy_len, sizeof text->policy / 2, "%s\"%s\";q=%.0f;w=%.0f",
+                 comma, policy, burst, ceil(burst / rate.per_second));
+    return status;
+}
+
+/* Of the user (an API key has a bucket of its own), or of the address where nobody is known; then
+ * of the tenant. */
+static enum status check_rate(struct gateway *gateway, struct request *request, bool by_key)
+{
+    const struct identity *who = &request->identity;
+    struct rate_text text = {.state_len = 0};
+    struct tenant_rule rule;
+    gate_tenant_rule(gateway->gate, who->tenant, &rule);
+    struct str name = who->is_local ? http_request_client(request->http)
+                      : by_key      ? who->family
+                                    : who->user_id;
+    enum status status = take(gateway, request, "default", name, gateway->options.rate, &text);
+    if (status == STATUS_OK && !who->is_local)
+        status = take(gateway, request, "tenant", who->tenant,
+                      (struct rate){rule.requests_per_second,
+                                    rule.burst > 0 ? rule.burst : rule.requests_per_second},
+                      &text);
+    if (text.state_len) {
+        http_set_header(request->http, "RateLimit", str_of(text.state));
+        http_set_header(request->http, "RateLimit-Policy", str_of(text.policy));
+    }
     return status;
 }
 
@@ -142,7 +187,7 @@ static enum status upload(void *context, void *data, size_t cap, size_t *ret_len
 static bool is_cancelled(void *context)
 {
     struct forward *f = context;
-    return http_request_gone(f->request->http);
+    return atomic_load(&f->ticket.cancelled) || http_request_gone(f->request->http);
 }
 
 /* --- 4. the answer --- */
@@ -196,11 +241,12 @@ static void finish(struct forward *f)
 
 /* --- 3. --- */
 
-static enum status call_once(struct forward *f, enum service_kind kind)
+static enum status call_at(struct forward *f, enum service_kind kind, const char *at)
 {
     struct request *request = f->request;
     struct error *err = &request->error;
-    TRY(upstream_take(f->gateway->upstreams, kind, &f->call, err));
+    f->reply.refused = false;
+    TRY(upstream_take(f->gateway->upstreams, kind, at, &f->call, err));
     struct str query = http_request_query_text(request->http);
     char *url = arena_printf(request->arena, "%s%.*s%s%.*s", f->call.instance->url,
                              STR_ARG(http_request_target(request->http)), query.len ? "?" : "",
@@ -223,7 +269,33 @@ static enum status call_once(struct forward *f, enum service_kind kind)
     /* the caller's going away, or refusing more bytes, is no fault of the service */
     bool ok = status == STATUS_OK || f->head_taken || status == STATUS_CANCELLED ||
               status == STATUS_NO_MEMORY || (f->body_begun && http_request_gone(request->http));
-    upstream_give(f->gateway->upstreams, &f->call, ok);
+    /* whether a node lives is its supervisor's to say, not the breaker's */
+    upstream_give(f->gateway->upstreams, &f->call, ok || (f->own_node && f->reply.refused));
+    return status;
+}
+
+static enum status call_once(struct forward *f, enum service_kind kind)
+{
+    const struct gateway_nodes *nodes = &f->gateway->options.nodes;
+    struct str tenant = f->request->identity.tenant;
+    char url[GATEWAY_NODE_URL_MAX];
+    if (!f->own_node)
+        return call_at(f, kind, NULL);
+    TRY(nodes->enter(nodes->context, tenant, url, &f->request->error));
+    enum status status = call_at(f, kind, url);
+    nodes->leave(nodes->context, tenant);
+    return status;
+}
+
+/* A node that died a moment ago: its supervisor is about to notice and to start another. */
+static enum status call_until_taken(struct forward *f, enum service_kind kind)
+{
+    enum status status = call_once(f, kind);
+    for (int i = 0; i < REFUSED_TRIES && f->own_node && status != STATUS_OK && f->reply.refused;
+         i++) {
+        sys_sleep_us(f->gateway->sys, REFUSED_PAUSE_US);
+        status = call_once(f, kind);
+    }
     return status;
 }
 
@@ -241,10 +313,10 @@ static enum status forward(struct forward *f, enum service_kind kind)
     f->has_body = (length.data && !str_is(length, "0")) ||
                   http_request_header(f->request->http, "transfer-encoding").data;
     copy_headers(f);
-    enum status status = call_once(f, kind);
+    enum status status = call_until_taken(f, kind);
     if (status == STATUS_UNAVAILABLE && is_repeatable(f) &&
         upstream_may_retry(f->gateway->upstreams))
-        status = call_once(f, kind);
+        status = call_until_taken(f, kind);
     if (status == STATUS_OK) {
         finish(f);
     } else if (status == STATUS_UNAVAILABLE && !f->request->error.retry_after_s) {
@@ -255,24 +327,51 @@ static enum status forward(struct forward *f, enum service_kind kind)
     return status;
 }
 
+/* --- 4. the turn of a query --- */
+
+static enum status take_turn(struct forward *f, enum service_kind kind)
+{
+    struct request *request = f->request;
+    struct query_queue *queue = f->gateway->options.queue;
+    struct query_ticket *ticket = &f->ticket;
+    struct str priority = http_request_header(request->http, "x-priority");
+    if (!queue || !(request->operation->flags & OPERATION_QUEUED))
+        return forward(f, kind);
+    if (priority.data && !query_priority_parse(priority, &ticket->priority))
+        return error_set(&request->error, STATUS_INVALID_ARGUMENT,
+                         "X-Priority is '%.*s'; it can be interactive, batch or maintenance.",
+                         STR_ARG(priority));
+    struct str tenant = request->identity.tenant;
+    snprintf(ticket->id, sizeof ticket->id, "%.*s", STR_ARG(request->request_id));
+    snprintf(ticket->tenant, sizeof ticket->tenant, "%.*s", STR_ARG(tenant));
+    snprintf(ticket->label, sizeof ticket->label, "%s %s",
+             http_method_name(request->operation->method), request->operation->path);
+    TRY(query_queue_enter(queue, ticket, is_cancelled, f, &request->error));
+    enum status status = forward(f, kind);
+    query_queue_leave(queue, ticket);
+    return status;
+}
+
 enum status gateway_proxy(struct request *request)
 {
     struct gateway *gateway = request->context;
     enum service_kind kind = SERVICE_TENANT;
     TRY(find_operation(gateway, request, &kind));
     struct str authorization = http_request_header(request->http, "authorization");
+    struct str sent = authorization;
     TRY(api_key_exchange(gateway, request, &authorization));
     TRY(request_admit_with(request, request->operation, authorization));
-    TRY(check_rate(gateway, request));
+    TRY(check_rate(gateway, request, authorization.data != sent.data));
     struct forward *f = ARENA_NEW(request->arena, struct forward);
     if (!f)
         return error_no_memory(&request->error);
     f->gateway = gateway;
     f->request = request;
     f->authorization = authorization;
+    f->own_node = kind == SERVICE_TENANT && gateway->options.nodes.enter;
     http_reply_init(&f->reply, ANSWER_WHOLE_MAX);
     buf_init(&f->whole, ANSWER_WHOLE_MAX);
-    enum status status = forward(f, kind);
+    enum status status = take_turn(f, kind);
     http_reply_release(&f->reply);
     buf_release(&f->whole);
     return status;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "auth/secret.h"
 #include "base/uuid.h"
 #include "services/gateway/gateway_int.h"
 

@@ -83,21 +83,30 @@ enum status upstreams_add(struct upstreams *upstreams, enum service_kind kind, c
 
 /* --- calls --- */
 
-/* Instances are tried in the order of their load. */
-static enum status pick(struct upstreams *upstreams, enum service_kind kind,
+/* The index of the idlest instance that was not tried, `len` when there is none. */
+static uint32_t idlest(const struct upstreams *upstreams, enum service_kind kind, const char *url,
+                       const bool *tried)
+{
+    uint32_t len = upstreams->len[kind], best = len;
+    for (uint32_t i = 0; i < len; i++) {
+        struct upstream_instance *instance = upstreams->instances[kind][i];
+        if (tried[i] || (url && strcmp(instance->url, url) != 0))
+            continue;
+        if (best == len ||
+            atomic_load(&instance->active) < atomic_load(&upstreams->instances[kind][best]->active))
+            best = i;
+    }
+    return best;
+}
+
+static enum status pick(struct upstreams *upstreams, enum service_kind kind, const char *url,
                         struct upstream_instance **ret, struct error *err)
 {
-    uint32_t len = upstreams->len[kind];
+    uint32_t len = upstreams->len[kind], best;
     bool tried[UPSTREAM_INSTANCES_MAX] = {false};
     enum status status = error_set(err, STATUS_UNAVAILABLE, "The %s service does not run here.",
                                    service_info(kind)->name);
-    for (uint32_t round = 0; round < len && status != STATUS_OK; round++) {
-        uint32_t best = len;
-        for (uint32_t i = 0; i < len; i++)
-            if (!tried[i] &&
-                (best == len || atomic_load(&upstreams->instances[kind][i]->active) <
-                                    atomic_load(&upstreams->instances[kind][best]->active)))
-                best = i;
+    while (status != STATUS_OK && (best = idlest(upstreams, kind, url, tried)) < len) {
         tried[best] = true;
         *ret = upstreams->instances[kind][best];
         status = breaker_enter(&(*ret)->breaker, service_info(kind)->name, err);
@@ -105,12 +114,17 @@ static enum status pick(struct upstreams *upstreams, enum service_kind kind,
     return status;
 }
 
-enum status upstream_take(struct upstreams *upstreams, enum service_kind kind,
+enum status upstream_take(struct upstreams *upstreams, enum service_kind kind, const char *url,
                           struct upstream_call *ret, struct error *err)
 {
     *ret = (struct upstream_call){0};
     pthread_mutex_lock(&upstreams->lock);
-    enum status status = pick(upstreams, kind, &ret->instance, err);
+    bool known = !url || has_url(upstreams, kind, url);
+    pthread_mutex_unlock(&upstreams->lock);
+    if (!known)
+        TRY(upstreams_add(upstreams, kind, url, err));
+    pthread_mutex_lock(&upstreams->lock);
+    enum status status = pick(upstreams, kind, url, &ret->instance, err);
     if (status == STATUS_OK) {
         atomic_fetch_add(&ret->instance->active, 1);
         ret->client = upstreams->idle_len > 0 ? upstreams->idle[--upstreams->idle_len] : NULL;

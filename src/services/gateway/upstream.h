@@ -12,8 +12,8 @@
 #include "service/operation.h"
 
 enum {
-    UPSTREAM_INSTANCES_MAX = 64, /* of one service */
-    UPSTREAM_CLIENTS_MAX = 256,  /* kept between calls */
+    UPSTREAM_INSTANCES_MAX = 128, /* of one service */
+    UPSTREAM_CLIENTS_MAX = 256,   /* kept between calls */
     UPSTREAM_STALL_S = 300,
     UPSTREAM_URL_MAX = 256,
 };
@@ -39,8 +39,9 @@ void upstreams_free(struct upstreams *upstreams);
 /* Adds an instance; one that is there already stays. STATUS_RESOURCE_LIMIT. */
 enum status upstreams_add(struct upstreams *upstreams, enum service_kind kind, const char *url,
                           struct error *err);
-/* STATUS_UNAVAILABLE: no instance, or none that works. */
-enum status upstream_take(struct upstreams *upstreams, enum service_kind kind,
+/* With `url` the instance there, added if need be. STATUS_UNAVAILABLE: no instance, or none that
+ * works. */
+enum status upstream_take(struct upstreams *upstreams, enum service_kind kind, const char *url,
                           struct upstream_call *ret, struct error *err);
 /* `ok`: it answered. */
 void upstream_give(struct upstreams *upstreams, struct upstream_call *call, bool ok);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "auth/password.h"
-#include "auth/secret.h"
 #include "base/utf8.h"
 #include "services/gateway/gateway_int.h"
 
@@ -33,6 +32,23 @@ struct caller identity_caller(const struct request *request, const struct identi
                            .address = http_request_client(request->http),
                            .user_agent = http_request_header(request->http, "user-agent"),
                            .session = identity->family};
+}
+
+struct str tenant_of_secret(const struct gateway *gateway, struct str text)
+{
+    const char *dot = memchr(text.data, '.', text.len);
+    size_t before = dot ? (size_t)(dot - text.data) + 1 : 0;
+    return dot ? str_make(text.data + before, text.len - before) : str_of(gateway->options.tenant);
+}
+
+void secret_for_tenant(struct gateway *gateway, const char *prefix, struct str tenant,
+                       char ret[TENANT_SECRET_MAX])
+{
+    char text[SECRET_TEXT_MAX];
+    bool own = str_is(tenant, gateway->options.tenant);
+    secret_make(gateway->sys, prefix, text);
+    snprintf(ret, TENANT_SECRET_MAX, "%s%s%.*s", text, own ? "" : ".", own ? 0 : (int)tenant.len,
+             own ? "" : tenant.data);
 }
 
 /* --- finding --- */
@@ -164,31 +180,40 @@ enum status user_create(struct gateway *gateway, const struct caller *caller,
     return status;
 }
 
+enum status user_create_generated(struct gateway *gateway, const struct caller *caller,
+                                  struct str username, char password[SECRET_TEXT_MAX],
+                                  struct arena *arena, struct error *err)
+{
+    struct str roles[] = {STR("admin")};
+    char hash[SECRET_HASH_TEXT], secret[SECRET_HASH_TEXT + 8];
+    struct record made;
+    TRY(check_name(username, err));
+    secret_make(gateway->sys, "", password);
+    secret_hash(str_of(password), hash);
+    snprintf(secret, sizeof secret, GENERATED "%s", hash);
+    struct record draft = {.domain = DOMAIN_PRINCIPAL,
+                           .kind = STR("user"),
+                           .name = username,
+                           .roles = {roles, 1},
+                           .attributes = STR("{}"),
+                           .secret = str_of(secret)};
+    return entry_create(gateway->options.catalog, caller, &draft, arena, &made, err);
+}
+
 enum status users_ensure_admin(struct gateway *gateway, struct error *err)
 {
-    struct catalog *catalog = gateway->options.catalog;
     struct caller caller = gateway_caller(str_of(gateway->options.tenant));
-    struct str kind = STR("user"), roles[] = {STR("admin")};
+    struct str kind = STR("user");
     struct match match = {.field = RECORD_kind, .op = MATCH_EQ, .values = &kind, .values_len = 1};
     struct record_query query = {
         .domain = DOMAIN_PRINCIPAL, .matches = &match, .matches_len = 1, .limit = 1};
-    char password[SECRET_TEXT_MAX], hash[SECRET_HASH_TEXT], secret[SECRET_HASH_TEXT + 8];
+    char password[SECRET_TEXT_MAX];
     struct record_page page;
-    struct record made;
     struct arena arena;
     arena_init(&arena, 1 << 20);
-    enum status status = entry_query(catalog, &caller, &query, &arena, &page, err);
+    enum status status = entry_query(gateway->options.catalog, &caller, &query, &arena, &page, err);
     if (status == STATUS_OK && page.len == 0) {
-        secret_make(gateway->sys, "", password);
-        secret_hash(str_of(password), hash);
-        snprintf(secret, sizeof secret, GENERATED "%s", hash);
-        struct record draft = {.domain = DOMAIN_PRINCIPAL,
-                               .kind = kind,
-                               .name = STR("admin"),
-                               .roles = {roles, 1},
-                               .attributes = STR("{}"),
-                               .secret = str_of(secret)};
-        status = entry_create(catalog, &caller, &draft, &arena, &made, err);
+        status = user_create_generated(gateway, &caller, STR("admin"), password, &arena, err);
         if (status == STATUS_OK && gateway->options.first_admin)
             gateway->options.first_admin(gateway->options.first_admin_context, "admin", password);
         else if (status == STATUS_CONFLICT)

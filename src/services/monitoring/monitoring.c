@@ -4,7 +4,10 @@
 #include <stdlib.h>
 
 #include "base/datetime.h"
+#include "service/log_files.h"
 #include "services/monitoring/monitoring_int.h"
+
+#define PRUNE_INTERVAL_US (INT64_C(3600) * 1000000)
 
 void monitoring_write_time(struct json_writer *w, const char *key, int64_t us)
 {
@@ -22,8 +25,62 @@ bool monitoring_sees_all(const struct monitoring *monitoring, const struct ident
 
 static const struct service_handler handlers[] = {
     {"health_all", handle_health_all},
+    {"monitoring_status", handle_status},
+    {"alerts_list", handle_alerts},
     {"logs_get", handle_logs},
 };
+
+/* Also the logs of services that say nothing any more grow old. */
+static void prune_logs(struct monitoring *monitoring)
+{
+    int64_t now_us = sys_mono_us(monitoring->sys);
+    if (!monitoring->log_folder[0] ||
+        (monitoring->pruned_us && now_us - monitoring->pruned_us < PRUNE_INTERVAL_US))
+        return;
+    monitoring->pruned_us = now_us;
+    (void)log_folder_prune(monitoring->sys, monitoring->log_folder,
+                           monitoring->options.log_retention_days,
+                           monitoring->options.log_total_bytes, NULL); /* again in an hour */
+}
+
+static void on_round(void *context, const struct alert_input *inputs, size_t len)
+{
+    struct monitoring *monitoring = context;
+    monitoring_record_health(monitoring);
+    alerts_evaluate(monitoring->alerts, inputs, len, sys_now_us(monitoring->sys),
+                    sys_mono_us(monitoring->sys));
+    prune_logs(monitoring);
+}
+
+static void collect(void *context, struct metrics *metrics)
+{
+    monitoring_collect_alerts(context, metrics);
+}
+
+static enum status make_parts(struct monitoring *monitoring, struct error *err)
+{
+    const struct monitoring_options *options = &monitoring->options;
+    const struct collector_options collector = {.sys = monitoring->sys,
+                                                .interval_s = options->interval_s,
+                                                .timeout_ms = (int)options->probe_timeout_ms,
+                                                .on_round = on_round,
+                                                .context = monitoring};
+    TRY(alert_rules_load(monitoring->sys, options->alert_rules_file, &monitoring->rules, err));
+    TRY(alert_engine_new(&monitoring->rules, monitoring_alert_changed, monitoring,
+                         &monitoring->alerts, err));
+    if (options->alert_webhook_url && options->alert_webhook_url[0])
+        TRY(outbox_open(monitoring->sys, options->alert_webhook_url, &monitoring->webhook, err));
+    return collector_new(&collector, &monitoring->collector, err);
+}
+
+static void release(struct monitoring *monitoring)
+{
+    collector_free(monitoring->collector);
+    outbox_close(monitoring->webhook);
+    alert_engine_free(monitoring->alerts);
+    alert_rules_release(&monitoring->rules);
+    free(monitoring);
+}
 
 enum status monitoring_start(const struct service_options *base,
                              const struct monitoring_options *settings,
@@ -33,19 +90,24 @@ enum status monitoring_start(const struct service_options *base,
     if (!monitoring)
         return error_no_memory(err);
     monitoring->sys = base->sys;
+    monitoring->log = base->log;
     monitoring->options = *settings;
     if (settings->log_folder)
         snprintf(monitoring->log_folder, sizeof monitoring->log_folder, "%s", settings->log_folder);
-    pthread_mutex_init(&monitoring->lock, NULL);
     struct service_options options = *base;
     options.kind = SERVICE_MONITORING;
     options.handlers = handlers;
     options.handlers_len = sizeof handlers / sizeof *handlers;
+    options.collect = collect;
     options.context = monitoring;
-    enum status status = service_start(&options, &monitoring->service, err);
+    enum status status = make_parts(monitoring, err);
+    if (status == STATUS_OK)
+        status = service_start(&options, &monitoring->service, err);
+    if (status == STATUS_OK)
+        status = collector_run(monitoring->collector, err);
     if (status != STATUS_OK) {
-        pthread_mutex_destroy(&monitoring->lock);
-        free(monitoring);
+        service_stop(monitoring->service, 0);
+        release(monitoring);
         return status;
     }
     *ret_monitoring = monitoring;
@@ -60,27 +122,28 @@ struct service *monitoring_service(struct monitoring *monitoring)
 void monitoring_set_target(struct monitoring *monitoring, enum service_kind kind, const char *host,
                            uint16_t port, bool tls)
 {
-    pthread_mutex_lock(&monitoring->lock);
-    struct target *target = &monitoring->targets[kind];
-    target->set = true;
-    target->port = port;
-    target->tls = tls;
-    snprintf(target->host, sizeof target->host, "%s", host);
-    pthread_mutex_unlock(&monitoring->lock);
+    collector_set_target(monitoring->collector, kind, host, port, tls);
 }
 
-void monitoring_end_streams(struct monitoring *monitoring)
+void monitoring_set_interval(struct monitoring *monitoring, uint32_t seconds)
 {
     if (monitoring)
-        atomic_store(&monitoring->ends, true);
+        collector_set_interval(monitoring->collector, seconds);
+}
+
+void monitoring_quiesce(struct monitoring *monitoring)
+{
+    if (!monitoring)
+        return;
+    atomic_store(&monitoring->ends, true);
+    collector_end(monitoring->collector);
 }
 
 void monitoring_stop(struct monitoring *monitoring, uint32_t grace_ms)
 {
     if (!monitoring)
         return;
-    monitoring_end_streams(monitoring);
+    monitoring_quiesce(monitoring);
     service_stop(monitoring->service, grace_ms);
-    pthread_mutex_destroy(&monitoring->lock);
-    free(monitoring);
+    release(monitoring);
 }

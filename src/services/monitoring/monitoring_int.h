@@ -2,28 +2,26 @@
 #ifndef QUARRY_SERVICES_MONITORING_INT_H
 #define QUARRY_SERVICES_MONITORING_INT_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
+#include "services/monitoring/alert_engine.h"
+#include "services/monitoring/collector.h"
 #include "services/monitoring/monitoring.h"
-#include "services/monitoring/probe.h"
+#include "services/monitoring/outbox.h"
 
-enum { HOST_MAX = 64, FOLLOWERS_MAX = 8 };
-
-struct target {
-    bool set;
-    char host[HOST_MAX];
-    uint16_t port;
-    bool tls;
-};
+enum { FOLLOWERS_MAX = 8 };
 
 struct monitoring {
     struct sys *sys;
+    const struct log *log;
     struct monitoring_options options;
     char log_folder[SYS_PATH_MAX];
     struct service *service;
-    pthread_mutex_t lock; /* of targets */
-    struct target targets[SERVICE_COUNT];
+    struct collector *collector;
+    struct alert_rules rules;
+    struct alert_engine *alerts;
+    struct outbox *webhook; /* NULL: nobody is told */
+    int64_t pruned_us;      /* monotonic: when old logs were removed last */
     _Atomic uint32_t followers;
     atomic_bool ends; /* streams end */
 };
@@ -34,7 +32,15 @@ void monitoring_write_time(struct json_writer *w, const char *key, int64_t us);
  * tenant. Others see what belongs to their tenant. */
 bool monitoring_sees_all(const struct monitoring *monitoring, const struct identity *identity);
 
+/* health.c: what the collector saw, as metrics */
+void monitoring_record_health(struct monitoring *monitoring);
+/* alerts.c */
+void monitoring_alert_changed(void *monitoring, const struct alert *alert);
+void monitoring_collect_alerts(struct monitoring *monitoring, struct metrics *metrics);
+
 enum status handle_health_all(struct request *request);
+enum status handle_status(struct request *request);
+enum status handle_alerts(struct request *request);
 enum status handle_logs(struct request *request);
 
 #endif

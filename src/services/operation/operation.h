@@ -1,9 +1,9 @@
-/* operation.h: the operation service (port 8081): tenant nodes and their life. In this release it
- * shows the state of the node that quarryd supervises; starting nodes on demand, queues and scaling
- * arrive with release 0.5. */
+/* operation.h: the operation service (port 8081): tenant nodes and their life, queries over several
+ * sources. */
 #ifndef QUARRY_SERVICES_OPERATION_H
 #define QUARRY_SERVICES_OPERATION_H
 
+#include "service/query_queue.h"
 #include "service/service.h"
 
 enum node_state { NODE_STARTING, NODE_RUNNING, NODE_BACKING_OFF, NODE_STOPPING, NODE_STOPPED };
@@ -15,14 +15,32 @@ struct node_status {
     int pid; /* 0: none */
     uint16_t port;
     uint32_t restarts;  /* after crashes */
+    uint32_t calls;     /* under way through this process */
     int64_t since_us;   /* in this state since, 1970 */
+    int64_t restart_us; /* while backing off: monotonic time of the next start */
     char last_end[160]; /* why it ended last, "" never */
 };
 
-struct operation_options {
-    /* Fills the present state; from any thread. False: no node is supervised here. */
-    bool (*node)(void *context, struct node_status *ret);
+enum node_command { NODE_COMMAND_START, NODE_COMMAND_STOP, NODE_COMMAND_RESTART };
+
+enum { OPERATION_NODES_MAX = 64, OPERATION_URL_MAX = 128 };
+
+/* The nodes that this process supervises; calls from any thread. All NULL: none are. */
+struct operation_nodes {
     void *context;
+    uint32_t (*list)(void *context, struct node_status *ret, uint32_t cap);
+    enum status (*command)(void *context, struct str tenant, enum node_command command,
+                           struct error *err);
+    /* Where the tenant's node serves, started if need be; it stays up until `leave`. */
+    enum status (*enter)(void *context, struct str tenant, char url[OPERATION_URL_MAX],
+                         struct error *err);
+    void (*leave)(void *context, struct str tenant);
+};
+
+struct operation_options {
+    struct operation_nodes nodes;
+    struct query_queue *queue; /* borrowed */
+    const char *tenant;        /* its admins are operators */
 };
 
 struct operation_service;

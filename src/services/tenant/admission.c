@@ -47,6 +47,15 @@ static enum status wait_for_place(struct admission *admission, struct error *err
     return admission->running < admission->running_max ? STATUS_OK : refuse(admission, err);
 }
 
+bool admission_try(struct admission *admission)
+{
+    pthread_mutex_lock(&admission->lock);
+    bool free = admission->running < admission->running_max;
+    admission->running += free;
+    pthread_mutex_unlock(&admission->lock);
+    return free;
+}
+
 enum status admission_enter(struct admission *admission, struct error *err)
 {
     enum status status = STATUS_OK;

@@ -17,6 +17,8 @@ enum status answer_push(struct answer *answer, bool now, struct error *err)
     TRY(buf_check(&answer->buf, "an answer", err));
     if (answer->buf.len == 0 || (!now && answer->buf.len < TENANT_ANSWER_PIECE))
         return STATUS_OK;
+    if (answer->request->here)
+        return request_give_back(answer->request);
     if (!answer->begun) {
         TRY(request_begin(answer->request, 200, answer->content_type, err));
         answer->begun = true;

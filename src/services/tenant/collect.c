@@ -138,6 +138,7 @@ void tenant_collect(void *context, struct metrics *metrics)
     metrics_raise(metrics, METRIC_WRITES_REFUSED, stats.writes_refused);
     metrics_raise(metrics, METRIC_ROWS_WRITTEN, stats.rows_written);
     metrics_set(metrics, METRIC_MEMTABLE_BYTES, (double)stats.memtable_bytes);
+    metrics_set(metrics, METRIC_PAGE_CACHE_BYTES, (double)stats.page_cache_bytes);
     metrics_set(metrics, METRIC_WAL_FILES, (double)stats.wal_files);
     metrics_set(metrics, METRIC_WAL_BYTES, (double)stats.wal_bytes);
     metrics_set(metrics, METRIC_WAL_PENDING, (double)stats.wal_pending);

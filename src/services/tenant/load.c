@@ -291,6 +291,7 @@ static enum status store_text(struct loader *l, struct str text, struct error *e
     bool started = l->started, closed = l->closed;
     size_t header = l->header.len;
     enum status status = STATUS_SCHEMA_CHANGED;
+    TRY(quota_check_bytes(l->node, err));
     for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++) {
         l->started = started;
         l->closed = closed;

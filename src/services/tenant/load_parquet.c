@@ -79,6 +79,7 @@ static enum status store_slice(struct loader *l, struct parquet_reader *reader, 
                                uint64_t first, uint64_t count, struct error *err)
 {
     enum status status = STATUS_SCHEMA_CHANGED;
+    TRY(quota_check_bytes(l->node, err));
     for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++)
         status = store_once(l, reader, group, first, count, err);
     return status;

@@ -66,6 +66,7 @@ static enum status open_store(struct tenant_node *node, struct error *err)
     struct store_options options = {
         .path = node->options.data_path,
         .memtable_bytes = node->options.memtable_bytes,
+        .page_cache_bytes = node->options.page_cache_bytes,
         .flush_age_us = node->options.flush_age_us,
         .flush_threads = node->options.flush_threads,
         .wal_retention_us = node->options.wal_retention_us,
@@ -117,6 +118,7 @@ static enum status serve(struct tenant_node *node, struct error *err)
                  .idle_timeout_s = node->options.idle_timeout_s,
                  .request_timeout_s = node->options.request_timeout_s,
                  .connections_max = node->options.connections_max,
+                 .io_threads = node->options.http_io_threads,
                  .workers = node->options.http_workers ? node->options.http_workers : 64,
                  .tls_certificate = node->options.tls_certificate,
                  .tls_key = node->options.tls_key},

@@ -18,8 +18,8 @@ struct plan {
     int64_t offset; /* of a source */
     int64_t global_limit, global_offset;
     bool global;
-    struct str order_by; /* data NULL: none */
-    bool descending;
+    struct search_order order[SEARCH_ORDER_MAX];
+    uint32_t order_len;
     bool wants_cursor;
     struct str cursor;
     uint64_t total; /* rows answered so far */
@@ -52,16 +52,22 @@ static enum status decode_columns(struct request *request, struct plan *plan, st
 
 static enum status decode_order(struct request *request, struct plan *plan, struct error *err)
 {
-    yyjson_val *list = request_json(request, "order_by"), *first = yyjson_arr_get_first(list);
+    yyjson_val *list = request_json(request, "order_by"), *item;
+    size_t count = yyjson_arr_size(list), i, max;
     if (!list)
         return STATUS_OK;
-    if (yyjson_arr_size(list) != 1)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "order_by names one column");
+    if (count < 1 || count > SEARCH_ORDER_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "order_by names 1 to %d columns",
+                         SEARCH_ORDER_MAX);
     if (plan->wants_cursor || plan->global)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "order_by goes with limit and offset, not with a cursor or global paging");
-    plan->order_by = json_str_of(json_get(first, "column"));
-    plan->descending = str_is(json_str_of(json_get(first, "direction")), "desc");
+    yyjson_arr_foreach(list, i, max, item)
+    {
+        plan->order[plan->order_len++] = (struct search_order){
+            .column = json_str_of(json_get(item, "column")),
+            .descending = str_is(json_str_of(json_get(item, "direction")), "desc")};
+    }
     return STATUS_OK;
 }
 
@@ -256,8 +262,8 @@ static enum status open_one(struct plan *plan, struct source *source, struct ope
             .columns_len = plan->columns_len,
             .limit = plan->global ? plan->global_limit : plan->limit,
             .offset = (uint64_t)(plan->global ? plan->global_offset : plan->offset),
-            .order_by = plan->order_by,
-            .descending = plan->descending,
+            .order = plan->order,
+            .order_len = plan->order_len,
         };
         status = search_open(&open->view, &options, &plan->context, &open->search, err);
     }
@@ -405,6 +411,28 @@ static enum status finish(struct plan *plan, struct out *out, enum status status
     return status;
 }
 
+/* Looks like one that an index answers: whether it does is found by trying, within bounds. */
+static bool may_be_short(const struct plan *plan, enum form form)
+{
+    return form == AS_ARRAY && !plan->wants_cursor && !plan->order_len &&
+           yyjson_obj_size(request_json(plan->request, "filters")) > 0;
+}
+
+/* Takes a place among the running searches. */
+static enum status enter(struct plan *plan, enum form form, struct error *err)
+{
+    struct request *request = plan->request;
+    if (!request->here)
+        return admission_enter(&plan->node->admission, err);
+    int64_t until_us = sys_mono_us(plan->node->sys) + SEARCH_HERE_US;
+    if (plan->context.deadline_us > until_us)
+        plan->context.deadline_us = until_us;
+    plan->context.rows_max = SEARCH_HERE_ROWS;
+    if (!may_be_short(plan, form) || !admission_try(&plan->node->admission))
+        return request_give_back(request);
+    return STATUS_OK;
+}
+
 static enum status search(struct request *request, bool stream)
 {
     struct error *err = &request->error;
@@ -415,14 +443,14 @@ static enum status search(struct request *request, bool stream)
                : stream || accept == ACCEPT_SSE ? AS_EVENTS
                                                 : AS_ARRAY;
     TRY(decode(request, &plan, err));
-    TRY(admission_enter(&plan.node->admission, err));
+    TRY(enter(&plan, out.form, err));
     answer_init(&out.answer, request, content_type(out.form));
     if (out.form == AS_ARRAY)
         json_begin_array(&out.answer.w);
     enum status status = finish(&plan, &out, run(&plan, &out, err), err);
     answer_release(&out.answer);
     admission_leave(&plan.node->admission);
-    return status;
+    return request->here && status == STATUS_TIMEOUT ? request_give_back(request) : status;
 }
 
 enum status handle_search(struct request *request)

@@ -161,11 +161,11 @@ enum status handle_source_add(struct request *request)
     TRY(decode_schema(request, &config, err));
     TRY(decode_names(request, "partition_columns", &config.partition_columns,
                      &config.partition_columns_len, err));
-    TRY(decode_names(request, "index_columns", &config.index_columns, &config.index_columns_len,
-                     err));
+    TRY(decode_index_columns(request, &config, err));
     TRY(decode_names(request, "key_columns", &config.key_columns, &config.key_columns_len, err));
     if (!parquet_codec_parse(request_str(request, "compression"), &config.codec))
         return error_set(err, STATUS_INVALID_ARGUMENT, "compression is not known");
+    TRY(quota_check_source(node_of(request), config.source_id, err));
     TRY(store_add_source(node_of(request)->store, &config, err));
     return answer_success(request);
 }

@@ -34,16 +34,18 @@ struct tenant_node_options {
     uint32_t sql_threads;      /* 0: the pool's default */
     uint64_t sql_memory_bytes; /* 0: the pool's default */
     struct dsl_settings dsl;
-    uint64_t memtable_bytes; /* 0: the store's default */
-    int64_t flush_age_us;    /* 0: the store's default */
-    uint32_t flush_threads;  /* 0: the store's default */
+    uint64_t memtable_bytes;   /* 0: the store's default */
+    uint32_t http_io_threads;  /* 0: 1 */
+    uint64_t page_cache_bytes; /* likewise */
+    int64_t flush_age_us;      /* 0: the store's default */
+    uint32_t flush_threads;    /* 0: the store's default */
     /* these as in storage/store.h */
     int64_t wal_commit_delay_us;
     int64_t wal_retention_us, snapshot_retention_us, compaction_interval_us;
     uint32_t snapshots_min_kept;
     bool auto_compaction;
     struct compact_policy compaction;
-    int64_t statistics_refresh_us; /* 0: 30 min */
+    int64_t statistics_refresh_us;                               /* 0: 30 min */
     uint32_t http_workers;                                       /* 0: 64 */
     uint32_t connections_max, idle_timeout_s, request_timeout_s; /* 0: the listener's defaults */
     const char *tls_certificate, *tls_key;                       /* PEM texts; both or none */

@@ -18,6 +18,8 @@ enum {
     CURSORS_MAX = 128,
     QUERIES_MAX = 1024,
     SEARCH_WAIT_US = 5000000,
+    SEARCH_HERE_US = 5000,   /* of a search on the I/O thread, and ... */
+    SEARCH_HERE_ROWS = 2000, /* ... rows it looks at; beyond, a worker begins it anew */
     TENANT_SCHEMA_TRIES = 3, /* of a batch whose source's columns were changed meanwhile */
 };
 
@@ -32,6 +34,7 @@ struct admission {
 void admission_init(struct admission *admission, uint32_t running_max, uint32_t waiting_max);
 void admission_release(struct admission *admission);
 enum status admission_enter(struct admission *admission, struct error *err);
+bool admission_try(struct admission *admission); /* without waiting */
 void admission_leave(struct admission *admission);
 
 /* --- cursors: searches and queries left open for the next page, see cursor.c --- */
@@ -139,6 +142,8 @@ struct tenant_node {
     struct query_table queries;
     struct backup_job backup;
     struct statistics_upkeep statistics;
+    _Atomic int64_t quota_counted_us; /* monotonic; 0: never */
+    _Atomic uint64_t quota_bytes;
     struct read_counters reads;
 };
 
@@ -150,6 +155,13 @@ void tenant_count_reads(struct request *request, const struct exec_stats *stats,
                         const struct exec_stats *before);
 /* The same for SQL. */
 void tenant_count_sql(struct request *request, const struct sql_stats *stats);
+
+/* --- quota.c: STATUS_QUOTA_EXCEEDED --- */
+
+/* Before more is stored. */
+enum status quota_check_bytes(struct tenant_node *node, struct error *err);
+/* Before a source is added. */
+enum status quota_check_source(struct tenant_node *node, struct str source_id, struct error *err);
 
 /* --- bodies and answers --- */
 
@@ -260,6 +272,9 @@ enum status handle_source_settings(struct request *request);
 enum status handle_schema_get(struct request *request);
 enum status handle_schema_change(struct request *request);
 enum status handle_index_add(struct request *request);
+/* The declaration's index_columns; its fields are read already. */
+enum status decode_index_columns(struct request *request, struct source_config *config,
+                                 struct error *err);
 enum status handle_index_list(struct request *request);
 enum status handle_index_drop(struct request *request);
 enum status handle_backup_start(struct request *request);

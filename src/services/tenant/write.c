@@ -223,6 +223,7 @@ enum status handle_write(struct request *request)
     struct write_input in = {.text = STR_NONE};
     struct write_result result;
     struct source *source;
+    TRY(quota_check_bytes(node, err));
     TRY(decode_write(request, &in, err));
     tenant_make_write_id(node, in.made_id);
     TRY(store_get_source(node->store, request_str(request, "source_id"), &source, err));

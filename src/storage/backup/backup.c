@@ -206,14 +206,13 @@ static enum status add_sidecars(struct backup *b, const struct source_pin *p,
 {
     char from[SYS_PATH_MAX], path[SYS_PATH_MAX];
     struct sys_stat stat;
-    int32_t indexes[SOURCE_INDEXES_MAX];
-    uint32_t len = source_index_ids(p->config, p->snapshot->schema, indexes);
+    struct index_def indexes[SOURCE_INDEXES_MAX];
+    uint32_t len = source_indexes(p->config, p->snapshot->schema, indexes);
     for (uint32_t i = 0; i < len; i++) {
         struct error local = ERROR_INIT;
-        TRY(segment_index_path(segment, indexes[i], from, err));
+        TRY(segment_index_path(segment, indexes[i].id, from, err));
         TRY(sys_path(path, err, "sources/%s/index/%s", id_of(p), strrchr(from, '/') + 1));
-        if (segment_column(segment, index_field(indexes[i])) < 0 ||
-            sys_stat(b->sys, from, &stat, NULL))
+        if (!segment_has_columns(segment, &indexes[i]) || sys_stat(b->sys, from, &stat, NULL))
             continue;
         enum status status = add_file(b, from, path, &local);
         if (status == STATUS_OK || status == STATUS_NOT_FOUND)

@@ -40,7 +40,7 @@ struct check_finding {
     const char *source;   /* id, or "" */
     uint64_t segment_id;  /* of SEGMENT and INDEX */
     uint64_t snapshot_id; /* of HISTORY */
-    int32_t field_id;     /* of INDEX */
+    int32_t index_id;     /* of INDEX: see storage/index/index_id.h */
     uint64_t length;      /* of TORN_TAIL */
 };
 typedef enum status (*check_fn)(void *context, const struct check_finding *finding,

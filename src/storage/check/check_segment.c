@@ -2,7 +2,7 @@
  *
  *   1. the file's size and footer against the snapshot: rows, columns, ids, types
  *   2. each column, one at a time: all pages decoded, nulls counted, every value within the bounds
- *   3. the column's sidecar: every row that is not null is in it once, under its own hash */
+ *   3. the sidecars: every row that belongs there is in it once, under its own hash, or in order */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,15 +111,21 @@ static enum status read_column(struct parquet_reader *reader, uint32_t which, st
 
 /* --- 3 --- */
 
-static const char *wrong_entries(const struct hash_index *index, const struct column *column)
+/* Every pair once. */
+static const char *wrong_entries(const struct hash_index *index, const struct index_rows *from,
+                                 uint64_t rows)
 {
-    uint32_t bits = index->radix_bits;
+    uint32_t bits = index->radix_bits, pair = 0;
     uint64_t buckets = UINT64_C(1) << bits;
-    if (index->entries_len != column->rows - column->nulls)
+    if (index->entries_len != from->pairs_len)
         return "not the number of entries that the segment needs";
-    uint8_t *seen = calloc(column->rows / 8 + 1, 1);
-    if (!seen)
+    uint32_t *places = malloc((rows + 1) * sizeof *places); /* of the pair of a row */
+    if (!places)
         return NULL; /* the checksum was right; without memory that has to do */
+    for (uint64_t row = 0; row < rows; row++) {
+        bool there = pair < from->pairs_len && from->pairs[pair].row == row;
+        places[row] = there ? pair++ : UINT32_MAX;
+    }
     const char *wrong = index->directory[0] != 0 || index->directory[buckets] != index->entries_len
                             ? "the directory does not cover the entries"
                             : NULL;
@@ -128,19 +134,17 @@ static const char *wrong_entries(const struct hash_index *index, const struct co
             wrong = "the directory does not ascend";
         for (uint32_t i = index->directory[b]; i < index->directory[b + 1] && !wrong; i++) {
             uint32_t tag = index->entries[2 * (size_t)i], row = index->entries[2 * (size_t)i + 1];
-            if (row >= column->rows || column_is_null(column, row) ||
-                (seen[row >> 3] >> (row & 7) & 1)) {
+            if (row >= rows || places[row] == UINT32_MAX) {
                 wrong = "an entry of a row that is null, not there or listed twice";
                 break;
             }
-            struct value value = value_of_column(column, row);
-            uint64_t hash = value_hash(&value);
-            seen[row >> 3] |= (uint8_t)(1u << (row & 7));
+            uint64_t hash = from->pairs[places[row]].hash;
+            places[row] = UINT32_MAX;
             if ((uint32_t)hash != tag || hash >> (64 - bits) != b)
                 wrong = "an entry under another value's hash";
         }
     }
-    free(seen);
+    free(places);
     return wrong;
 }
 
@@ -170,19 +174,7 @@ static const char *wrong_order(const struct sorted_index *index, const struct co
     return NULL;
 }
 
-static bool in_force(const struct segment_check *s, int32_t index_id)
-{
-    int32_t indexes[SOURCE_INDEXES_MAX];
-    uint32_t len = source_index_ids(s->config, s->schema, indexes);
-    for (uint32_t i = 0; i < len; i++) {
-        if (index_is_sorted(indexes[i]) == index_is_sorted(index_id) &&
-            field_id_base(index_field(indexes[i])) == field_id_base(index_field(index_id)))
-            return true;
-    }
-    return false;
-}
-
-static enum status report_index(struct segment_check *s, int32_t field_id, const char *path,
+static enum status report_index(struct segment_check *s, int32_t index_id, const char *path,
                                 const char *what, bool is_note, struct error *err)
 {
     return check_report(s->c,
@@ -192,37 +184,40 @@ static enum status report_index(struct segment_check *s, int32_t field_id, const
                                                .offset = -1,
                                                .what = what,
                                                .segment_id = s->meta->id,
-                                               .field_id = field_id},
+                                               .index_id = index_id},
                         err);
 }
 
-static bool was_listed(const struct segment_check *s, int32_t field_id)
+static bool was_listed(const struct segment_check *s, const struct index_def *def)
 {
-    for (uint32_t i = 0; i < s->meta->indexes_len; i++) {
-        if (s->meta->indexes[i].field_id == field_id)
-            return true;
+    int32_t at = segment_meta_column(s->meta, def->fields[0]);
+    for (uint32_t i = 0; i < s->meta->indexes_len && def->fields_len == 1; i++) {
+        if (s->meta->indexes[i].field_id == s->meta->columns[at].field_id)
+            return !index_is_sorted(def->id);
     }
     return false;
 }
 
-/* Opens the sidecar, compares it with the column. *ret_wrong NULL: it is right. */
-static enum status check_sidecar(struct segment_check *s, const char *path, int32_t index_id,
-                                 const struct column *column, const char **ret_wrong,
-                                 struct error *err)
+/* Opens the sidecar, compares it with what it should hold. *ret_wrong NULL: it is right. */
+static enum status check_sidecar(struct segment_check *s, const char *path,
+                                 const struct index_def *def, const struct index_rows *rows,
+                                 const char **ret_wrong, struct error *err)
 {
     struct sys *sys = s->c->sys;
-    int32_t field_id = index_field(index_id);
+    int32_t label = index_label(def->id);
     uint64_t entries;
-    if (index_is_sorted(index_id)) {
+    if (!index_is_composite(def->id))
+        label = s->meta->columns[segment_meta_column(s->meta, def->fields[0])].field_id;
+    if (index_is_sorted(def->id)) {
         struct sorted_index index;
-        TRY(sorted_index_open(sys, path, field_id, s->meta->rows, column->type, &index, err));
-        *ret_wrong = wrong_order(&index, column);
+        TRY(sorted_index_open(sys, path, label, s->meta->rows, rows->column.type, &index, err));
+        *ret_wrong = wrong_order(&index, &rows->column);
         entries = index.entries_len;
         sorted_index_close(sys, &index);
     } else {
         struct hash_index index;
-        TRY(hash_index_open(sys, path, field_id, s->meta->rows, &index, err));
-        *ret_wrong = wrong_entries(&index, column);
+        TRY(hash_index_open(sys, path, label, s->meta->rows, &index, err));
+        *ret_wrong = wrong_entries(&index, rows, s->meta->rows);
         entries = index.entries_len;
         hash_index_close(sys, &index);
     }
@@ -231,26 +226,41 @@ static enum status check_sidecar(struct segment_check *s, const char *path, int3
     return STATUS_OK;
 }
 
-static enum status check_index(struct segment_check *s, int32_t index_id,
-                               const struct column *column, struct error *err)
+static enum status check_index(struct segment_check *s, const struct index_def *def,
+                               const struct index_rows *rows, struct error *err)
 {
     char path[SYS_PATH_MAX];
     const char *wrong = NULL;
     struct error local = ERROR_INIT;
-    if (!in_force(s, index_id))
-        return STATUS_OK;
-    TRY(segment_index_path(s->segment, index_id, path, err));
-    enum status status = check_sidecar(s, path, index_id, column, &wrong, &local);
+    TRY(segment_index_path(s->segment, def->id, path, err));
+    enum status status = check_sidecar(s, path, def, rows, &wrong, &local);
     if (status == STATUS_NOT_FOUND) {
         /* Where indexes were dropped and added, the snapshot's list does not count. */
-        bool listed = !s->config->declared_index_columns && was_listed(s, index_id);
-        return report_index(s, index_id, path,
+        bool listed = !s->config->declared_index_columns && was_listed(s, def);
+        return report_index(s, def->id, path,
                             listed ? "the sidecar is missing" : "the sidecar is not made yet",
                             !listed, err);
     }
     if (status != STATUS_OK)
-        return report_index(s, index_id, path, local.message, false, err);
-    return wrong ? report_index(s, index_id, path, wrong, false, err) : STATUS_OK;
+        return report_index(s, def->id, path, local.message, false, err);
+    return wrong ? report_index(s, def->id, path, wrong, false, err) : STATUS_OK;
+}
+
+/* The segment itself is sound. */
+static enum status check_indexes(struct segment_check *s, struct error *err)
+{
+    struct index_def defs[SOURCE_INDEXES_MAX];
+    uint32_t len = source_indexes(s->config, s->schema, defs);
+    for (uint32_t i = 0; i < len; i++) {
+        struct index_rows rows;
+        if (!segment_has_columns(s->segment, &defs[i]))
+            continue;
+        TRY(segment_index_rows(s->segment, &defs[i], &rows, err));
+        enum status status = check_index(s, &defs[i], &rows, err);
+        index_rows_release(&rows);
+        TRY(status);
+    }
+    return STATUS_OK;
 }
 
 /* --- all --- */
@@ -267,9 +277,7 @@ static enum status check_column(struct segment_check *s, struct parquet_reader *
         status = report_error(s, &local, err);
     } else {
         const char *wrong = wrong_values(meta, &column);
-        status = wrong ? report(s, -1, wrong, err) : check_index(s, meta->field_id, &column, err);
-        if (status == STATUS_OK && !wrong)
-            status = check_index(s, index_id_sorted(meta->field_id), &column, err);
+        status = wrong ? report(s, -1, wrong, err) : STATUS_OK;
     }
     column_release(&column);
     return status;
@@ -298,6 +306,8 @@ enum status check_segment(struct checking *c, const struct source_config *config
     for (uint32_t i = 0; i < s.meta->columns_len && status == STATUS_OK && !s.bad; i++)
         status = check_column(&s, reader, i, err);
     segment_reader_release(segment, reader);
+    if (status == STATUS_OK && !s.bad)
+        status = check_indexes(&s, err);
     if (!s.bad)
         c->summary->rows += s.meta->rows;
     return status;

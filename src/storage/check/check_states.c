@@ -44,7 +44,7 @@ enum status check_states_load(struct sys *sys, const char *dir, const struct sou
 {
     *ret = (struct check_states){0};
     TRY(sys_path(ret_file, err, "%s/metadata/CURRENT", dir));
-    enum status status = table_open(sys, dir, config, &ret->table, err);
+    enum status status = table_open(sys, dir, config, NULL, &ret->table, err);
     if (status == STATUS_OK)
         status = load_states(ret, ret_file, err);
     if (status != STATUS_OK)

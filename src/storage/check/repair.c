@@ -103,16 +103,26 @@ static void close_source(struct opened *opened)
     arena_release(&opened->arena);
 }
 
+static enum status build_one(struct repairing *r, const struct opened *opened,
+                             const struct check_finding *finding, struct error *err)
+{
+    struct index_def defs[SOURCE_INDEXES_MAX];
+    struct segment *segment = check_states_find(&opened->states, finding->segment_id);
+    uint32_t len = source_indexes(&opened->config, opened->states.current->schema, defs), i = 0;
+    while (i < len && defs[i].id != finding->index_id)
+        i++;
+    if (!segment || i == len)
+        return error_set(err, STATUS_NOT_FOUND, "no state has its segment any more");
+    return segment_index_build(r->sys, segment, &defs[i], err);
+}
+
 static enum status build_index(struct repairing *r, const struct check_finding *finding,
                                struct error *err)
 {
     struct opened opened;
     enum status status = open_source(r, finding->source, &opened, err);
-    if (status == STATUS_OK) {
-        struct segment *segment = check_states_find(&opened.states, finding->segment_id);
-        status = segment ? segment_index_build(r->sys, segment, finding->field_id, err)
-                         : error_set(err, STATUS_NOT_FOUND, "no state has its segment any more");
-    }
+    if (status == STATUS_OK)
+        status = build_one(r, &opened, finding, err);
     close_source(&opened);
     return status;
 }

@@ -321,55 +321,109 @@ enum status sorted_index_lookup(const struct sorted_index *index, const struct v
     return STATUS_OK;
 }
 
-/* From the end: whole pages, until `count` entries and all that may equal the last one are in. A
- * page's first key says whether the page before may hold such. */
-static enum status collect_last(const struct sorted_index *index, uint32_t count, uint32_t most,
-                                uint64_t *rows, uint32_t *len, struct error *err)
-{
+/* --- the first entries of a range --- */
+
+struct taking {
+    const struct sorted_index *index;
+    const struct value_range *range;
     struct sorted_page page;
-    for (uint32_t p = index->pages_len; p-- > 0 && *len < most;) {
-        TRY(sorted_index_page(index, p, &page, err));
-        for (uint32_t i = page.len; i-- > 0 && *len < most;) {
-            bool equal = i + 1 < page.len ? page.keys[i] == page.keys[i + 1] : *len > 0;
-            if (*len >= count && !equal)
+    uint32_t number, from, to; /* of the page, and what of it may be in the range */
+    bool lo_exact, hi_exact;   /* no entry at this end of it is doubtful */
+    uint64_t lo_key, hi_key;
+    uint32_t count, sure; /* wanted; certainly in the range */
+    uint64_t most;
+    struct sorted_first *ret;
+};
+
+static enum status load_page(struct taking *t, uint32_t page, struct error *err)
+{
+    struct fence fence = fence_at(t->index, page);
+    bool texts = type_is_bytes(t->index->type);
+    t->number = page;
+    t->lo_exact = t->hi_exact = true;
+    TRY(sorted_index_page(t->index, page, &t->page, err));
+    sorted_index_clip(t->index, page, &t->page, t->range, &t->from, &t->to);
+    if (texts && t->range->has_lo) {
+        struct place lo = place_of(t->index, &fence, &t->range->lo, false);
+        t->lo_exact = lo.side != 0;
+        t->lo_key = lo.key;
+    }
+    if (texts && t->range->has_hi) {
+        struct place hi = place_of(t->index, &fence, &t->range->hi, t->range->hi_is_prefix);
+        t->hi_exact = hi.side != 0;
+        t->hi_key = hi.key;
+    }
+    return STATUS_OK;
+}
+
+/* False when there is no more room. */
+static bool take(struct taking *t, uint32_t at)
+{
+    uint64_t key = t->page.keys[at];
+    if (t->ret->len == t->most)
+        return false;
+    t->ret->rows[t->ret->len++] = t->page.rows[at];
+    t->sure += (t->lo_exact || key != t->lo_key) && (t->hi_exact || key != t->hi_key);
+    return true;
+}
+
+static enum status take_first(struct taking *t, uint32_t first, uint32_t end, struct error *err)
+{
+    for (uint32_t p = first; p < end; p++) {
+        TRY(load_page(t, p, err));
+        for (uint32_t i = t->from; i < t->to; i++) {
+            if (t->sure == t->count)
                 return STATUS_OK;
-            rows[(*len)++] = page.rows[i];
+            if (!take(t, i)) {
+                t->ret->used = false;
+                return STATUS_OK;
+            }
         }
     }
     return STATUS_OK;
 }
 
-static enum status collect_first(const struct sorted_index *index, uint32_t count, uint64_t *rows,
-                                 uint32_t *len, struct error *err)
+/* From the end, until `count` entries and all that may equal the last one are in. A page's first
+ * key does not say whether the page before ends with such: it is taken to. */
+static enum status take_last(struct taking *t, uint32_t first, uint32_t end, struct error *err)
 {
-    struct sorted_page page;
-    for (uint32_t p = 0; p < index->pages_len && *len < count; p++) {
-        TRY(sorted_index_page(index, p, &page, err));
-        for (uint32_t i = 0; i < page.len && *len < count; i++)
-            rows[(*len)++] = page.rows[i];
+    for (uint32_t p = end; p-- > first;) {
+        TRY(load_page(t, p, err));
+        for (uint32_t i = t->to; i-- > t->from;) {
+            bool equal = i + 1 < t->to ? t->page.keys[i] == t->page.keys[i + 1] : t->ret->len > 0;
+            if (t->sure >= t->count && !equal)
+                return STATUS_OK;
+            if (!take(t, i)) {
+                t->ret->used = false;
+                return STATUS_OK;
+            }
+        }
     }
     return STATUS_OK;
 }
 
-enum status sorted_index_first(const struct sorted_index *index, bool descending, uint32_t count,
-                               uint64_t **ret_rows, uint32_t *ret_len, struct error *err)
+enum status sorted_index_first(const struct sorted_index *index, const struct value_range *range,
+                               bool descending, uint32_t count, uint64_t most,
+                               struct sorted_first *ret, struct error *err)
 {
-    uint32_t most = index->entries_len / 4 + 1;
-    *ret_rows = NULL;
-    *ret_len = 0;
-    if (count >= most)
-        return STATUS_OK;
-    uint64_t *rows = malloc(most * sizeof *rows);
-    if (!rows)
+    struct taking t = {.index = index, .range = range, .count = count, .most = most, .ret = ret};
+    uint32_t first, end;
+    *ret = (struct sorted_first){.used = true};
+    sorted_index_pages(index, range, &first, &end);
+    uint64_t entries = end > first ? (uint64_t)(end - first) * SORTED_INDEX_PAGE_ENTRIES : 0;
+    t.most = most < entries ? most : entries;
+    ret->rows = malloc((t.most + 1) * sizeof *ret->rows);
+    if (!ret->rows)
         return error_no_memory(err);
-    enum status status = descending ? collect_last(index, count, most, rows, ret_len, err)
-                                    : collect_first(index, count, rows, ret_len, err);
-    if (status != STATUS_OK || *ret_len >= most) {
-        free(rows);
-        *ret_len = 0;
+    enum status status =
+        descending ? take_last(&t, first, end, err) : take_first(&t, first, end, err);
+    ret->enough = t.sure >= count;
+    if (status != STATUS_OK || !ret->used || ret->len == 0) {
+        free(ret->rows);
+        ret->rows = NULL;
+        ret->len = 0;
         return status;
     }
-    qsort(rows, *ret_len, sizeof *rows, compare_rows);
-    *ret_rows = rows;
+    qsort(ret->rows, ret->len, sizeof *ret->rows, compare_rows);
     return STATUS_OK;
 }

@@ -72,11 +72,17 @@ enum status sorted_index_page(const struct sorted_index *index, uint32_t page,
 void sorted_index_clip(const struct sorted_index *index, uint32_t page,
                        const struct sorted_page *decoded, const struct value_range *range,
                        uint32_t *ret_first, uint32_t *ret_end);
-/* Row numbers, ascending, of the first `count` entries (above 0, at most all; with `descending` the
- * last ones and whatever equals them), malloc'ed; NULL when these are more than a quarter of all.
- */
-enum status sorted_index_first(const struct sorted_index *index, bool descending, uint32_t count,
-                               uint64_t **ret_rows, uint32_t *ret_len, struct error *err);
+/* Rows among which the first `count` entries of the range are; with `descending` the last ones and
+ * whatever equals them. */
+struct sorted_first {
+    bool used;      /* false: more than `most` rows */
+    bool enough;    /* `count` of them are in the range for certain; else these are all */
+    uint64_t *rows; /* ascending, malloc'ed; NULL: none */
+    uint32_t len;
+};
+enum status sorted_index_first(const struct sorted_index *index, const struct value_range *range,
+                               bool descending, uint32_t count, uint64_t most,
+                               struct sorted_first *ret, struct error *err);
 /* Row numbers of the range, ascending, malloc'ed. `limit`: with more, *ret_rows is NULL and
  * *ret_len above it. */
 enum status sorted_index_lookup(const struct sorted_index *index, const struct value_range *range,

@@ -11,7 +11,8 @@
 struct chunk_index {
     struct chunk_index *next_index;
     uint64_t bytes; /* counted in the budget */
-    uint32_t column;
+    uint32_t columns[INDEX_FIELDS_MAX];
+    uint32_t columns_len;
     uint32_t mask;
     uint32_t *heads; /* mask + 1 */
     uint32_t *next;  /* rows of the chunk; in the same allocation */
@@ -98,7 +99,32 @@ static bool budget_take(struct chunk_budget *budget, uint64_t bytes)
     return false;
 }
 
-static struct chunk_index *index_build(const struct chunk *chunk, uint32_t column)
+/* The values of a row in some columns; false when one is null. */
+static bool take_values(const struct chunk *chunk, const uint32_t *columns, uint32_t len,
+                        uint32_t row, struct value *ret)
+{
+    for (uint32_t i = 0; i < len; i++) {
+        ret[i] = value_of_column(&chunk->batch->columns[columns[i]].column, row);
+        if (ret[i].is_null)
+            return false;
+    }
+    return true;
+}
+
+static void index_fill(struct chunk_index *index, const struct chunk *chunk)
+{
+    struct value values[INDEX_FIELDS_MAX];
+    for (uint32_t row = chunk->batch->rows; row-- > 0;) {
+        if (!take_values(chunk, index->columns, index->columns_len, row, values))
+            continue;
+        uint32_t *head = &index->heads[values_hash(values, index->columns_len) & index->mask];
+        index->next[row] = *head;
+        *head = row;
+    }
+}
+
+static struct chunk_index *index_build(const struct chunk *chunk, const uint32_t *columns,
+                                       uint32_t len)
 {
     uint32_t rows = chunk->batch->rows, buckets = CHUNK_INDEX_ROWS_MIN;
     while (buckets < rows)
@@ -116,30 +142,24 @@ static struct chunk_index *index_build(const struct chunk *chunk, uint32_t colum
         return NULL;
     }
     index->bytes = bytes;
-    index->column = column;
+    memcpy(index->columns, columns, len * sizeof *columns);
+    index->columns_len = len;
     index->mask = buckets - 1;
     index->next = index->heads + buckets;
     memset(index->heads, 0xff, buckets * sizeof *index->heads);
-    const struct column *data = &chunk->batch->columns[column].column;
-    for (uint32_t row = rows; row-- > 0;) {
-        if (column_is_null(data, row))
-            continue;
-        struct value value = value_of_column(data, row);
-        uint32_t *head = &index->heads[value_hash(&value) & index->mask];
-        index->next[row] = *head;
-        *head = row;
-    }
+    index_fill(index, chunk);
     return index;
 }
 
-static struct chunk_index *index_get(struct chunk *chunk, uint32_t column)
+static struct chunk_index *index_get(struct chunk *chunk, const uint32_t *columns, uint32_t len)
 {
     pthread_mutex_lock(&chunk->lock);
     struct chunk_index *index = chunk->indexes;
-    while (index && index->column != column)
+    while (index && (index->columns_len != len ||
+                     memcmp(index->columns, columns, len * sizeof *columns) != 0))
         index = index->next_index;
     if (!index) {
-        index = index_build(chunk, column);
+        index = index_build(chunk, columns, len);
         if (index) {
             index->next_index = chunk->indexes;
             chunk->indexes = index;
@@ -149,15 +169,27 @@ static struct chunk_index *index_get(struct chunk *chunk, uint32_t column)
     return index;
 }
 
-static enum status collect(const struct chunk_index *index, const struct column *data,
-                           const struct value *value, uint32_t **ret_rows, uint32_t *ret_len,
+static bool is_equal(const struct chunk *chunk, const struct chunk_index *index, uint32_t row,
+                     const struct value *values)
+{
+    struct value found[INDEX_FIELDS_MAX];
+    if (!take_values(chunk, index->columns, index->columns_len, row, found))
+        return false;
+    for (uint32_t i = 0; i < index->columns_len; i++)
+        if (value_compare(&found[i], &values[i]) != 0)
+            return false;
+    return true;
+}
+
+static enum status collect(const struct chunk *chunk, const struct chunk_index *index,
+                           const struct value *values, uint32_t **ret_rows, uint32_t *ret_len,
                            struct error *err)
 {
     uint32_t *rows = NULL, len = 0, cap = 0;
-    for (uint32_t row = index->heads[value_hash(value) & index->mask]; row != CHUNK_NO_ROW;
+    uint64_t hash = values_hash(values, index->columns_len);
+    for (uint32_t row = index->heads[hash & index->mask]; row != CHUNK_NO_ROW;
          row = index->next[row]) {
-        struct value found = value_of_column(data, row);
-        if (value_compare(&found, value) != 0)
+        if (!is_equal(chunk, index, row, values))
             continue;
         if (len == cap) {
             cap = cap ? cap * 2 : 8;
@@ -175,22 +207,27 @@ static enum status collect(const struct chunk_index *index, const struct column 
     return STATUS_OK;
 }
 
-enum status chunk_lookup(struct chunk *chunk, struct str column, const struct value *value,
-                         bool *ret_used, uint32_t **ret_rows, uint32_t *ret_len, struct error *err)
+enum status chunk_lookup(struct chunk *chunk, const struct str *columns, const struct value *values,
+                         uint32_t len, bool *ret_used, uint32_t **ret_rows, uint32_t *ret_len,
+                         struct error *err)
 {
+    uint32_t at[INDEX_FIELDS_MAX];
     *ret_used = false;
     *ret_rows = NULL;
     *ret_len = 0;
-    int32_t at = batch_find(chunk->batch, column);
-    if (at < 0 || chunk->batch->rows < CHUNK_INDEX_ROWS_MIN || value->is_null)
+    if (chunk->batch->rows < CHUNK_INDEX_ROWS_MIN)
         return STATUS_OK;
-    const struct column *data = &chunk->batch->columns[at].column;
-    if (data->type != value->type)
-        return STATUS_OK;
-    struct chunk_index *index = index_get(chunk, (uint32_t)at);
+    for (uint32_t i = 0; i < len; i++) {
+        int32_t column = batch_find(chunk->batch, columns[i]);
+        if (column < 0 || values[i].is_null ||
+            chunk->batch->columns[column].column.type != values[i].type)
+            return STATUS_OK;
+        at[i] = (uint32_t)column;
+    }
+    struct chunk_index *index = index_get(chunk, at, len);
     if (!index)
         return STATUS_OK;
-    TRY(collect(index, data, value, ret_rows, ret_len, err));
+    TRY(collect(chunk, index, values, ret_rows, ret_len, err));
     *ret_used = true;
     return STATUS_OK;
 }

@@ -61,10 +61,12 @@ struct chunk *chunk_new(struct sys *sys, struct batch *batch, uint64_t first_lsn
                         uint64_t last_lsn);
 struct chunk *chunk_ref(struct chunk *chunk);
 void chunk_unref(struct chunk *chunk);
-/* Row numbers, ascending, whose column equals the value (exactly). Builds the index when there is
- * none. `*ret_used` false: too small, no such column, or no memory for an index: scan. */
-enum status chunk_lookup(struct chunk *chunk, struct str column, const struct value *value,
-                         bool *ret_used, uint32_t **ret_rows, uint32_t *ret_len, struct error *err);
+/* Row numbers, ascending, whose columns (at most INDEX_FIELDS_MAX) equal the values (exactly).
+ * Builds the index when there is none. `*ret_used` false: too small, no such columns, or no memory
+ * for an index: scan. */
+enum status chunk_lookup(struct chunk *chunk, const struct str *columns, const struct value *values,
+                         uint32_t len, bool *ret_used, uint32_t **ret_rows, uint32_t *ret_len,
+                         struct error *err);
 
 /* Row in the chunk of a frame's first row, and the frame's rows; false when it has no such frame.
  */

@@ -12,8 +12,6 @@
 #include "storage/index/sorted_index.h"
 #include "storage/table/snapshot.h"
 
-enum { SEGMENT_READERS_KEPT = 8 };
-
 enum index_state {
     INDEX_UNKNOWN, /* not looked for yet */
     INDEX_FOUND,   /* the file is there, or the snapshot says so */
@@ -45,12 +43,12 @@ struct segment {
     struct arena arena;
     uint64_t manifest; /* see segment_manifest */
     int32_t spec_id;
+    struct reader_pool *readers; /* NULL: none is kept */
+    struct reader_home home;     /* the pool's */
 
     pthread_mutex_t lock; /* what follows */
     bool mapped;
     struct sys_map map;
-    struct parquet_reader *idle[SEGMENT_READERS_KEPT];
-    uint32_t idle_len;
     struct open_index *indexes; /* those of meta.indexes and those that were looked for */
 };
 
@@ -122,7 +120,8 @@ static enum status copy_rest(struct segment *segment, const char *dir,
 }
 
 struct segment *segment_new(struct sys *sys, const char *source_dir,
-                            const struct segment_meta *meta, struct error *err)
+                            const struct segment_meta *meta, struct reader_pool *readers,
+                            struct error *err)
 {
     struct segment *segment = calloc(1, sizeof *segment);
     if (!segment) {
@@ -133,6 +132,7 @@ struct segment *segment_new(struct sys *sys, const char *source_dir,
     pthread_mutex_init(&segment->lock, NULL);
     arena_init(&segment->arena, 0);
     segment->sys = sys;
+    segment->readers = readers;
     segment->meta = *meta;
     if (copy_rest(segment, source_dir, meta) != STATUS_OK) {
         error_no_memory(err);
@@ -152,8 +152,8 @@ void segment_unref(struct segment *segment)
 {
     if (!segment || atomic_fetch_sub_explicit(&segment->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (uint32_t i = 0; i < segment->idle_len; i++)
-        parquet_reader_free(segment->idle[i]);
+    if (segment->readers)
+        reader_pool_empty(segment->readers, &segment->home);
     if (segment->mapped)
         sys_unmap(segment->sys, &segment->map);
     struct open_index *next;
@@ -234,6 +234,8 @@ int32_t segment_column(const struct segment *segment, int32_t field_id)
 /* The index's id with the field id that the segment's own files have: that of the column it has. */
 static int32_t own_index_id(const struct segment *segment, int32_t index_id)
 {
+    if (index_is_composite(index_id))
+        return index_id;
     int32_t at = segment_column(segment, index_field(index_id));
     return at < 0 ? index_id : index_id_of(index_id, segment->meta.columns[at].field_id);
 }
@@ -291,12 +293,10 @@ static enum status map_file(struct segment *segment, struct error *err)
 enum status segment_reader(struct segment *segment, struct parquet_reader **ret_reader,
                            struct error *err)
 {
-    pthread_mutex_lock(&segment->lock);
-    if (segment->idle_len) {
-        *ret_reader = segment->idle[--segment->idle_len];
-        pthread_mutex_unlock(&segment->lock);
+    *ret_reader = segment->readers ? reader_pool_take(segment->readers, &segment->home) : NULL;
+    if (*ret_reader)
         return STATUS_OK;
-    }
+    pthread_mutex_lock(&segment->lock);
     enum status status = map_file(segment, err);
     struct slice bytes = {segment->map.data, segment->map.len};
     pthread_mutex_unlock(&segment->lock);
@@ -315,12 +315,9 @@ enum status segment_reader(struct segment *segment, struct parquet_reader **ret_
 
 void segment_reader_release(struct segment *segment, struct parquet_reader *reader)
 {
-    pthread_mutex_lock(&segment->lock);
-    bool keep = segment->idle_len < SEGMENT_READERS_KEPT;
-    if (keep)
-        segment->idle[segment->idle_len++] = reader;
-    pthread_mutex_unlock(&segment->lock);
-    if (!keep)
+    if (segment->readers)
+        reader_pool_give(segment->readers, &segment->home, reader);
+    else
         parquet_reader_free(reader);
 }
 
@@ -329,9 +326,9 @@ void segment_reader_release(struct segment *segment, struct parquet_reader *read
 enum status segment_index_path(const struct segment *segment, int32_t index_id,
                                char out[SYS_PATH_MAX], struct error *err)
 {
-    return sys_path(out, err, "%s/index/%08llu.%d.%s", segment->source_dir,
-                    (unsigned long long)segment->meta.id,
-                    index_field(own_index_id(segment, index_id)), index_suffix(index_id));
+    char name[INDEX_FILE_MAX];
+    index_file_name(name, segment->meta.id, own_index_id(segment, index_id));
+    return sys_path(out, err, "%s/index/%s", segment->source_dir, name);
 }
 
 /* segment->lock is held. */
@@ -344,18 +341,25 @@ static struct open_index *find_index(struct segment *segment, int32_t index_id)
     return index;
 }
 
+/* What a sorted sidecar holds: values of the column, or tuples as texts. */
+static bool sorted_type(const struct segment *segment, int32_t index_id, enum type *ret)
+{
+    *ret = TYPE_STRING;
+    return index_is_composite(index_id) || segment_column_type(segment, index_field(index_id), ret);
+}
+
 static enum status map_index(struct segment *segment, struct open_index *index)
 {
     char path[SYS_PATH_MAX];
-    int32_t field_id = index_field(index->index_id);
-    int32_t column = segment_column(segment, field_id);
+    enum type type;
+    int32_t label = index_label(index->index_id);
     TRY(segment_index_path(segment, index->index_id, path, NULL));
     if (!index_is_sorted(index->index_id))
-        return hash_index_open(segment->sys, path, field_id, segment->meta.rows, &index->hash,
-                               NULL);
-    return column < 0 ? STATUS_NOT_FOUND
-                      : sorted_index_open(segment->sys, path, field_id, segment->meta.rows,
-                                          segment->meta.columns[column].type, &index->sorted, NULL);
+        return hash_index_open(segment->sys, path, label, segment->meta.rows, &index->hash, NULL);
+    if (!sorted_type(segment, index->index_id, &type))
+        return STATUS_NOT_FOUND;
+    return sorted_index_open(segment->sys, path, label, segment->meta.rows, type, &index->sorted,
+                             NULL);
 }
 
 /* segment->lock is held. False when it cannot be used. */
@@ -374,7 +378,8 @@ static const struct open_index *opened(struct segment *segment, int32_t index_id
 {
     pthread_mutex_lock(&segment->lock);
     struct open_index *index = find_index(segment, index_id);
-    if (!index && index_is_sorted(index_id)) /* no description lists these */
+    if (!index && (index_is_sorted(index_id) || index_is_composite(index_id)))
+        /* no description lists these */
         index = add_index(segment, own_index_id(segment, index_id));
     if (index && (index->damaged || !open_index(segment, index)))
         index = NULL;
@@ -391,15 +396,15 @@ void segment_index_damaged(struct segment *segment, int32_t index_id)
     pthread_mutex_unlock(&segment->lock);
 }
 
-const struct sorted_index *segment_sorted_index(struct segment *segment, int32_t field_id)
+const struct sorted_index *segment_sorted_index(struct segment *segment, int32_t index_id)
 {
-    const struct open_index *index = opened(segment, index_id_sorted(field_id));
+    const struct open_index *index = opened(segment, index_id);
     return index ? &index->sorted : NULL;
 }
 
-const struct hash_index *segment_hash_index(struct segment *segment, int32_t field_id)
+const struct hash_index *segment_hash_index(struct segment *segment, int32_t index_id)
 {
-    const struct open_index *index = opened(segment, field_id);
+    const struct open_index *index = opened(segment, index_id);
     return index ? &index->hash : NULL;
 }
 
@@ -421,14 +426,22 @@ static enum segment_index_state look(struct segment *segment, struct open_index 
                : SEGMENT_INDEX_READY;
 }
 
-enum segment_index_state segment_index_look(struct segment *segment, int32_t index_id)
+bool segment_has_columns(const struct segment *segment, const struct index_def *def)
 {
-    if (segment_column(segment, index_field(index_id)) < 0)
+    for (uint32_t i = 0; i < def->fields_len; i++)
+        if (segment_column(segment, def->fields[i]) < 0)
+            return false;
+    return true;
+}
+
+enum segment_index_state segment_index_look(struct segment *segment, const struct index_def *def)
+{
+    if (!segment_has_columns(segment, def))
         return SEGMENT_INDEX_NONE;
     pthread_mutex_lock(&segment->lock);
-    struct open_index *index = find_index(segment, index_id);
+    struct open_index *index = find_index(segment, def->id);
     if (!index)
-        index = add_index(segment, own_index_id(segment, index_id));
+        index = add_index(segment, own_index_id(segment, def->id));
     enum segment_index_state state = index ? look(segment, index) : SEGMENT_INDEX_MISSING;
     pthread_mutex_unlock(&segment->lock);
     return state;

@@ -65,7 +65,7 @@ enum status segment_range(struct segment *segment, int32_t field_id,
     *ret_used = false;
     *ret_rows = NULL;
     *ret_len = 0;
-    const struct sorted_index *index = segment_sorted_index(segment, field_id);
+    const struct sorted_index *index = segment_sorted_index(segment, index_id_sorted(field_id));
     if (!index || (range->has_lo && range->lo.type != index->type) ||
         (range->has_hi && range->hi.type != index->type))
         return STATUS_OK;
@@ -86,14 +86,19 @@ enum status segment_first_rows(struct segment *segment, int32_t field_id, bool d
     *ret_used = false;
     *ret_rows = NULL;
     *ret_len = 0;
-    const struct sorted_index *index = segment_sorted_index(segment, field_id);
+    const struct sorted_index *index = segment_sorted_index(segment, index_id_sorted(field_id));
     if (!index || index->entries_len < count || count > index->entries_len / 4)
         return STATUS_OK;
-    enum status status = sorted_index_first(index, descending, count, ret_rows, ret_len, err);
+    const struct value_range all = {0};
+    struct sorted_first first;
+    enum status status =
+        sorted_index_first(index, &all, descending, count, index->entries_len / 4 + 1, &first, err);
     if (status == STATUS_CORRUPT) {
         segment_index_damaged(segment, index_id_sorted(field_id));
         return STATUS_OK;
     }
-    *ret_used = status == STATUS_OK && *ret_rows;
+    *ret_used = status == STATUS_OK && first.used;
+    *ret_rows = first.rows;
+    *ret_len = first.len;
     return status;
 }

@@ -175,8 +175,9 @@ static enum status write_file(struct piece *piece, struct error *err)
 enum status segment_batch_index_path(const struct segment_batch *batch, uint64_t id,
                                      int32_t field_id, char out[SYS_PATH_MAX], struct error *err)
 {
-    return sys_path(out, err, "%s/index/%08llu.%d.%s", batch->dir, (unsigned long long)id,
-                    index_field(field_id), index_suffix(field_id));
+    char name[INDEX_FILE_MAX];
+    index_file_name(name, id, field_id);
+    return sys_path(out, err, "%s/index/%s", batch->dir, name);
 }
 
 static enum status write_indexes(struct piece *piece, struct error *err)
@@ -229,17 +230,18 @@ void segment_remove_files(struct segment_batch *batch, const struct segment_meta
     }
 }
 
-/* From the file, which was just written. One that cannot be made now is made later by the index
- * thread. */
-static void build_sorted(struct segment_batch *batch, struct segment *segment)
+/* Sorted and composite ones, from the file, which was just written. One that cannot be made now is
+ * made later by the index thread. */
+static void build_others(struct segment_batch *batch, struct segment *segment)
 {
-    int32_t indexes[SOURCE_INDEXES_MAX];
-    uint32_t len = source_index_ids(batch->config, batch->schema, indexes);
+    struct index_def defs[SOURCE_INDEXES_MAX];
+    uint32_t len = source_indexes(batch->config, batch->schema, defs);
     for (uint32_t i = 0; i < len; i++) {
-        if (index_is_sorted(indexes[i]) &&
-            segment_index_look(segment, indexes[i]) == SEGMENT_INDEX_MISSING &&
-            segment_index_build(batch->sys, segment, indexes[i], NULL) == STATUS_OK)
-            segment_index_set(segment, indexes[i], SEGMENT_INDEX_READY);
+        int32_t id = defs[i].id;
+        if ((index_is_sorted(id) || index_is_composite(id)) &&
+            segment_index_look(segment, &defs[i]) == SEGMENT_INDEX_MISSING &&
+            segment_index_build(batch->sys, segment, &defs[i], NULL) == STATUS_OK)
+            segment_index_set(segment, id, SEGMENT_INDEX_READY);
     }
 }
 
@@ -254,11 +256,11 @@ enum status segment_push(struct segment_batch *batch, const struct segment_meta 
         batch->segments = grown;
         batch->cap = cap;
     }
-    struct segment *segment = segment_new(batch->sys, batch->dir, meta, err);
+    struct segment *segment = segment_new(batch->sys, batch->dir, meta, batch->readers, err);
     if (!segment)
         return STATUS_NO_MEMORY;
     batch->segments[batch->len++] = segment;
-    build_sorted(batch, segment);
+    build_others(batch, segment);
     return STATUS_OK;
 }
 

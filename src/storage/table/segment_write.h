@@ -11,6 +11,7 @@ enum { SEGMENT_BATCH_OPEN_MAX = 192 };
 struct segment_batch {
     struct sys *sys;
     const char *dir; /* of the source */
+    struct reader_pool *readers;
     const struct source_config *config;
     const struct schema *schema;
     uint64_t *next_id; /* of segments */

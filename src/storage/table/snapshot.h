@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "storage/store.h"
 #include "storage/table/deletion.h"
+#include "storage/table/reader_pool.h"
 #include "storage/write_ids.h"
 
 enum {
@@ -145,9 +146,11 @@ enum status sealed_write(struct sys *sys, const char *path, struct str content, 
 enum status sealed_read(struct sys *sys, const char *path, yyjson_doc **ret_doc,
                         yyjson_val **ret_content, struct error *err);
 
-/* segment.c: copies the description; files are opened at first use. */
+/* segment.c: copies the description; files are opened at first use. Parsed files wait in `readers`
+ * between two uses (NULL: they do not), which must outlive the segment. */
 struct segment *segment_new(struct sys *sys, const char *source_dir,
-                            const struct segment_meta *meta, struct error *err);
+                            const struct segment_meta *meta, struct reader_pool *readers,
+                            struct error *err);
 struct segment *segment_ref(struct segment *segment);
 void segment_unref(struct segment *segment);
 const struct segment_meta *segment_meta(const struct segment *segment);
@@ -173,7 +176,7 @@ enum segment_index_state {
     SEGMENT_INDEX_FAILED,  /* cannot be made: the segment itself is damaged */
 };
 /* Looks for the file when that was not done before; from then on look-ups use it. */
-enum segment_index_state segment_index_look(struct segment *segment, int32_t index_id);
+enum segment_index_state segment_index_look(struct segment *segment, const struct index_def *def);
 /* What the snapshot says of the file is not to be believed: look for it again. */
 void segment_index_recheck(struct segment *segment, int32_t index_id);
 /* After the file was made (READY), removed (NONE), or could not be made (FAILED, MISSING). */
@@ -182,15 +185,27 @@ void segment_index_set(struct segment *segment, int32_t index_id, enum segment_i
 void segment_index_damaged(struct segment *segment, int32_t index_id);
 /* The mapped sidecar, checked; it stays as long as the segment. NULL when there is none that can be
  * used. */
-const struct hash_index *segment_hash_index(struct segment *segment, int32_t field_id);
-const struct sorted_index *segment_sorted_index(struct segment *segment, int32_t field_id);
+const struct hash_index *segment_hash_index(struct segment *segment, int32_t index_id);
+const struct sorted_index *segment_sorted_index(struct segment *segment, int32_t index_id);
 enum status segment_index_path(const struct segment *segment, int32_t index_id,
                                char out[SYS_PATH_MAX], struct error *err);
-/* index_build.c: reads the column and writes its sidecar, whole by rename, synced. Takes memory for
- * the column and 24 bytes a row, see segment_index_memory. */
-enum status segment_index_build(struct sys *sys, struct segment *segment, int32_t index_id,
-                                struct error *err);
-uint64_t segment_index_memory(const struct segment *segment);
+/* The segment has all its columns. */
+bool segment_has_columns(const struct segment *segment, const struct index_def *def);
+/* index_build.c: reads the columns and writes their sidecar, whole by rename, synced. Takes memory
+ * for the columns and 24 bytes a row, see segment_index_memory. */
+enum status segment_index_build(struct sys *sys, struct segment *segment,
+                                const struct index_def *def, struct error *err);
+uint64_t segment_index_memory(const struct segment *segment, const struct index_def *def);
+/* What an index is made of. Sorted: the column; of several columns their tuples (index/tuple.h).
+ * Hash: a pair for each row without nulls, by row. */
+struct index_rows {
+    struct column column;
+    struct hash_pair *pairs;
+    uint32_t pairs_len;
+};
+enum status segment_index_rows(struct segment *segment, const struct index_def *def,
+                               struct index_rows *ret, struct error *err);
+void index_rows_release(struct index_rows *rows);
 
 /* Maps file and indexes now, so that they can be read after the directory is gone. */
 void segment_pin(struct segment *segment);

@@ -207,13 +207,14 @@ static enum status load_current(struct table *table, struct error *err)
 }
 
 enum status table_open(struct sys *sys, const char *dir, const struct source_config *config,
-                       struct table **ret, struct error *err)
+                       struct reader_pool *readers, struct table **ret, struct error *err)
 {
     struct table *table = calloc(1, sizeof *table);
     if (!table)
         return error_no_memory(err);
     table->sys = sys;
     table->config = config;
+    table->readers = readers;
     table->dir = str_dup(str_of(dir));
     table->location = location_of(dir);
     enum status status =

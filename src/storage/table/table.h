@@ -14,10 +14,11 @@
 
 struct table;
 
-/* `config`, borrowed: the partition columns. A directory without CURRENT is a table without a
- * state. STATUS_CORRUPT names the file; STATUS_NOT_IMPLEMENTED: written by an older version. */
+/* `config`, borrowed: the partition columns; `readers` (NULL: none), for segment_new. A directory
+ * without CURRENT is a table without a state. STATUS_CORRUPT names the file;
+ * STATUS_NOT_IMPLEMENTED: written by an older version. */
 enum status table_open(struct sys *sys, const char *dir, const struct source_config *config,
-                       struct table **ret, struct error *err);
+                       struct reader_pool *readers, struct table **ret, struct error *err);
 void table_free(struct table *table);
 
 /* Makes the metadata right when the folder has another path than it says (a copy, a restored

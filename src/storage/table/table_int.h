@@ -46,6 +46,7 @@ struct table {
     char *dir;
     char *location; /* URI of dir */
     const struct source_config *config;
+    struct reader_pool *readers; /* of its segments; may be NULL */
     struct table_state *state;
     int64_t next_version; /* of a metadata file: above every one that was ever written */
 };

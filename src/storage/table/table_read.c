@@ -163,7 +163,7 @@ static enum status make_segment(struct table_reader *reader, int32_t spec_id,
     TRY(table_read_file(reader->table, spec_id, file, arena, &meta, err));
     reader->bad_file[0] = 0; /* what fails from here on is the segment */
     TRY(check_file(reader, meta.path, meta.bytes, err));
-    *ret = segment_new(reader->table->sys, reader->table->dir, &meta, err);
+    *ret = segment_new(reader->table->sys, reader->table->dir, &meta, reader->table->readers, err);
     if (!*ret)
         return STATUS_NO_MEMORY;
     map_put(&reader->segments, meta.id, *ret);

@@ -406,7 +406,7 @@ static void test_defaults_twice(void **state)
     struct record_query query = {.domain = DOMAIN_CONFIG, .limit = 100};
     struct record_page page;
     MUST(entry_query(f->catalog, &ann, &query, &f->arena, &page, &f->err));
-    assert_int_equal(page.len, 12);
+    assert_int_equal(page.len, 13);
     MUST(location_choose(f->catalog, &admin, STR_NONE, &f->arena, &got, &f->err));
     assert_true(str_is(got.name, "local_parquet"));
 }

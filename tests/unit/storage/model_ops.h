@@ -25,6 +25,16 @@ struct written {
 };
 
 /* One source. */
+enum { MODEL_COMPOSITES = 3, MODEL_COMPOSITE_LEN = 3 };
+
+/* An index over several columns, by their slots; number 0: none. */
+struct model_composite {
+    uint32_t number;
+    enum index_kind kind;
+    uint32_t len;
+    int slots[MODEL_COMPOSITE_LEN];
+};
+
 struct member {
     const char *name;
     bool keyed, partitioned;
@@ -33,6 +43,8 @@ struct member {
     uint64_t snapshot_id; /* as last seen */
     struct record records[RECORDS];
     struct written writes[WRITES];
+    struct model_composite composites[MODEL_COMPOSITES];
+    uint32_t composite_last; /* number */
 };
 
 struct kept_view {
@@ -624,11 +636,20 @@ static enum status widen_column(struct world *w, struct member *m, struct model_
                  1);
 }
 
+static bool in_composite(const struct member *m, int slot)
+{
+    for (int i = 0; i < MODEL_COMPOSITES; i++)
+        for (uint32_t k = 0; m->composites[i].number && k < m->composites[i].len; k++)
+            if (m->composites[i].slots[k] == slot)
+                return true;
+    return false;
+}
+
 static enum status drop_column(struct world *w, struct member *m, int slot)
 {
     struct model_column *column = &m->model.columns[slot];
     char name[8];
-    if (column->indexes || slot == SLOT_KIND)
+    if (column->indexes || slot == SLOT_KIND || in_composite(m, slot))
         return STATUS_OK;
     memcpy(name, column->name, sizeof name);
     if (below(w, 3) == 0)

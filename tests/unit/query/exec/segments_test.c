@@ -71,6 +71,59 @@ static void wait_finder(struct view *view)
     fail_msg("there is no finder");
 }
 
+static void add_composites(struct source *source)
+{
+    static const struct {
+        enum index_kind kind;
+        uint32_t len;
+        struct str columns[3];
+    } composites[] = {
+        {INDEX_KIND_HASH, 2, {{"i", 1}, {"s", 1}}},
+        {INDEX_KIND_HASH, 3, {{"t", 1}, {"x", 1}, {"b", 1}}},
+        {INDEX_KIND_SORTED, 2, {{"i", 1}, {"id", 2}}},
+        {INDEX_KIND_SORTED, 2, {{"b", 1}, {"x", 1}}},
+        {INDEX_KIND_SORTED, 3, {{"s", 1}, {"d", 1}, {"i", 1}}},
+        {INDEX_KIND_SORTED, 2, {{"d", 1}, {"s", 1}}},
+    };
+    struct error err = ERROR_INIT;
+    uint32_t number;
+    for (size_t i = 0; i < sizeof composites / sizeof *composites; i++)
+        ok(source_add_composite(source, composites[i].columns, composites[i].len,
+                                composites[i].kind, &number, &err),
+           &err);
+}
+
+/* Equality with some columns of a row that there is, perhaps a range of another. */
+static char *tuple_filter(const struct stored *stored)
+{
+    yyjson_val *rows = yyjson_doc_get_root(stored->docs[model_random((uint32_t)stored->batches)]);
+    yyjson_val *row = yyjson_arr_get(rows, model_random((uint32_t)yyjson_arr_size(rows)));
+    static const char *const ops[] = {"eq", "eq", "eq", "gte", "lt", "in"};
+    struct buf buf;
+    uint32_t written = 0;
+    buf_init(&buf, 1 << 20);
+    buf_append_char(&buf, '{');
+    for (int column = 0; column < 7; column++) {
+        yyjson_val *value = yyjson_arr_get(row, (size_t)column);
+        uint32_t op = model_random(6);
+        if (model_random(3) == 0 || !value || yyjson_is_null(value) || (column == 6 && op > 2))
+            continue;
+        char *text = yyjson_val_write(value, 0, NULL);
+        assert_non_null(text);
+        buf_printf(&buf, op == 5 ? "%s\"%s\":{\"%s\":[%s]}" : "%s\"%s\":{\"%s\":%s}",
+                   written++ ? "," : "", model_names[column], ops[op], text);
+        free(text);
+    }
+    buf_append(&buf, "}", 2);
+    assert_false(buf_failed(&buf));
+    return buf_take(&buf, NULL);
+}
+
+static char *any_filter(const struct stored *stored)
+{
+    return model_random(3) == 0 ? tuple_filter(stored) : model_filter();
+}
+
 static void stored_init(struct stored *stored, uint32_t rows_max)
 {
     struct error err = ERROR_INIT;
@@ -84,6 +137,7 @@ static void stored_init(struct stored *stored, uint32_t rows_max)
     stored->indexed = add_source(stored->store, "indexed", schema, indexes, 5);
     stored->batches = rows_max > MANY_ROWS_MAX ? FEW_BATCHES : MANY_BATCHES;
     ok(source_add_indexes(stored->indexed, indexes, 5, INDEX_KIND_SORTED, &err), &err);
+    add_composites(stored->indexed);
     stored->views[2] = build_view(MODEL_SCHEMA);
     uint32_t first = 0;
     for (int b = 0; b < stored->batches; b++) {
@@ -283,24 +337,36 @@ static void check_view(struct stored *stored, int v, const char *text, const cha
 
 /* --- order_by --- */
 
-/* The values of one column of a search, as they come; *ret_more: whether there are more. */
-static struct column values_of(struct view *view, const struct filter *filter,
-                               const struct search_options *order, bool *ret_more)
+enum { ORDERS_MAX = 3 };
+
+struct found_values {
+    struct column columns[ORDERS_MAX];
+    uint32_t rows;
+};
+
+/* The values of the columns of a search, as they come; *ret_more: whether there are more. */
+static struct found_values values_of(struct view *view, const struct filter *filter,
+                                     const struct search_options *order, bool *ret_more)
 {
     struct error err = ERROR_INIT;
     struct search_options options = *order;
     struct search *search;
     struct batch *batch;
-    struct column values;
-    int32_t field = schema_find(view->schema, options.columns[0]);
-    column_init(&values, view->schema->fields[field].type);
+    struct found_values values = {0};
+    for (uint32_t c = 0; c < options.columns_len; c++) {
+        int32_t field = schema_find(view->schema, options.columns[c]);
+        column_init(&values.columns[c], view->schema->fields[field].type);
+    }
     options.filter = filter;
     ok(search_open(view, &options, &no_limits, &search, &err), &err);
     for (;;) {
         ok(search_next(search, &batch, &err), &err);
         if (!batch)
             break;
-        ok(column_append_range(&values, &batch->columns[0].column, 0, batch->rows), &err);
+        for (uint32_t c = 0; c < options.columns_len; c++)
+            ok(column_append_range(&values.columns[c], &batch->columns[c].column, 0, batch->rows),
+               &err);
+        values.rows += batch->rows;
         batch_unref(batch);
     }
     ok(search_has_more(search, ret_more, &err), &err);
@@ -308,70 +374,140 @@ static struct column values_of(struct view *view, const struct filter *filter,
     return values;
 }
 
-static const struct column *compared;
-static bool compared_down;
+static void release_values(struct found_values *values)
+{
+    for (uint32_t c = 0; c < ORDERS_MAX; c++)
+        column_release(&values->columns[c]);
+}
+
+static const struct found_values *compared;
+static struct search_order compared_order[ORDERS_MAX];
+static uint32_t compared_len;
 
 static int compare_rows(const void *a, const void *b)
 {
-    struct value x = value_of_column(compared, *(const uint32_t *)a);
-    struct value y = value_of_column(compared, *(const uint32_t *)b);
-    if (x.is_null || y.is_null)
-        return (int)x.is_null - (int)y.is_null;
-    int order = value_compare(&x, &y);
-    return compared_down ? -order : order;
+    for (uint32_t c = 0; c < compared_len; c++) {
+        struct value x = value_of_column(&compared->columns[c], *(const uint32_t *)a);
+        struct value y = value_of_column(&compared->columns[c], *(const uint32_t *)b);
+        if (x.is_null && y.is_null)
+            continue;
+        if (x.is_null || y.is_null)
+            return (int)x.is_null - (int)y.is_null;
+        int order = value_compare(&x, &y);
+        if (order)
+            return compared_order[c].descending ? -order : order;
+    }
+    return 0;
 }
 
-static void check_order(struct stored *stored, const char *text, struct str column)
+static void check_order(struct stored *stored, const char *text, const struct str *columns,
+                        uint32_t len)
 {
-    bool more;
+    bool more, descending = model_random(2), mixed = model_random(4) == 0;
     struct filter *filter = parse_filter(text);
-    struct search_options options = {.columns = &column, .columns_len = 1, .limit = -1};
-    struct column all = values_of(&stored->views[2], filter, &options, &more);
+    struct search_options options = {.columns = columns, .columns_len = len, .limit = -1};
+    struct found_values all = values_of(&stored->views[2], filter, &options, &more);
     uint32_t *rows = malloc((all.rows + 1) * sizeof *rows);
     assert_non_null(rows);
     for (uint32_t i = 0; i < all.rows; i++)
         rows[i] = i;
-    options.order_by = column;
-    options.descending = model_random(2);
+    compared_len = len;
+    for (uint32_t c = 0; c < len; c++)
+        compared_order[c] = (struct search_order){columns[c], mixed ? model_random(2) : descending};
+    options.order = compared_order;
+    options.order_len = len;
     options.limit = model_random(4) ? model_random(12) : 200;
     options.offset = model_random(3) ? 0 : model_random(20);
     compared = &all;
-    compared_down = options.descending;
     qsort(rows, all.rows, sizeof *rows, compare_rows);
     uint64_t end = (uint64_t)options.limit + options.offset;
     uint64_t wanted = all.rows <= options.offset ? 0
                       : all.rows < end           ? all.rows - options.offset
                                                  : (uint64_t)options.limit;
     for (int v = 0; v < 3; v++) {
-        struct column got = values_of(&stored->views[v], filter, &options, &more);
+        struct found_values got = values_of(&stored->views[v], filter, &options, &more);
         assert_int_equal(got.rows, wanted);
         assert_int_equal(more, all.rows > end);
-        for (uint32_t i = 0; i < got.rows; i++) {
-            struct value x = value_of_column(&got, i);
-            struct value y = value_of_column(&all, rows[options.offset + i]);
+        for (uint32_t i = 0; i < got.rows * len; i++) {
+            struct value x = value_of_column(&got.columns[i % len], i / len);
+            struct value y = value_of_column(&all.columns[i % len], rows[options.offset + i / len]);
             if (x.is_null != y.is_null || (!x.is_null && value_compare(&x, &y) != 0))
-                fail_msg("view %d: %s by %s: row %u", v, text, column.data, i);
+                fail_msg("view %d: %s by %s: row %u", v, text, columns[i % len].data, i / len);
         }
-        column_release(&got);
+        release_values(&got);
     }
-    column_release(&all);
+    release_values(&all);
     free(rows);
     filter_free(filter);
+}
+
+/* The ends of the composite indexes, or any. */
+static uint32_t choose_order(struct str ret[ORDERS_MAX])
+{
+    static const struct str columns[] = {{"i", 1}, {"x", 1}, {"s", 1}, {"d", 1},
+                                         {"t", 1}, {"b", 1}, {"id", 2}};
+    static const struct {
+        uint32_t len;
+        struct str columns[ORDERS_MAX];
+    } ends[] = {{1, {{"id", 2}}},          {2, {{"i", 1}, {"id", 2}}},
+                {2, {{"d", 1}, {"i", 1}}}, {3, {{"s", 1}, {"d", 1}, {"i", 1}}},
+                {1, {{"x", 1}}},           {1, {{"s", 1}}},
+                {2, {{"d", 1}, {"s", 1}}}};
+    uint32_t len = 1 + model_random(ORDERS_MAX), n = 0;
+    if (model_random(2)) {
+        uint32_t end = model_random(7);
+        memcpy(ret, ends[end].columns, sizeof ends[end].columns);
+        return ends[end].len;
+    }
+    while (n < len) {
+        struct str column = columns[model_random(7)];
+        bool twice = false;
+        for (uint32_t i = 0; i < n; i++)
+            twice |= str_eq(ret[i], column);
+        if (!twice)
+            ret[n++] = column;
+    }
+    return n;
+}
+
+/* What a composite index may serve: one value of its first column, or none. */
+static char *prefix_filter(const struct stored *stored)
+{
+    yyjson_val *rows = yyjson_doc_get_root(stored->docs[model_random((uint32_t)stored->batches)]);
+    yyjson_val *row = yyjson_arr_get(rows, model_random((uint32_t)yyjson_arr_size(rows)));
+    static const int columns[] = {1, 6, 3, 4};
+    int column = columns[model_random(4)];
+    char *text = yyjson_val_write(yyjson_arr_get(row, (size_t)column), 0, NULL);
+    struct buf buf;
+    buf_init(&buf, 1 << 20);
+    if (!text || str_is(str_of(text), "null"))
+        buf_append_str(&buf, STR("{}"));
+    else if (model_random(3))
+        buf_printf(&buf, "{\"%s\":{\"eq\":%s}}", model_names[column], text);
+    else
+        buf_printf(&buf, "{\"%s\":{\"eq\":%s},\"id\":{\"gte\":%u}}", model_names[column], text,
+                   model_random(3000));
+    buf_append_char(&buf, 0);
+    free(text);
+    assert_false(buf_failed(&buf));
+    return buf_take(&buf, NULL);
 }
 
 static void ordered(void **state)
 {
     (void)state;
-    static const struct str columns[] = {{"i", 1}, {"x", 1}, {"s", 1}, {"d", 1},
-                                         {"t", 1}, {"b", 1}, {"id", 2}};
     for (uint64_t seed = 1; seed <= 3; seed++) {
         struct stored stored = {0};
         model_state = seed * 0xA0761D6478BD642Fu;
         stored_init(&stored, seed == 1 ? 9000 : seed == 2 ? MANY_ROWS_MAX : 300);
-        for (int i = 0; i < (seed == 1 ? 10 : 60); i++) {
-            char *text = model_random(2) ? model_filter() : strdup("{}");
+        for (int i = 0; i < (seed == 1 ? 30 : 120); i++) {
+            struct str columns[ORDERS_MAX];
+            uint32_t len = choose_order(columns);
+            char *text = model_random(2)   ? prefix_filter(&stored)
+                         : model_random(2) ? any_filter(&stored)
+                                           : strdup("{}");
             assert_non_null(text);
-            check_order(&stored, text, columns[model_random(7)]);
+            check_order(&stored, text, columns, len);
             free(text);
         }
         stored_release(&stored);
@@ -388,8 +524,8 @@ static void ordered_reads_little(void **state)
     struct batch *batch;
     model_state = 5;
     stored_init(&stored, 20000);
-    struct search_options options = {
-        .order_by = STR("id"), .descending = true, .limit = 10, .columns = NULL};
+    struct search_order order = {STR("id"), true};
+    struct search_options options = {.order = &order, .order_len = 1, .limit = 10, .columns = NULL};
     ok(search_open(&stored.views[0], &options, &no_limits, &search, &err), &err);
     ok(search_next(search, &batch, &err), &err);
     assert_int_equal(batch->rows, 10);
@@ -400,10 +536,10 @@ static void ordered_reads_little(void **state)
     assert_int_equal(search_open(&stored.views[0], &options, &no_limits, &search, &err),
                      STATUS_INVALID_ARGUMENT);
     options.limit = 10;
-    options.order_by = STR("j");
+    order.column = STR("j");
     assert_int_equal(search_open(&stored.views[0], &options, &no_limits, &search, &err),
                      STATUS_INVALID_ARGUMENT);
-    options.order_by = STR("nobody");
+    order.column = STR("nobody");
     assert_int_equal(search_open(&stored.views[0], &options, &no_limits, &search, &err),
                      STATUS_INVALID_ARGUMENT);
     stored_release(&stored);
@@ -421,7 +557,7 @@ static void differential(void **state)
         check_view(&stored, 1, "{}", all);
         free(all);
         for (int i = 0; i < (seed == 4 ? 6 : 50); i++) {
-            char *text = model_filter();
+            char *text = any_filter(&stored);
             char *wanted = judged(&stored, text);
             check_view(&stored, 0, text, wanted);
             check_view(&stored, 1, text, wanted);
@@ -496,11 +632,13 @@ static void deleted_rows(void **state)
             delete_some(&stored);
         view_again(&stored);
         for (int i = 0; i < (seed == 4 ? 4 : 20); i++) {
-            char *text = i ? model_filter() : str_dup(STR("{}"));
+            char *text = i ? any_filter(&stored) : str_dup(STR("{}"));
             char *wanted = judged(&stored, text);
             check_view(&stored, 0, text, wanted);
             check_view(&stored, 1, text, wanted);
-            check_order(&stored, text, i % 2 ? STR("s") : STR("i"));
+            struct str columns[ORDERS_MAX];
+            uint32_t len = choose_order(columns);
+            check_order(&stored, text, columns, len);
             free(text);
             free(wanted);
         }

@@ -160,6 +160,72 @@ static void test_ranges(void **state)
     }
 }
 
+/* Every value of the range that comes before the worst one found is among those found. */
+static void check_first(const struct made *made, const struct value_range *range, uint32_t count,
+                        bool descending)
+{
+    struct sorted_first first;
+    uint32_t at = 0, inside = 0, found_inside = 0, better = 0;
+    struct value worst = {.is_null = true};
+    assert_ok(
+        sorted_index_first(&made->index, range, descending, count, UINT32_MAX, &first, &test_err));
+    assert_true(first.used);
+    for (int pass = 0; pass < 2; pass++) {
+        at = inside = found_inside = 0;
+        for (uint32_t row = 0; row < made->column.rows; row++) {
+            struct value value = value_of_column(&made->column, row);
+            bool found = at < first.len && first.rows[at] == row;
+            at += found;
+            if (!is_inside(&value, range))
+                continue;
+            int order = worst.is_null ? 1 : value_compare(&value, &worst);
+            order = descending ? -order : order;
+            inside++;
+            found_inside += found;
+            if (pass == 0 && found && (worst.is_null || order > 0))
+                worst = value;
+            if (pass == 1 && !found && order < 0)
+                better++; /* than the worst that was found */
+            if (pass == 1 && !found && order == 0 && descending)
+                better++;
+        }
+        assert_int_equal(at, first.len);
+    }
+    assert_int_equal(better, 0);
+    assert_true(found_inside >= (inside < count ? inside : count));
+    if (first.enough)
+        assert_true(inside >= count);
+    else
+        assert_int_equal(found_inside, inside);
+    free(first.rows);
+    assert_ok(sorted_index_first(&made->index, range, descending, count, 0, &first, &test_err));
+    assert_null(first.rows);
+}
+
+static void test_first(void **state)
+{
+    static const enum type types[] = {TYPE_INT64, TYPE_DOUBLE, TYPE_STRING};
+    (void)state;
+    seed = 4101842887655102017u;
+    for (int t = 0; t < 6; t++) {
+        struct made made;
+        make(&made, types[t % 3], t < 3 ? 300 : 3000);
+        for (int i = 0; i < 200; i++) {
+            char lo[200], hi[200];
+            struct value_range range = {.has_lo = random_below(3), .has_hi = random_below(3)};
+            range.lo = random_value(types[t % 3], lo);
+            range.hi = random_value(types[t % 3], hi);
+            if (t % 3 == 2 && random_below(2)) {
+                range.hi = range.lo;
+                range.hi_is_prefix = true;
+            }
+            check_first(&made, &range, 1 + random_below(random_below(4) ? 20 : 700),
+                        random_below(2));
+        }
+        unmake(&made);
+    }
+}
+
 static void test_damage(void **state)
 {
     (void)state;
@@ -202,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_first),
         cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

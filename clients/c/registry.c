@@ -1,0 +1,111 @@
+/* registry.c: assets, nodes, ranked search. */
+#include "client_int.h"
+
+enum quarry_status quarry_create_asset(struct quarry *client, const char *kind, const char *name,
+                                       const char *fields_json, struct quarry_answer **answer,
+                                       struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "POST", "/assets");
+    message_need(&m, "an asset needs a kind", kind);
+    message_need(&m, "an asset needs a name", name);
+    put_text(&m, "kind", kind);
+    put_text(&m, "name", name);
+    put_members(&m, fields_json);
+    return message_send(client, &m, NULL, answer, error);
+}
+
+enum quarry_status quarry_get_asset(struct quarry *client, const char *id,
+                                    struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "GET", "/assets/%s", id);
+    return message_send(client, &m, NULL, answer, error);
+}
+
+enum quarry_status quarry_list_assets(struct quarry *client, const char *const *filters,
+                                      struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "GET", "/assets");
+    message_pairs(&m, filters);
+    return message_send_pages(client, &m, "assets", 0, answer, error);
+}
+
+enum quarry_status quarry_update_asset(struct quarry *client, const char *id,
+                                       const char *fields_json, struct quarry_answer **answer,
+                                       struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "PATCH", "/assets/%s", id);
+    put_members(&m, fields_json);
+    return message_send(client, &m, NULL, answer, error);
+}
+
+enum quarry_status quarry_delete_asset(struct quarry *client, const char *id, bool purge,
+                                       struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "DELETE", "/assets/%s", id);
+    message_query(&m, "purge", purge ? "true" : NULL);
+    return message_send(client, &m, NULL, NULL, error);
+}
+
+enum quarry_status quarry_lineage(struct quarry *client, const char *id, bool impact, int depth,
+                                  struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "GET", "/assets/%s/lineage", id);
+    message_query(&m, "direction", impact ? "downstream" : "upstream");
+    message_query_int(&m, "depth", depth ? depth : 8);
+    return message_send(client, &m, "/lineage", answer, error);
+}
+
+enum quarry_status quarry_register_node(struct quarry *client, const char *block_json,
+                                        struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "POST", "/nodes");
+    message_need(&m, "a node needs its block", block_json);
+    put_json(&m, "metadata", block_json);
+    return message_send(client, &m, "/node", answer, error);
+}
+
+enum quarry_status quarry_get_node(struct quarry *client, const char *name_space, const char *name,
+                                   const char *version, struct quarry_answer **answer,
+                                   struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "GET", "/nodes/%s/%s/%s", name_space, name, version ? version : "latest");
+    return message_send(client, &m, NULL, answer, error);
+}
+
+enum quarry_status quarry_list_nodes(struct quarry *client, const char *const *filters,
+                                     struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "GET", "/nodes");
+    message_pairs(&m, filters);
+    return message_send_pages(client, &m, "nodes", 0, answer, error);
+}
+
+enum quarry_status quarry_resolve(struct quarry *client, const char *needs_json,
+                                  struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "POST", "/nodes/resolve");
+    message_need(&m, "a resolution needs needs", needs_json);
+    put_json(&m, "needs", needs_json);
+    return message_send(client, &m, NULL, answer, error);
+}
+
+enum quarry_status quarry_search_assets(struct quarry *client, const char *words,
+                                        const char *const *filters, struct quarry_answer **answer,
+                                        struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "GET", "/search");
+    message_query(&m, "q", words ? words : "");
+    message_pairs(&m, filters);
+    return message_send(client, &m, NULL, answer, error);
+}

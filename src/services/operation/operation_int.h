@@ -1,0 +1,25 @@
+/* operation_int.h: the service's parts. */
+#ifndef QUARRY_SERVICES_OPERATION_INT_H
+#define QUARRY_SERVICES_OPERATION_INT_H
+
+#include "services/operation/operation.h"
+
+struct operation_service {
+    struct operation_options options;
+    struct sys *sys;
+    struct service *service;
+};
+
+/* nodes.c */
+bool operation_health(void *context, struct json_writer *details, const char **ret_status);
+bool operation_ready(void *context);
+void operation_collect_nodes(struct operation_service *operation, struct metrics *metrics);
+enum status operation_nodes_get(struct request *request);
+enum status operation_node_command(struct request *request);
+
+/* queue.c */
+void operation_collect_queue(struct operation_service *operation, struct metrics *metrics);
+enum status operation_queries_get(struct request *request);
+enum status operation_query_cancel(struct request *request);
+
+#endif
