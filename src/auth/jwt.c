@@ -261,6 +261,8 @@ static enum status read_claims(yyjson_val *root, const struct jwt_rules *rules, 
     TRY(check_audience(root, rules, ret, err));
     TRY(read_text(root, "sub", true, arena, &ret->subject, err));
     TRY(read_text(root, "jti", own, arena, &ret->id, err));
+    if (rules->mapped)
+        return STATUS_OK;
     TRY(read_text(root, "tenant_id", own, arena, &ret->tenant, err));
     TRY(read_text(root, "username", false, arena, &ret->username, err));
     TRY(read_text(root, "family", false, arena, &ret->family, err));

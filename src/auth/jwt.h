@@ -40,6 +40,7 @@ struct jwt_rules {
     struct str issuer, audience; /* expected; data NULL: not checked */
     int64_t skew_s;              /* of clocks */
     bool foreign;                /* of another issuer: "jti", "tenant", "use" may be missing */
+    bool mapped;                 /* what is not registered (RFC 7519 4.1) is outside.h's to read */
 };
 
 /* Signs with the first key of the ring. */

@@ -6,6 +6,7 @@
 struct issuer {
     char *name, *audience; /* NULL audience: any */
     struct keyring ring;
+    const struct outside_mapping *mapping; /* NULL: the claims mean what ours mean */
 };
 
 struct revocation {
@@ -22,6 +23,8 @@ struct verifier {
     uint32_t issuers_len;
     struct revocation *revoked; /* open addressing */
     uint32_t revoked_len, revoked_cap;
+    void (*on_miss)(void *context, struct str issuer);
+    void *miss_context;
     pthread_mutex_t cache_lock;
     char *cache[VERIFIER_CACHE]; /* NUL-ended tokens */
 };
@@ -126,6 +129,23 @@ enum status verifier_set_keys(struct verifier *verifier, struct str issuer, stru
     return status;
 }
 
+void verifier_set_mapping(struct verifier *verifier, struct str issuer,
+                          const struct outside_mapping *mapping)
+{
+    pthread_rwlock_wrlock(&verifier->lock);
+    struct issuer *found = find_issuer(verifier, issuer);
+    if (found)
+        found->mapping = mapping;
+    pthread_rwlock_unlock(&verifier->lock);
+}
+
+void verifier_on_miss(struct verifier *verifier, void (*fn)(void *context, struct str issuer),
+                      void *context)
+{
+    verifier->on_miss = fn;
+    verifier->miss_context = context;
+}
+
 /* --- the cache of right signatures --- */
 
 static bool cache_has(struct verifier *verifier, struct str token)
@@ -208,13 +228,19 @@ static enum status check_locked(struct verifier *verifier, struct str token, str
     struct jwt_rules rules = {.issuer = str_of(issuer->name),
                               .audience = str_of(issuer->audience),
                               .skew_s = verifier->skew_s,
-                              .foreign = issuer != &verifier->issuers[0]};
+                              .foreign = issuer != &verifier->issuers[0],
+                              .mapped = issuer->mapping != NULL};
     if (!cacheable || !cache_has(verifier, token)) {
-        TRY(jws_verify(&issuer->ring, token, arena, &payload, err));
+        enum status status = jws_verify(&issuer->ring, token, arena, &payload, err);
+        if (status != STATUS_OK && rules.foreign && verifier->on_miss)
+            verifier->on_miss(verifier->miss_context, rules.issuer);
+        TRY(status);
         if (cacheable)
             cache_put(verifier, token);
     }
     TRY(jwt_read_claims(payload, &rules, sys_now_us(verifier->sys) / 1000000, arena, ret, err));
+    if (issuer->mapping)
+        TRY(outside_apply(issuer->mapping, payload, token, arena, ret, err));
     if (is_revoked(verifier, ret->id) || is_revoked(verifier, ret->family) ||
         is_revoked(verifier, group_of(ret->family)))
         return error_set(err, STATUS_UNAUTHENTICATED, "The token is refused: it was revoked.");

@@ -9,7 +9,7 @@
 #ifndef QUARRY_AUTH_VERIFIER_H
 #define QUARRY_AUTH_VERIFIER_H
 
-#include "auth/jwt.h"
+#include "auth/outside.h"
 #include "sys/sys.h"
 
 enum {
@@ -26,6 +26,13 @@ void verifier_free(struct verifier *verifier);
 /* Replaces the keys of an issuer (taken over); data NULL: Quarry's own. The cache is emptied. */
 enum status verifier_set_keys(struct verifier *verifier, struct str issuer, struct str audience,
                               struct keyring *ring, struct error *err);
+/* What the claims of that issuer mean (borrowed for the verifier's life). It must have keys. */
+void verifier_set_mapping(struct verifier *verifier, struct str issuer,
+                          const struct outside_mapping *mapping);
+/* Called, under a lock, when a token of an outside issuer does not fit its keys: there may be new
+ * ones. Must not block. Before tokens are checked. */
+void verifier_on_miss(struct verifier *verifier, void (*fn)(void *context, struct str issuer),
+                      void *context);
 /* STATUS_UNAUTHENTICATED says why. */
 enum status verifier_check(struct verifier *verifier, struct str token, struct arena *arena,
                            struct claims *ret, struct error *err);

@@ -19,6 +19,11 @@ const struct source_config *source_config(const struct source *source)
     return atomic_load_explicit(&source->present, memory_order_acquire);
 }
 
+struct uuid source_incarnation(const struct source *source)
+{
+    return source->incarnation;
+}
+
 static struct source *source_new(struct store *store, const char *dir)
 {
     struct source *source = calloc(1, sizeof *source);

@@ -11,6 +11,7 @@
 #define QUARRY_STORAGE_STORE_H
 
 #include "base/histogram.h"
+#include "base/uuid.h"
 #include "data/batch.h"
 #include "data/value.h"
 #include "format/parquet/parquet.h"
@@ -157,6 +158,8 @@ void source_unref(struct source *source);
 /* All sources in the order of their ids, referenced; array from malloc. */
 enum status store_list_sources(struct store *store, struct source ***ret_sources, uint32_t *ret_len,
                                struct error *err);
+/* Of this life of the id: a source that was removed and declared again has another. */
+struct uuid source_incarnation(const struct source *source);
 /* Borrowed from source; its index columns and settings are those in force. */
 const struct source_config *source_config(const struct source *source);
 /* Durable when it returns. Declaring the source again does not bring the old ones back.

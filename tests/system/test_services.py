@@ -208,8 +208,7 @@ def test_unknown_route_and_wrong_method(quarryd, service):
 
 
 @pytest.mark.parametrize("service,method,path", [
-    ("operation", "POST", "/query/execute"), ("optimizer", "POST", "/optimize/query"),
-    ("optimizer", "GET", "/stats/execution"), ("catalog", "POST", "/metadata/partitions"),
+    ("operation", "POST", "/query/execute"), ("catalog", "POST", "/metadata/partitions"),
     ("catalog", "POST", "/graphs/x/query"),
     ("tenant", "POST", "/data/store"),
 ])

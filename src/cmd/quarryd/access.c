@@ -32,7 +32,7 @@ static enum status share_keys(struct access *access, struct error *err)
 }
 
 static enum status open_parts(const struct quarryd_options *options, struct sys *sys,
-                              struct access *access, struct error *err)
+                              const struct log *log, struct access *access, struct error *err)
 {
     const struct settings *settings = options->settings;
     char *folder = access->folder, revoked[SYS_PATH_MAX];
@@ -50,6 +50,8 @@ static enum status open_parts(const struct quarryd_options *options, struct sys 
                      settings_int(settings, SETTING_JWT_CLOCK_SKEW_SECONDS), &access->verifier,
                      err));
     TRY(share_keys(access, err));
+    TRY(oidc_open(sys, settings_text(settings, SETTING_OIDC_ISSUERS), access->verifier, log,
+                  &access->oidc, err));
     TRY(sys_mkdirs(sys, folder, err));
     bool writer = !options->node && options->services & 1u << SERVICE_GATEWAY;
     TRY(revocations_open(sys, revoked, writer, access->verifier, &access->revocations, err));
@@ -66,11 +68,11 @@ static enum status open_parts(const struct quarryd_options *options, struct sys 
     return gate_new(&gate, &access->gate, err);
 }
 
-enum status access_open(const struct quarryd_options *options, struct sys *sys, struct access *ret,
-                        struct error *err)
+enum status access_open(const struct quarryd_options *options, struct sys *sys,
+                        const struct log *log, struct access *ret, struct error *err)
 {
     *ret = (struct access){0};
-    enum status status = open_parts(options, sys, ret, err);
+    enum status status = open_parts(options, sys, log, ret, err);
     if (status != STATUS_OK)
         access_close(ret);
     return status;
@@ -81,6 +83,7 @@ void access_close(struct access *access)
     gate_free(access->gate);
     tenant_book_close(access->tenants);
     revocations_close(access->revocations);
+    oidc_close(access->oidc);
     verifier_free(access->verifier);
     keyring_release(&access->keys);
     *access = (struct access){0};

@@ -5,6 +5,7 @@
 
 #include "cmd/quarryd/options.h"
 #include "service/gate.h"
+#include "service/oidc.h"
 #include "service/revocations.h"
 #include "service/tenant_book.h"
 
@@ -12,6 +13,7 @@ struct access {
     struct verifier *verifier;
     struct revocations *revocations;
     struct tenant_book *tenants;
+    struct oidc *oidc; /* NULL: no outside issuers */
     char tenants_path[SYS_PATH_MAX];
     struct keyring keys;       /* the gateway signs with them */
     struct gate *gate;         /* for all services of this process */
@@ -19,8 +21,8 @@ struct access {
 };
 
 /* The process that runs the gateway is the `writer` of the list of revoked tokens. */
-enum status access_open(const struct quarryd_options *options, struct sys *sys, struct access *ret,
-                        struct error *err);
+enum status access_open(const struct quarryd_options *options, struct sys *sys,
+                        const struct log *log, struct access *ret, struct error *err);
 void access_close(struct access *access);
 /* Whether calls to that kind of service need a token. */
 bool access_is_required(const struct quarryd_options *options, enum service_kind kind);

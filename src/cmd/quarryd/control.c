@@ -34,6 +34,7 @@ struct control {
     struct operation_service *operation;
     struct monitoring *monitoring;
     struct interpreter *interpreter;
+    struct optimizer_service *optimizer;
     struct catalog_service *catalog_service;
     uint16_t ports[SERVICE_COUNT];
 };
@@ -245,6 +246,17 @@ static enum status start_gateway(struct control *control, const struct service_o
     return STATUS_OK;
 }
 
+static enum status start_optimizer(struct control *control, const struct service_options *base,
+                                   struct service **ret, struct error *err)
+{
+    struct optimizer_nodes nodes = {0};
+    if (control->nodes)
+        nodes = optimizer_calls(control->nodes);
+    TRY(optimizer_service_start(base, &nodes, &control->optimizer, err));
+    *ret = optimizer_service_of(control->optimizer);
+    return STATUS_OK;
+}
+
 static enum status start_one(struct control *control, enum service_kind kind, struct error *err)
 {
     const struct service_options base = base_options(control, kind);
@@ -258,7 +270,7 @@ static enum status start_one(struct control *control, enum service_kind kind, st
         status = start_operation(control, &base, &service, err);
         break;
     case SERVICE_OPTIMIZER:
-        status = optimizer_start(&base, &service, err);
+        status = start_optimizer(control, &base, &service, err);
         break;
     case SERVICE_CATALOG:
         status = start_catalog(control, &base, &service, err);
@@ -330,6 +342,8 @@ static void publish_one(struct control *control, enum service_kind kind, const c
     options_url(address, port, url, sizeof url);
     if (control->catalog_service && kind == SERVICE_TENANT)
         catalog_service_set_node(control->catalog_service, url);
+    if (control->optimizer && kind == SERVICE_TENANT)
+        optimizer_service_set_node(control->optimizer, url);
     if (!control->gateway || kind == SERVICE_GATEWAY)
         return;
     if (gateway_add_target(control->gateway, kind, url, &err) != STATUS_OK)
@@ -394,6 +408,8 @@ void control_stop(struct control *control, uint32_t grace_ms)
             gateway_stop(control->gateway, left_ms);
         else if (i == SERVICE_OPERATION)
             operation_stop(control->operation, left_ms);
+        else if (i == SERVICE_OPTIMIZER)
+            optimizer_service_stop(control->optimizer, left_ms);
         else if (i == SERVICE_INTERPRETER)
             interpreter_stop(control->interpreter, left_ms);
         else if (i == SERVICE_MONITORING)

@@ -144,7 +144,7 @@ static enum status start_all(struct quarryd *q, struct error *err)
     if (sys_mkdirs(q->sys, data, err) != STATUS_OK)
         return error_wrap(err, "the data directory %s cannot be made", data);
     TRY(logs_open(q->options.settings, q->sys, &q->log, &q->log_files, err));
-    TRY(access_open(&q->options, q->sys, &q->access, err));
+    TRY(access_open(&q->options, q->sys, &q->log, &q->access, err));
     if (q->options.services & 1u << SERVICE_TENANT) {
         TRY(tenant_nodes_start(&q->options, q->sys, &q->log, q->access.folder, &q->nodes, err));
     }

@@ -99,6 +99,11 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .compaction_interval_us =
             settings_int(settings, SETTING_COMPACTION_INTERVAL_MINUTES) * 60 * 1000000,
         .compaction = compaction_policy(settings),
+        .optimizer_disabled = !settings_bool(settings, SETTING_QUERY_OPTIMIZATION_ENABLED),
+        .optimizer_learns = settings_bool(settings, SETTING_COST_MODEL_LEARNING_ENABLED),
+        .plans_max = (uint32_t)settings_int(settings, SETTING_MAX_EXECUTION_PLANS),
+        .cache_life_us = settings_int(settings, SETTING_QUERY_CACHE_TTL) * 1000000,
+        .cache_bytes = (uint64_t)settings_int(settings, SETTING_QUERY_CACHE_MB) << 20,
         .statistics_refresh_us =
             settings_int(settings, SETTING_STATISTICS_REFRESH_INTERVAL) * 60 * 1000000,
         .http_workers = (uint32_t)settings_int(settings, SETTING_TENANT_HTTP_WORKERS),
@@ -161,7 +166,7 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     if (status == STATUS_OK)
         status = logs_open(options->settings, sys, log, &log_files, &err);
     if (status == STATUS_OK)
-        status = access_open(options, sys, &access, &err);
+        status = access_open(options, sys, log, &access, &err);
     if (status == STATUS_OK)
         status = start(options, sys, log, &access, sql_worker, &node, &err);
     if (status != STATUS_OK)

@@ -39,6 +39,11 @@ struct gateway_nodes gateway_calls(struct tenant_nodes *nodes)
     return (struct gateway_nodes){.context = nodes, .enter = enter_node, .leave = leave_node};
 }
 
+struct optimizer_nodes optimizer_calls(struct tenant_nodes *nodes)
+{
+    return (struct optimizer_nodes){.context = nodes, .enter = enter_node, .leave = leave_node};
+}
+
 static uint32_t slots_of(const struct settings *settings)
 {
     long slots = settings_int(settings, SETTING_QUERY_SLOTS);

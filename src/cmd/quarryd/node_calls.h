@@ -5,9 +5,11 @@
 
 #include "cmd/quarryd/tenant_nodes.h"
 #include "services/gateway/gateway.h"
+#include "services/optimizer/optimizer.h"
 
 struct operation_nodes operation_calls(struct tenant_nodes *nodes);
 struct gateway_nodes gateway_calls(struct tenant_nodes *nodes);
+struct optimizer_nodes optimizer_calls(struct tenant_nodes *nodes);
 /* By the settings QUERY_*. */
 enum status queue_open(const struct settings *settings, struct sys *sys, struct query_queue **ret,
                        struct error *err);

@@ -13,10 +13,18 @@
 #include "storage/store.h"
 #include "sys/sys.h"
 
+/* What may be used to read less; the rows are the same. */
+enum exec_access {
+    EXEC_ANY,  /* indexes where they give few rows, bounds, metadata */
+    EXEC_SCAN, /* no index */
+    EXEC_FULL, /* no index, no bounds, no metadata */
+};
+
 struct exec_context {
     struct sys *sys;
     int64_t deadline_us;
     const atomic_bool *cancelled;
+    enum exec_access access;
     uint64_t rows_max; /* looked at; then STATUS_TIMEOUT; 0: no limit */
 };
 
@@ -68,6 +76,31 @@ enum status search_has_more(struct search *search, bool *ret, struct error *err)
 void search_continue(struct search *search, int64_t limit, const struct exec_context *context);
 const struct exec_stats *search_stats(const struct search *search);
 void search_close(struct search *search);
+
+/* --- what a query would do, without doing it --- */
+
+enum { FORECAST_POINTS_MAX = 16 };
+struct exec_forecast {
+    uint64_t files, file_rows, file_bytes; /* that bounds and key filters leave */
+    uint64_t chunk_rows;                   /* unflushed */
+    bool indexed;                          /* a condition that an index can answer */
+    bool never;                            /* no row can match */
+    /* Conditions that let a finite set of values through: field of the schema, number of values. */
+    struct {
+        uint32_t field;
+        int32_t values;
+        bool indexed;
+    } points[FORECAST_POINTS_MAX];
+    uint32_t points_len;
+    uint32_t conditions; /* columns that the filter reads */
+};
+/* Opens no file. STATUS_INVALID_ARGUMENT: the filter does not bind. */
+enum status exec_forecast(struct view *view, const struct filter *filter,
+                          const struct exec_context *context, struct exec_forecast *ret,
+                          struct error *err);
+/* How many rows of `rows`, whose columns are among those of the view, the filter lets through. */
+enum status exec_count(const struct view *view, struct batch *rows, const struct filter *filter,
+                       const struct exec_context *context, uint64_t *ret, struct error *err);
 
 /* --- aggregate --- */
 enum aggregate_kind {

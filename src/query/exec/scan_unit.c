@@ -128,9 +128,11 @@ enum status scan_narrow(struct scan *scan, struct error *err)
 {
     const struct view *view = scan->view;
     /* A view that was built by hand has no source and so no indexes. */
-    uint32_t predicates = view->source ? bound_filter_predicates(scan->filter) : 0;
+    bool may = view->source && scan->context.access == EXEC_ANY;
+    uint32_t predicates = may ? bound_filter_predicates(scan->filter) : 0;
     uint32_t words = view->segments_len / 64 + 1;
-    TRY(scan_take_composites(scan, err));
+    if (scan->context.access == EXEC_ANY)
+        TRY(scan_take_composites(scan, err));
     if (!predicates)
         return STATUS_OK;
     scan->points = malloc(2 * (size_t)BOUND_POINTS_MAX * sizeof *scan->points);
@@ -191,9 +193,10 @@ static enum status look_up_predicate(struct scan *scan, struct segment *segment,
 static enum status choose_index(struct scan *scan, struct segment *segment, uint32_t chunk,
                                 struct error *err)
 {
-    uint32_t predicates = scan->view->source ? bound_filter_predicates(scan->filter) : 0;
-    struct scan_found best;
-    enum status status = scan_look_up_tuples(scan, segment, chunk, &best, err);
+    bool may = scan->view->source && scan->context.access == EXEC_ANY;
+    uint32_t predicates = may ? bound_filter_predicates(scan->filter) : 0;
+    struct scan_found best = {0};
+    enum status status = may ? scan_look_up_tuples(scan, segment, chunk, &best, err) : STATUS_OK;
     uint64_t asked = best.predicates;
     for (uint32_t p = 0; p < predicates && status == STATUS_OK; p++) {
         struct scan_found found;
@@ -221,7 +224,7 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
 static enum status pick_rows(struct scan *scan, struct segment *segment, struct error *err)
 {
     bool used = false;
-    if (!scan->segment_pick || scan->deleted)
+    if (!scan->segment_pick || scan->deleted || scan->context.access != EXEC_ANY)
         return STATUS_OK;
     TRY(scan->segment_pick(scan->segment_known_context, segment, &used, &scan->rows,
                            &scan->rows_len, err));
@@ -234,14 +237,15 @@ static enum status open_segment(struct scan *scan, struct segment *segment,
                                 struct deletion *deleted, struct error *err)
 {
     scan->unit_rows = segment_info(segment).rows;
-    if (!scan_segment_may_match(scan, segment, scan->unit_rows)) {
+    if (scan->context.access != EXEC_FULL &&
+        !scan_segment_may_match(scan, segment, scan->unit_rows)) {
         scan->stats.segments_pruned++;
         return STATUS_OK;
     }
     bool known = false;
     TRY(deletion_load(deleted, err));
     scan->deleted = deleted;
-    if (scan->segment_known)
+    if (scan->segment_known && scan->context.access != EXEC_FULL)
         TRY(scan->segment_known(scan->segment_known_context, segment, &known, err));
     if (known)
         return STATUS_OK;
@@ -348,7 +352,9 @@ bool scan_open_group(struct scan *scan)
     for (; scan->group < parquet_reader_row_groups(scan->reader); scan->group++) {
         scan->group_rows = parquet_row_group_rows(scan->reader, scan->group);
         scan->group_next = 0;
-        if (scan->group_rows > 0 && scan_group_may_match(scan) && scan_prune_pages(scan)) {
+        bool all = scan->context.access == EXEC_FULL;
+        if (scan->group_rows > 0 &&
+            (all || (scan_group_may_match(scan) && scan_prune_pages(scan)))) {
             scan->group_open = true;
             scan->group_serial++;
             for (uint32_t p = 0; p < bound_filter_predicates(scan->filter); p++)

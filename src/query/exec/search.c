@@ -246,7 +246,9 @@ enum status search_has_more(struct search *search, bool *ret, struct error *err)
 void search_continue(struct search *search, int64_t limit, const struct exec_context *context)
 {
     search->left = limit < 0 ? -1 : limit;
+    enum exec_access access = search->scan.context.access; /* what was prepared at the start */
     search->scan.context = *context;
+    search->scan.context.access = access;
 }
 
 const struct exec_stats *search_stats(const struct search *search)

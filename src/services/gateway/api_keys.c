@@ -199,6 +199,7 @@ enum status gateway_key_create(struct request *request)
                                  .kind = STR("api_key"),
                                  .attributes = STR("{}"),
                                  .title = request_str(request, "name")};
+    TRY(user_find(gateway, who.tenant, who.user_id, request->arena, &made, &request->error));
     TRY(read_scopes(request, &who, &draft.roles));
     struct caller self = gateway_caller(who.tenant);
     self.principal = who.user_id;

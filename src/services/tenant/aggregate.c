@@ -16,6 +16,7 @@ struct job {
     struct source_set set;
     struct aggregate *total;
     struct exec_stats stats;
+    struct access_run *runs; /* as the set's sources */
 };
 
 static struct str default_alias(struct arena *arena, struct str type, struct str column)
@@ -109,16 +110,50 @@ static enum status write_result(const struct job *job, const struct aggregate *a
     return STATUS_OK;
 }
 
-static enum status add_source(struct job *job, struct source *source, struct json_writer *w,
+static struct query_shape shape_of(const struct job *job)
+{
+    return (struct query_shape){.aggregates = true,
+                                .filter = job->filter,
+                                .filters = request_json(job->request, "filters"),
+                                .limit = -1,
+                                .specs = job->specs,
+                                .specs_len = job->specs_len,
+                                .keys = job->keys,
+                                .keys_len = job->keys_len};
+}
+
+static void add_stats(struct exec_stats *to, const struct exec_stats *from)
+{
+    to->segments += from->segments;
+    to->segments_pruned += from->segments_pruned;
+    to->rows_scanned += from->rows_scanned;
+    to->rows_matched += from->rows_matched;
+    to->index_used |= from->index_used;
+}
+
+/* By the cheapest way; *ret is the source's aggregate. */
+static enum status aggregate_view(struct job *job, struct view *view, struct access_run *run,
+                                  struct aggregate **ret, struct error *err)
+{
+    struct query_shape shape = shape_of(job);
+    struct exec_stats stats = {0};
+    shape.source_id = source_config(view->source)->source_id;
+    TRY(access_begin(run, job->request, view, &shape, &job->context, err));
+    TRY(own_aggregate(job->node->cache, view, &shape, &run->choice, &run->context, &stats, ret,
+                      err));
+    access_end(run, &stats, aggregate_groups(*ret), false);
+    add_stats(&job->stats, &stats);
+    return STATUS_OK;
+}
+
+static enum status add_source(struct job *job, uint32_t index, struct json_writer *w,
                               struct error *err)
 {
+    struct source *source = job->set.sources[index];
     struct aggregate *part = NULL;
     struct view view;
     TRY(tenant_view(job->request, source, &view, err));
-    enum status status =
-        aggregate_new(job->specs, job->specs_len, job->keys, job->keys_len, &part, err);
-    if (status == STATUS_OK)
-        status = aggregate_add_view(part, &view, job->filter, &job->context, &job->stats, err);
+    enum status status = aggregate_view(job, &view, &job->runs[index], &part, err);
     if (status == STATUS_OK) {
         json_key(w, source_config(source)->source_id);
         status = write_result(job, part, w, err);
@@ -130,18 +165,35 @@ static enum status add_source(struct job *job, struct source *source, struct jso
     return status;
 }
 
+static void write_plans(const struct job *job, struct json_writer *w)
+{
+    json_keyz(w, "plans");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < job->set.len; i++) {
+        const struct access_run *run = &job->runs[i];
+        json_begin_object(w);
+        json_kv_str(w, "source_id", source_config(job->set.sources[i])->source_id);
+        write_access(w, &run->choice, &run->outcome, &run->stats);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
 static enum status run(struct job *job, struct json_writer *w, struct error *err)
 {
     TRY(decode(job, err));
     TRY(source_set_open(job->node, request_json(job->request, "source_ids"), &job->set, err));
     TRY(aggregate_new(job->specs, job->specs_len, job->keys, job->keys_len, &job->total, err));
+    job->runs = arena_array(job->request->arena, job->set.len + 1u, sizeof *job->runs);
+    if (!job->runs)
+        return error_no_memory(err);
     json_begin_object(w);
     json_kv_bool(w, "success", true);
     json_kv_strz(w, "tenant_id", job->node->options.tenant_id);
     json_keyz(w, "source_results");
     json_begin_object(w);
     for (uint32_t i = 0; i < job->set.len; i++)
-        TRY(add_source(job, job->set.sources[i], w, err));
+        TRY(add_source(job, i, w, err));
     json_end_object(w);
     json_keyz(w, "final_results");
     TRY(write_result(job, job->total, w, err));
@@ -153,14 +205,31 @@ static enum status run(struct job *job, struct json_writer *w, struct error *err
     json_kv_int(w, "files", (int64_t)job->stats.segments);
     json_kv_int(w, "files_pruned", (int64_t)job->stats.segments_pruned);
     json_kv_bool(w, "index_used", job->stats.index_used);
+    write_plans(job, w);
     json_end_object(w);
     json_end_object(w);
     return STATUS_OK;
 }
 
+enum status aggregate_explain(struct request *request, enum explain explain)
+{
+    struct job job = {.node = request->context, .request = request};
+    enum status status = decode(&job, &request->error);
+    if (status == STATUS_OK) {
+        struct query_shape shape = shape_of(&job);
+        status = tenant_explain_sources(request, &shape, explain);
+    }
+    filter_free(job.filter);
+    return status;
+}
+
 enum status handle_aggregate(struct request *request)
 {
     struct error *err = &request->error;
+    enum explain explain;
+    TRY(tenant_explain(request, &explain, err));
+    if (explain)
+        return aggregate_explain(request, explain);
     struct job job = {.node = request->context, .request = request};
     struct answer answer;
     job.context.sys = job.node->sys;

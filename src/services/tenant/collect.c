@@ -37,6 +37,24 @@ void tenant_count_sql(struct request *request, const struct sql_stats *stats)
 
 /* --- collecting --- */
 
+static void collect_cache(struct tenant_node *node, struct metrics *metrics)
+{
+    static const char *const parts[VALUE_CACHE_PARTS] = {"results", "partials"};
+    struct value_cache_stats stats;
+    value_cache_get_stats(node->cache, &stats);
+    for (int i = 0; i < VALUE_CACHE_PARTS; i++) {
+        metric_raise(
+            metrics_series(metrics, METRIC_QUERY_CACHE, (const char *const[]){parts[i], "hit"}),
+            stats.hits[i]);
+        metric_raise(
+            metrics_series(metrics, METRIC_QUERY_CACHE, (const char *const[]){parts[i], "miss"}),
+            stats.misses[i]);
+    }
+    metrics_set(metrics, METRIC_QUERY_CACHE_BYTES, (double)stats.bytes);
+    metrics_set(metrics, METRIC_QUERY_CACHE_ENTRIES, (double)stats.entries);
+    metrics_raise(metrics, METRIC_QUERY_CACHE_EVICTED, stats.evicted);
+}
+
 static void collect_sql(struct tenant_node *node, struct metrics *metrics)
 {
     struct sql_pool_stats stats;
@@ -149,4 +167,5 @@ void tenant_collect(void *context, struct metrics *metrics)
     collect_sources(node, metrics);
     collect_compaction(node, metrics);
     collect_sql(node, metrics);
+    collect_cache(node, metrics);
 }

@@ -31,7 +31,8 @@ struct dsl_run {
 
 static bool is_option(struct str key)
 {
-    static const char *const names[] = {"timeout_ms", "format", "query_id", "as_of"};
+    static const char *const names[] = {"timeout_ms", "format", "query_id", "as_of",
+                                        "explain",    "hint",   "plan_id",  "optimization_level"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (str_is(key, names[i]))
             return true;

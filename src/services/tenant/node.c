@@ -39,6 +39,9 @@ static const struct service_handler handlers[] = {
     {"admin_backup_status", handle_backup_status},
     {"query_sql", handle_sql},
     {"query_dsl", handle_dsl},
+    {"query_plan", handle_query_plan},
+    {"optimizer_stats", handle_optimizer_stats},
+    {"optimizer_reset", handle_optimizer_reset},
     {"queries_list", handle_query_list},
     {"query_cancel", handle_query_cancel},
 };
@@ -105,6 +108,26 @@ static enum status open_sql(struct tenant_node *node, struct error *err)
     return sql_pool_open(node->sys, &options, &node->sql, err);
 }
 
+static enum status open_optimizer(struct tenant_node *node, struct error *err)
+{
+    const struct tenant_node_options *options = &node->options;
+    struct value_cache_options cache = {
+        .sys = node->sys, .bytes = options->cache_bytes, .life_us = options->cache_life_us};
+    struct optimizer_options optimizer = {.sys = node->sys,
+                                          .disabled = options->optimizer_disabled,
+                                          .learns = options->optimizer_learns,
+                                          .plans_max = options->plans_max,
+                                          .plan_life_us = options->cache_life_us};
+    char path[SYS_PATH_MAX];
+    TRY(sys_path(path, err, "%s/optimizer.json", options->data_path));
+    node->optimizer_path = str_dup(str_of(path));
+    if (!node->optimizer_path)
+        return error_no_memory(err);
+    optimizer.state_path = node->optimizer_path;
+    TRY(value_cache_open(&cache, &node->cache, err));
+    return optimizer_open(&optimizer, &node->optimizer, err);
+}
+
 static enum status serve(struct tenant_node *node, struct error *err)
 {
     struct service_options options = {
@@ -160,6 +183,8 @@ enum status tenant_node_start(const struct tenant_node_options *options,
     if (status == STATUS_OK)
         status = open_store(node, err);
     if (status == STATUS_OK)
+        status = open_optimizer(node, err);
+    if (status == STATUS_OK)
         status = statistics_start(node, err);
     if (status == STATUS_OK)
         status = open_sql(node, err);
@@ -192,6 +217,9 @@ void tenant_node_stop(struct tenant_node *node, uint32_t grace_ms)
         cursor_table_release(&node->cursors);
     if (node->sql)
         sql_pool_close(node->sql);
+    optimizer_close(node->optimizer);
+    value_cache_close(node->cache);
+    free(node->optimizer_path);
     statistics_stop(node);
     if (node->store)
         store_close(node->store, true);

@@ -17,8 +17,11 @@ static void cancel_abandoned(struct tenant_node *node)
 {
     for (uint32_t i = 0; i < QUERIES_MAX; i++) {
         const struct running_query *entry = &node->queries.entries[i];
-        if (entry->used && http_request_gone(entry->http)) /* not in the pool yet: next time */
-            (void)sql_cancel(node->sql, str_of(entry->id), NULL);
+        if (!entry->used || !http_request_gone(entry->http))
+            continue;
+        if (entry->cancelled)
+            atomic_store(entry->cancelled, true);
+        (void)sql_cancel(node->sql, str_of(entry->id), NULL); /* not in the pool yet: next time */
     }
 }
 
@@ -140,9 +143,31 @@ enum status handle_query_list(struct request *request)
     return status;
 }
 
+/* False: none of that name runs on our own operators. */
+static bool cancel_own(struct query_table *table, struct str id)
+{
+    bool found = false;
+    pthread_mutex_lock(&table->lock);
+    for (uint32_t i = 0; i < QUERIES_MAX; i++) {
+        const struct running_query *entry = &table->entries[i];
+        if (!entry->used || !entry->cancelled || !str_is(id, entry->id))
+            continue;
+        atomic_store(entry->cancelled, true);
+        found = true;
+    }
+    pthread_mutex_unlock(&table->lock);
+    return found;
+}
+
 enum status handle_query_cancel(struct request *request)
 {
     struct tenant_node *node = request->context;
-    TRY(sql_cancel(node->sql, request_path_param(request, "query_id"), &request->error));
+    struct str id = request_path_param(request, "query_id");
+    bool own = cancel_own(&node->queries, id);
+    struct error err = ERROR_INIT;
+    if (sql_cancel(node->sql, id, &err) != STATUS_OK && !own) {
+        request->error = err;
+        return err.status;
+    }
     return answer_success(request);
 }

@@ -22,7 +22,8 @@ struct plan {
     uint32_t order_len;
     bool wants_cursor;
     struct str cursor;
-    uint64_t total; /* rows answered so far */
+    uint64_t total;         /* rows answered so far */
+    struct access_run *run; /* of the present source; NULL: a cursor goes on */
 };
 
 static enum status decode_columns(struct request *request, struct plan *plan, struct error *err)
@@ -124,7 +125,8 @@ static void begin_event(struct out *out, struct str source_id)
     begin_member(out, source_id);
 }
 
-static void write_statistics(struct json_writer *w, const struct exec_stats *stats)
+static void write_statistics(struct json_writer *w, const struct exec_stats *stats,
+                             const struct access_run *run)
 {
     json_keyz(w, "statistics");
     json_begin_object(w);
@@ -133,6 +135,8 @@ static void write_statistics(struct json_writer *w, const struct exec_stats *sta
     json_kv_int(w, "files", (int64_t)stats->segments);
     json_kv_int(w, "files_pruned", (int64_t)stats->segments_pruned);
     json_kv_bool(w, "index_used", stats->index_used);
+    if (run)
+        write_access(w, &run->choice, &run->outcome, NULL);
     json_end_object(w);
 }
 
@@ -143,6 +147,7 @@ struct tail {
     const char *cursor; /* or NULL */
     const struct error *fault;
     const struct exec_stats *stats;
+    const struct access_run *run; /* how the source was read; or NULL */
 };
 
 static void end_member(struct out *out, const struct tail *tail)
@@ -155,7 +160,7 @@ static void end_member(struct out *out, const struct tail *tail)
         json_kv_strz(w, "cursor", tail->cursor);
     json_kv_strz(w, "error_message", tail->fault ? tail->fault->message : NULL);
     if (tail->stats)
-        write_statistics(w, tail->stats);
+        write_statistics(w, tail->stats, tail->run);
     json_end_object(w);
 }
 
@@ -243,6 +248,37 @@ static void write_error_event(struct out *out, const struct request *request,
 
 /* --- searching --- */
 
+static struct query_shape shape_of(const struct plan *plan, const struct open_search *open)
+{
+    return (struct query_shape){
+        .source_id = source_config(open->view.source)->source_id,
+        .filter = open->filter,
+        .filters = request_json(plan->request, "filters"),
+        .columns = plan->columns,
+        .columns_len = plan->columns_len,
+        .limit = plan->global ? plan->global_limit : plan->limit,
+        .offset = (uint64_t)(plan->global ? plan->global_offset : plan->offset),
+        .order = plan->order,
+        .order_len = plan->order_len,
+    };
+}
+
+static enum status open_search(struct plan *plan, struct open_search *open, struct error *err)
+{
+    struct query_shape shape = shape_of(plan, open);
+    struct search_options options = {
+        .filter = shape.filter,
+        .columns = shape.columns,
+        .columns_len = shape.columns_len,
+        .limit = shape.limit,
+        .offset = shape.offset,
+        .order = shape.order,
+        .order_len = shape.order_len,
+    };
+    TRY(access_begin(plan->run, plan->request, &open->view, &shape, &plan->context, err));
+    return search_open(&open->view, &options, &plan->run->context, &open->search, err);
+}
+
 static enum status open_one(struct plan *plan, struct source *source, struct open_search **ret,
                             struct error *err)
 {
@@ -255,18 +291,8 @@ static enum status open_one(struct plan *plan, struct source *source, struct ope
         status = tenant_view(plan->request, source, &open->view, err);
         viewed = status == STATUS_OK;
     }
-    if (status == STATUS_OK) {
-        struct search_options options = {
-            .filter = open->filter,
-            .columns = plan->columns,
-            .columns_len = plan->columns_len,
-            .limit = plan->global ? plan->global_limit : plan->limit,
-            .offset = (uint64_t)(plan->global ? plan->global_offset : plan->offset),
-            .order = plan->order,
-            .order_len = plan->order_len,
-        };
-        status = search_open(&open->view, &options, &plan->context, &open->search, err);
-    }
+    if (status == STATUS_OK)
+        status = open_search(plan, open, err);
     if (status != STATUS_OK) {
         if (viewed)
             view_close(&open->view);
@@ -300,7 +326,10 @@ static enum status pump(struct plan *plan, struct open_search *open, struct str 
         TRY(search_next(open->search, &batch, err));
         if (!batch)
             return STATUS_OK;
+        int64_t began_us = sys_mono_us(plan->node->sys);
         enum status status = write_rows(out, source_id, batch, err);
+        if (plan->run)
+            plan->run->outside_us += sys_mono_us(plan->node->sys) - began_us;
         plan->total += batch->rows;
         batch_unref(batch);
         TRY(status);
@@ -324,6 +353,9 @@ static enum status run_one(struct plan *plan, struct open_search *open, struct s
     }
     struct exec_stats stats = *search_stats(open->search);
     tail.stats = &stats;
+    tail.run = plan->run;
+    if (plan->run)
+        access_end(plan->run, &stats, out->source_rows, tail.has_more);
     tenant_count_reads(plan->request, &stats, &before);
     plan->node->reads.rows_returned += out->source_rows;
     plan->request->work.rows_returned += out->source_rows;
@@ -349,6 +381,9 @@ static enum status report_fault(struct out *out, struct str source_id, const str
 static enum status run_all(struct plan *plan, const struct source_set *set, struct out *out,
                            struct error *err)
 {
+    plan->run = arena_alloc(plan->request->arena, sizeof *plan->run);
+    if (!plan->run)
+        return error_no_memory(err);
     for (uint32_t i = 0; i < set->len; i++) {
         struct open_search *open = NULL;
         struct str id = source_config(set->sources[i])->source_id;
@@ -411,6 +446,29 @@ static enum status finish(struct plan *plan, struct out *out, enum status status
     return status;
 }
 
+enum status search_explain(struct request *request, enum explain explain)
+{
+    struct plan plan = {.node = request->context, .request = request};
+    struct filter *filter = NULL;
+    struct error *err = &request->error;
+    plan.limit = request_has(request, "limit") ? request_int(request, "limit") : -1;
+    plan.offset = request_int(request, "offset");
+    TRY(decode_order(request, &plan, err));
+    TRY(decode_columns(request, &plan, err));
+    TRY(filter_parse(request_json(request, "filters"), &filter, err));
+    struct query_shape shape = {.filter = filter,
+                                .filters = request_json(request, "filters"),
+                                .columns = plan.columns,
+                                .columns_len = plan.columns_len,
+                                .limit = plan.limit,
+                                .offset = (uint64_t)plan.offset,
+                                .order = plan.order,
+                                .order_len = plan.order_len};
+    enum status status = tenant_explain_sources(request, &shape, explain);
+    filter_free(filter);
+    return status;
+}
+
 /* Looks like one that an index answers: whether it does is found by trying, within bounds. */
 static bool may_be_short(const struct plan *plan, enum form form)
 {
@@ -436,7 +494,12 @@ static enum status enter(struct plan *plan, enum form form, struct error *err)
 static enum status search(struct request *request, bool stream)
 {
     struct error *err = &request->error;
+    enum explain explain = EXPLAIN_NO;
     struct plan plan;
+    if (!stream)
+        TRY(tenant_explain(request, &explain, err));
+    if (explain)
+        return request->here ? request_give_back(request) : search_explain(request, explain);
     struct out out = {0};
     enum accept_kind accept = request_accept(request);
     out.form = accept == ACCEPT_NDJSON          ? AS_LINES

@@ -1,12 +1,6 @@
-/* sql_show.c: SHOW and DESCRIBE, as queries over the system tables; EXPLAIN, the logical plan. */
-#include <stdio.h>
-#include <stdlib.h>
-
+/* sql_show.c: SHOW and DESCRIBE, as queries over the system tables. */
 #include "query/lang/node.h"
-#include "query/plan/plan.h"
 #include "services/tenant/sql_write.h"
-
-enum { TREE_MAX = 32 << 20 };
 
 static const char tables_query[] =
     "SELECT source AS name, row_count FROM \"system.sources\" ORDER BY source";
@@ -73,80 +67,13 @@ static enum status show_columns(struct statement *statement, struct sql_job *job
     return status;
 }
 
-/* ---- EXPLAIN ---- */
-
-static enum status make_plan(struct statement *statement, struct plan *plan, yyjson_doc **tree,
-                             struct error *err)
-{
-    struct lang_query inner = statement->query;
-    struct plan_options options = {.level = PLAN_AGGRESSIVE,
-                                   .optimize_joins = true,
-                                   .push_down_filters = true,
-                                   .column_pruning = true};
-    struct json_writer w;
-    struct buf text;
-    inner.root = statement->query.root->kids[0];
-    if (!node_is_query(inner.root))
-        return error_set(err, STATUS_UNSUPPORTED_SQL, "EXPLAIN is for queries");
-    buf_init(&text, TREE_MAX);
-    json_writer_init(&w, &text);
-    lang_tree_json(&inner, &w);
-    *tree = buf_failed(&text) ? NULL : yyjson_read(text.data, text.len, 0);
-    buf_release(&text);
-    if (!*tree)
-        return error_no_memory(err);
-    TRY(plan_of_sql(plan, yyjson_doc_get_root(*tree), err));
-    return plan_optimize(plan, &options, err);
-}
-
-static enum status explain(struct statement *statement, struct error *err)
-{
-    struct plan plan;
-    yyjson_doc *tree = NULL;
-    struct answer answer;
-    struct json_writer *w = &answer.w;
-    plan_init(&plan, statement->request->arena);
-    enum status status = make_plan(statement, &plan, &tree, err);
-    if (status != STATUS_OK) {
-        yyjson_doc_free(tree);
-        return status;
-    }
-    answer_init(&answer, statement->request, STR("application/json"));
-    json_begin_object(w);
-    json_kv_bool(w, "success", true);
-    json_kv_strz(w, "statement", "explain");
-    json_keyz(w, "columns");
-    json_begin_array(w);
-    json_begin_object(w);
-    json_kv_strz(w, "name", "plan");
-    json_kv_strz(w, "type", "JSON");
-    json_end_object(w);
-    json_end_array(w);
-    json_keyz(w, "rows");
-    json_begin_array(w);
-    json_begin_array(w);
-    plan_write(plan.root, w);
-    json_end_array(w);
-    json_end_array(w);
-    json_kv_int(w, "row_count", 1);
-    json_kv_bool(w, "truncated", false);
-    json_keyz(w, "rules_applied");
-    plan_write_rules(&plan, w);
-    json_kv_null(w, "error_message");
-    json_end_object(w);
-    status = answer_end(&answer, err);
-    answer_release(&answer);
-    yyjson_doc_free(tree);
-    return status;
-}
+/* ---- both ---- */
 
 enum status handle_sql_show(struct statement *statement, struct error *err)
 {
     const struct node *root = statement->query.root;
     struct sql_job job = {
         .limit = -1, .tables = statement->tables, .tables_len = statement->tables_len};
-    if (root->kind == N_EXPLAIN)
-        return explain(statement, err);
     if (is_columns(root))
         return show_columns(statement, &job, err);
     if (!is_tables(root))

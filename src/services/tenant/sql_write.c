@@ -16,7 +16,7 @@ enum status sql_admit(struct request *request, const char *operation)
 
 /* ---- columns of a query ---- */
 
-struct query_shape {
+struct described {
     struct arena *arena;
     struct str *names, *types;
     uint32_t len;
@@ -25,7 +25,7 @@ struct query_shape {
 static enum status take_shape(void *context, const struct str *names, const struct str *types,
                               uint32_t len, struct error *err)
 {
-    struct query_shape *shape = context;
+    struct described *shape = context;
     shape->names = arena_array(shape->arena, len + 1u, sizeof *shape->names);
     shape->types = arena_array(shape->arena, len + 1u, sizeof *shape->types);
     for (uint32_t i = 0; shape->names && shape->types && i < len; i++) {
@@ -48,7 +48,7 @@ enum status sql_describe_query(struct statement *statement, const struct str **r
                                const struct str **ret_types, uint32_t *ret_len, struct error *err)
 {
     struct request *request = statement->request;
-    struct query_shape shape = {.arena = request->arena};
+    struct described shape = {.arena = request->arena};
     struct sql_sink sink = {&shape, take_shape, take_no_rows};
     struct lang_problem problem;
     struct sql_stats stats = {0};

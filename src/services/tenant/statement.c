@@ -77,9 +77,10 @@ static enum status check_tables(const struct statement *statement, struct lang_a
     return lang_check_tables(facts, &statement->query, problem);
 }
 
-enum status statement_read(struct request *request, struct statement *ret, struct error *err)
+enum status statement_read(struct request *request, struct str text, struct statement *ret,
+                           struct error *err)
 {
-    struct str dialect = request_str(request, "dialect"), text = request_str(request, "query");
+    struct str dialect = request_str(request, "dialect");
     enum lang_dialect id;
     struct lang_analysis facts;
     struct lang_problem problem;

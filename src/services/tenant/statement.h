@@ -19,8 +19,9 @@ struct statement {
     bool answered;   /* what is wrong was told; nothing more to do */
 };
 
-/* Text and dialect of the request. What tenant SQL may not touch is STATUS_SQL_REFUSED. */
-enum status statement_read(struct request *request, struct statement *ret, struct error *err);
+/* In the dialect of the request. What tenant SQL may not touch is STATUS_SQL_REFUSED. */
+enum status statement_read(struct request *request, struct str text, struct statement *ret,
+                           struct error *err);
 /* Names and types against the views' columns, then DuckDB's text. */
 enum status statement_bind(struct statement *statement, const struct tenant_views *views,
                            struct error *err);

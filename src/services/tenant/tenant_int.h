@@ -6,6 +6,9 @@
 
 #include "base/uuid.h"
 #include "query/exec/exec.h"
+#include "query/optimize/optimizer.h"
+#include "query/optimize/own.h"
+#include "query/optimize/value_cache.h"
 #include "query/sql/sql.h"
 #include "services/tenant/tenant.h"
 #include "storage/backup/backup.h"
@@ -72,6 +75,7 @@ struct running_query {
     char text[200];
     int64_t started_us;              /* 1970 */
     const struct http_request *http; /* borrowed until query_table_leave */
+    atomic_bool *cancelled;          /* likewise: set for those that run on our own operators */
     bool used;
 };
 struct query_table {
@@ -145,6 +149,9 @@ struct tenant_node {
     _Atomic int64_t quota_counted_us; /* monotonic; 0: never */
     _Atomic uint64_t quota_bytes;
     struct read_counters reads;
+    struct optimizer *optimizer;
+    char *optimizer_path; /* its state; borrowed by it */
+    struct value_cache *cache; /* results, partial aggregates */
 };
 
 /* collect.c: gauges and counters before /metrics is written. */
@@ -214,6 +221,62 @@ struct tenant_views {
 enum status tenant_views_open(struct request *request, struct tenant_views *ret, struct error *err);
 void tenant_views_close(struct tenant_views *views);
 
+/* --- rows of a query in the client's form, see result.c --- */
+enum result_form { RESULT_JSON, RESULT_LINES, RESULT_CSV, RESULT_ARROW, RESULT_PARQUET };
+struct result {
+    struct request *request;
+    struct answer answer;
+    enum result_form form;
+    char query_id[64];
+    struct field *fields; /* of the answer, in the request's arena */
+    uint32_t len;
+    struct parquet_writer *parquet;
+};
+/* The form of the field `format`, else of the header Accept. */
+void result_init(struct result *result, struct request *request);
+void result_release(struct result *result);
+/* The calls of a struct sql_sink; `context` is the result. JSON is left open behind the rows. */
+enum status result_columns(void *context, const struct str *names, const struct str *types,
+                           uint32_t len, struct error *err);
+enum status result_rows(void *context, const struct batch *batch, struct error *err);
+enum status result_end(struct result *result, struct error *err);
+
+/* --- how a question is answered, see access.c --- */
+/* Given; false also when the operation has no such field. */
+bool tenant_has(const struct request *request, const char *field);
+enum explain { EXPLAIN_NO, EXPLAIN_PLAN, EXPLAIN_ANALYZE };
+/* The request's field `explain`: true, "plan", "analyze". */
+enum status tenant_explain(const struct request *request, enum explain *ret, struct error *err);
+/* The request's fields `hint` {"access_path"}, `plan_id`, `optimization_level`. */
+enum status tenant_offer(const struct request *request, struct access_offer *offer,
+                         struct error *err);
+/* Members of an answer's "statistics" about a choice and what came of it. */
+void write_access(struct json_writer *w, const struct access_choice *choice,
+                  const struct access_outcome *outcome, const struct exec_stats *exec);
+
+/* One question about one view on its way, see plan.c: begin, do it with `context` (or
+ * own_aggregate and `choice`), end. */
+struct access_run {
+    struct tenant_node *node;
+    struct access_choice choice;
+    struct exec_context context;
+    int64_t began_us, outside_us; /* outside: not to be counted */
+    struct access_outcome outcome;
+    struct exec_stats stats;
+};
+enum status access_begin(struct access_run *run, struct request *request, struct view *view,
+                         const struct query_shape *shape, const struct exec_context *context,
+                         struct error *err);
+void access_end(struct access_run *run, const struct exec_stats *stats, uint64_t rows_out,
+                bool cut);
+/* Answers with the plans of a shape over the sources of the request. */
+enum status tenant_explain_sources(struct request *request, const struct query_shape *shape,
+                                   enum explain explain);
+/* The same from the fields of a search or an aggregate. */
+enum status sql_explain(struct request *request); /* fields query, dialect, parameters */
+enum status search_explain(struct request *request, enum explain explain);
+enum status aggregate_explain(struct request *request, enum explain explain);
+
 /* --- SQL of any front; the request has the fields format, query_id, timeout_ms --- */
 struct sql_job {
     struct str query;
@@ -221,12 +284,36 @@ struct sql_job {
     int64_t limit; /* -1: none */
     const struct sql_table *tables;
     uint32_t tables_len;
+    enum explain explain; /* of a statement EXPLAIN; then `explain_row`: answered as a row */
+    bool explain_row;
     /* Further members of a JSON answer; may be NULL. */
     void (*write_tail)(void *context, struct json_writer *w, const struct sql_stats *stats);
     void *context;
 };
-/* Runs it and answers. */
+/* Runs it by the cheapest way and answers. */
 enum status tenant_run_sql(struct request *request, const struct sql_job *job);
+
+/* --- a statement and how it is answered, see sql_plan.c --- */
+struct cached_result;
+struct sql_plan {
+    struct tenant_node *node;
+    const struct sql_job *job;
+    struct own_statement own;
+    bool is_own;                  /* our operators can do it */
+    struct access_choice choice;
+    struct buf key;               /* of its result in the cache; empty: it may not be kept */
+    struct cached_result *cached; /* the result, referenced; or NULL */
+    /* What came of it */
+    struct sql_stats stats;
+    struct exec_stats exec;
+    struct access_outcome outcome;
+};
+enum status sql_plan_make(struct request *request, const struct sql_job *job,
+                           struct sql_plan *ret, struct error *err);
+enum status sql_plan_run(struct sql_plan *statement, struct str query_id, int64_t timeout_us,
+                          const atomic_bool *cancelled, const struct sql_sink *sink,
+                          struct error *err);
+void sql_plan_release(struct sql_plan *statement);
 
 /* The text "YYYY-MM-DDTHH:MM:SS.ffffffZ" or null. */
 void write_time(struct json_writer *w, const char *key, int64_t us);
@@ -282,6 +369,9 @@ enum status handle_backup_status(struct request *request);
 enum status handle_sql(struct request *request);
 enum status handle_dsl(struct request *request);
 enum status handle_query_list(struct request *request);
+enum status handle_query_plan(struct request *request);
+enum status handle_optimizer_stats(struct request *request);
+enum status handle_optimizer_reset(struct request *request);
 enum status handle_query_cancel(struct request *request);
 
 #endif

@@ -257,13 +257,17 @@ enum status sketch_merged(const struct sketch *a, const struct sketch *b, struct
 
 /* --- looking --- */
 
+static bool is_field(const struct sketch_column *column, const struct field *field)
+{
+    return field_id_base(field->id) == column->field_id && str_eq(field->name, column->name);
+}
+
 bool sketch_fits(const struct sketch *sketch, const struct field *fields, uint32_t fields_len)
 {
     for (uint32_t i = 0; i < sketch->columns_len; i++) {
-        bool found = false;
+        bool found = i < fields_len && is_field(&sketch->columns[i], &fields[i]); /* mostly */
         for (uint32_t k = 0; k < fields_len && !found; k++)
-            found = field_id_base(fields[k].id) == sketch->columns[i].field_id &&
-                    str_eq(fields[k].name, sketch->columns[i].name);
+            found = is_field(&sketch->columns[i], &fields[k]);
         if (!found)
             return false;
     }

@@ -1,0 +1,374 @@
+/* choose.c: the alternatives of one question and the cheapest of them. */
+#include <math.h>
+#include <stdio.h>
+
+#include "query/optimize/estimate.h"
+#include "query/optimize/optimizer_int.h"
+#include "query/stats/profile.h"
+
+/* Everything that the alternatives are made of. */
+struct job {
+    struct optimizer *optimizer;
+    struct view *view;
+    const struct query_shape *shape;
+    const struct access_offer *offer;
+    struct exec_forecast forecast;
+    double all_files, all_rows, all_bytes;
+    double found, groups;
+    double filter_columns, out_columns;
+    struct access_choice *choice;
+};
+
+/* --- the profile --- */
+
+static bool about_the_same(const struct kept_profile *kept, const struct view *view)
+{
+    uint64_t apart = kept->rows > view->rows ? kept->rows - view->rows : view->rows - kept->rows;
+    return kept->sketch && str_is(source_config(view->source)->source_id, kept->source_id) &&
+           apart <= kept->rows / 20;
+}
+
+static struct sketch *take_kept(struct optimizer *optimizer, struct kept_profile *kept,
+                                const struct view *view)
+{
+    pthread_mutex_lock(&optimizer->lock);
+    struct sketch *sketch = about_the_same(kept, view) ? sketch_ref(kept->sketch) : NULL;
+    pthread_mutex_unlock(&optimizer->lock);
+    return sketch;
+}
+
+static void keep(struct optimizer *optimizer, struct kept_profile *kept, const struct view *view,
+                 struct sketch *sketch)
+{
+    struct str id = source_config(view->source)->source_id;
+    pthread_mutex_lock(&optimizer->lock);
+    struct sketch *old = kept->sketch;
+    *kept = (struct kept_profile){.rows = view->rows, .sketch = sketch_ref(sketch)};
+    memcpy(kept->source_id, id.data, id.len);
+    pthread_mutex_unlock(&optimizer->lock);
+    sketch_unref(old);
+}
+
+/* *ret NULL: nothing is known of the source's values. */
+static enum status profile_of(struct optimizer *optimizer, const struct view *view,
+                              struct sketch **ret, struct error *err)
+{
+    *ret = NULL;
+    if (!view->source)
+        return STATUS_OK;
+    uint64_t hash = str_hash(source_config(view->source)->source_id);
+    struct kept_profile *kept = &optimizer->profiles[hash % PROFILES_KEPT];
+    *ret = take_kept(optimizer, kept, view);
+    if (*ret)
+        return STATUS_OK;
+    TRY(profile_of_view(view, ret, err));
+    if (*ret)
+        keep(optimizer, kept, view, *ret);
+    return STATUS_OK;
+}
+
+/* --- alternatives --- */
+
+static void add_plan(struct job *job, enum access_path path, struct access_work work,
+                     bool index_used)
+{
+    struct access_choice *choice = job->choice;
+    struct access_plan *plan = &choice->plans[choice->plans_len++];
+    work.bytes = job->all_rows > 0 ? job->all_bytes * work.rows / job->all_rows : 0;
+    if (job->view && job->view->schema->fields_len) {
+        double share = (job->filter_columns + job->out_columns) / job->view->schema->fields_len;
+        work.bytes *= share < 1 ? share : 1;
+    }
+    *plan = (struct access_plan){.path = path, .work = work, .index_used = index_used};
+    snprintf(plan->id, sizeof plan->id, "%s-%016llx", access_path_name(path),
+             (unsigned long long)choice->template);
+}
+
+/* The part of the rows that is looked at until a limit is reached. */
+static double part_read(const struct job *job)
+{
+    const struct query_shape *shape = job->shape;
+    if (shape->aggregates || shape->limit < 0 || shape->order_len || job->found < 1)
+        return 1;
+    double wanted = (double)shape->limit + (double)shape->offset + 1;
+    return wanted < job->found ? wanted / job->found : 1;
+}
+
+static struct access_work scan_work(const struct job *job, double files, double rows)
+{
+    double part = part_read(job), found = job->found * part;
+    return (struct access_work){.files = ceil(files * part),
+                                .rows = rows * part,
+                                .values =
+                                    rows * part * job->filter_columns + found * job->out_columns,
+                                .found = found,
+                                .groups = job->groups};
+}
+
+/* Rows that the best index gives: at least those that match. */
+static double indexed_rows(const struct job *job, const struct sketch *sketch)
+{
+    double rows = -1;
+    for (uint32_t i = 0; i < job->forecast.points_len && sketch; i++) {
+        struct str name = job->view->schema->fields[job->forecast.points[i].field].name;
+        double distinct = sketch_distinct(sketch, name);
+        if (!job->forecast.points[i].indexed || distinct < 1)
+            continue;
+        double some = job->all_rows * fmin(1, job->forecast.points[i].values / distinct);
+        rows = rows < 0 || some < rows ? some : rows;
+    }
+    return fmax(rows, job->found);
+}
+
+static bool from_metadata(const struct job *job)
+{
+    const struct query_shape *shape = job->shape;
+    if (!shape->aggregates || shape->keys_len || !filter_is_empty(shape->filter))
+        return false;
+    for (uint32_t i = 0; i < shape->specs_len; i++) {
+        enum aggregate_kind kind = shape->specs[i].kind;
+        if (kind != AGG_COUNT && kind != AGG_MIN && kind != AGG_MAX)
+            return false;
+        int32_t at = schema_find(job->view->schema, shape->specs[i].column);
+        if (kind != AGG_COUNT && at >= 0 && job->view->schema->fields[at].type == TYPE_JSON)
+            return false;
+        if (job->view->deletions && shape->specs[i].column.data)
+            return false; /* bounds cover deleted rows */
+    }
+    return true;
+}
+
+static void add_own(struct job *job, const struct sketch *sketch)
+{
+    const struct exec_forecast *forecast = &job->forecast;
+    double files = (double)forecast->files;
+    double chunk_rows = (double)forecast->chunk_rows, rows = (double)forecast->file_rows;
+    if (from_metadata(job))
+        add_plan(job, PATH_METADATA,
+                 (struct access_work){.files = job->all_files,
+                                      .rows = chunk_rows,
+                                      .values = chunk_rows * job->out_columns,
+                                      .groups = 1},
+                 false);
+    if (forecast->indexed) {
+        double some = fmin(indexed_rows(job, sketch), rows + chunk_rows);
+        double columns = job->filter_columns + job->out_columns;
+        add_plan(job, PATH_INDEX,
+                 (struct access_work){.files = fmin(files, fmax(1, some)),
+                                      .rows = some,
+                                      .values = some * columns,
+                                      .found = some,
+                                      .groups = job->groups},
+                 true);
+    }
+    if (job->offer->partials) {
+        double left = fmax(0, rows - (double)job->offer->kept_rows);
+        double part = rows > 0 ? left / rows : 0;
+        struct access_work work = scan_work(job, files * part, left + chunk_rows);
+        work.files = fmax(0, files - (double)job->offer->kept_files);
+        work.found *= rows + chunk_rows > 0 ? (left + chunk_rows) / (rows + chunk_rows) : 0;
+        work.values = (left + chunk_rows) * job->filter_columns + work.found * job->out_columns;
+        work.groups = job->groups * (1 + files / 4); /* those of each file are put together */
+        add_plan(job, PATH_FILE_PARTIALS, work, false);
+    }
+    add_plan(job, PATH_PRUNED_SCAN, scan_work(job, files, rows + chunk_rows), false);
+    if (job->offer->forced && job->offer->force == PATH_FULL_SCAN)
+        add_plan(job, PATH_FULL_SCAN, scan_work(job, job->all_files, job->all_rows), false);
+}
+
+static void add_engine(struct job *job)
+{
+    struct access_work work = scan_work(
+        job, job->all_files, (double)(job->forecast.file_rows + job->forecast.chunk_rows));
+    work.files = job->all_files; /* all are opened */
+    add_plan(job, PATH_DUCKDB, work, false);
+}
+
+/* --- choosing --- */
+
+/* The optimizer's lock is held. */
+static void price(struct job *job, const struct template_history *known)
+{
+    struct access_choice *choice = job->choice;
+    for (uint32_t i = 0; i < choice->plans_len; i++) {
+        struct access_plan *plan = &choice->plans[i];
+        double ms = cost_ms(&job->optimizer->costs, plan->path, &plan->work);
+        plan->ms = ms * exp2(learned_time_correction(known, plan->path));
+    }
+    for (uint32_t i = 1; i < choice->plans_len; i++) /* insertion sort: a handful */
+        for (uint32_t k = i; k > 0 && choice->plans[k].ms < choice->plans[k - 1].ms; k--) {
+            struct access_plan other = choice->plans[k];
+            choice->plans[k] = choice->plans[k - 1];
+            choice->plans[k - 1] = other;
+        }
+}
+
+static void pick(struct job *job)
+{
+    struct access_choice *choice = job->choice;
+    uint32_t most = job->optimizer->options.plans_max;
+    choice->chosen = 0;
+    for (uint32_t i = 0; job->offer->forced && i < choice->plans_len; i++)
+        if (choice->plans[i].path == job->offer->force)
+            choice->chosen = i;
+    if (choice->plans_len <= most)
+        return;
+    if (choice->chosen >= most) {
+        choice->plans[most - 1] = choice->plans[choice->chosen];
+        choice->chosen = most - 1;
+    }
+    choice->plans_len = most;
+}
+
+static void measure(struct job *job)
+{
+    const struct view *view = job->view;
+    const struct query_shape *shape = job->shape;
+    job->all_files = view->segments_len;
+    job->all_rows = (double)view->rows;
+    for (uint32_t i = 0; i < view->segments_len; i++)
+        job->all_bytes += (double)segment_info(view->segments[i]).bytes;
+    job->filter_columns = job->forecast.conditions;
+    job->out_columns = shape->columns ? shape->columns_len : view->schema->fields_len;
+    if (!shape->aggregates)
+        return;
+    job->out_columns = shape->keys_len;
+    for (uint32_t i = 0; i < shape->specs_len; i++)
+        job->out_columns += shape->specs[i].column.data != NULL;
+}
+
+/* A plan that was kept: only for look-ups by index, whose constants make no difference. */
+static bool take_kept_plan(struct job *job, const struct template_history *known, int64_t now_us)
+{
+    struct access_choice *choice = job->choice;
+    if (!known || known->kept_until_us <= now_us || job->offer->forced || !job->offer->own)
+        return false;
+    job->found = known->rows;
+    job->all_rows = (double)job->view->rows;
+    choice->rows_found = choice->rows_raw = known->rows;
+    choice->rows_out = known->rows;
+    choice->files_total = job->view->segments_len;
+    choice->rows_total = job->view->rows;
+    add_plan(job, known->kept_path,
+             (struct access_work){.files = fmin((double)job->view->segments_len, known->rows),
+                                  .rows = known->rows,
+                                  .found = known->rows},
+             true);
+    choice->plans[0].ms = known->paths[known->kept_path].ms;
+    choice->from_cache = true;
+    return true;
+}
+
+static void keep_plan(struct job *job, struct template_history *known, int64_t now_us)
+{
+    const struct access_choice *choice = job->choice;
+    const struct exec_forecast *forecast = &job->forecast;
+    if (known && access_chosen(choice)->path == PATH_INDEX && !job->offer->forced &&
+        known->runs >= HISTORY_SEEN_MIN && forecast->points_len == forecast->conditions)
+        known->kept_until_us = now_us + job->optimizer->options.plan_life_us;
+}
+
+static enum status estimate(struct job *job, const struct exec_context *context,
+                            struct sketch **ret_sketch, struct error *err)
+{
+    struct access_choice *choice = job->choice;
+    TRY(exec_forecast(job->view, job->shape->filter, context, &job->forecast, err));
+    TRY(profile_of(job->optimizer, job->view, ret_sketch, err));
+    TRY(estimate_rows(job->view, job->shape, &job->forecast, *ret_sketch, context,
+                      &choice->rows_raw, err));
+    measure(job);
+    choice->files_total = (uint64_t)job->all_files;
+    choice->rows_total = job->view->rows;
+    return STATUS_OK;
+}
+
+/* The optimizer's lock is held. */
+static void choose_locked(struct job *job, const struct sketch *sketch, const char *label,
+                          int64_t now_us)
+{
+    struct optimizer *optimizer = job->optimizer;
+    struct access_choice *choice = job->choice;
+    struct template_history *known = learned_make(&optimizer->learned, choice->template, label);
+    learned_check_rows(known, job->all_rows);
+    double correction = optimizer->options.learns ? learned_row_correction(known) : 0;
+    job->found = fmin(choice->rows_raw * exp2(correction),
+                      (double)(job->forecast.file_rows + job->forecast.chunk_rows));
+    job->groups = estimate_groups(job->view, job->shape, sketch, job->found);
+    choice->rows_found = job->found;
+    choice->rows_out = job->groups;
+    if (job->offer->own)
+        add_own(job, sketch);
+    if (job->offer->duckdb)
+        add_engine(job);
+    price(job, optimizer->options.learns ? known : NULL);
+    pick(job);
+    keep_plan(job, known, now_us);
+}
+
+static void planned(struct optimizer *optimizer, struct access_choice *choice, int64_t began_us)
+{
+    choice->plan_us = sys_mono_us(optimizer->options.sys) - began_us;
+    optimizer->planned++;
+    optimizer->planned_from_cache += choice->from_cache;
+    optimizer->plan_us = 0.95 * optimizer->plan_us + 0.05 * (double)choice->plan_us;
+}
+
+static enum status choose_anew(struct job *job, const struct exec_context *context,
+                               const char *label, struct error *err)
+{
+    struct optimizer *optimizer = job->optimizer;
+    struct sketch *sketch = NULL;
+    struct exec_context plain = *context; /* the limit of rows is the answer's, not the sample's */
+    plain.rows_max = 0;
+    enum status status = estimate(job, &plain, &sketch, err);
+    if (status == STATUS_OK) {
+        pthread_mutex_lock(&optimizer->lock);
+        choose_locked(job, sketch, label, sys_mono_us(optimizer->options.sys));
+        pthread_mutex_unlock(&optimizer->lock);
+    }
+    sketch_unref(sketch);
+    return status;
+}
+
+enum status optimizer_choose(struct optimizer *optimizer, struct view *view,
+                             const struct query_shape *shape, const struct access_offer *offer,
+                             const struct exec_context *context, struct access_choice *ret,
+                             struct error *err)
+{
+    char label[HISTORY_LABEL_MAX];
+    int64_t began_us = sys_mono_us(optimizer->options.sys);
+    struct job job = {
+        .optimizer = optimizer, .view = view, .shape = shape, .offer = offer, .choice = ret};
+    *ret = (struct access_choice){.template = shape_template(shape, label), .rows_found = -1};
+    if (optimizer->options.disabled && !offer->forced) {
+        add_plan(&job, offer->own ? PATH_INDEX : PATH_DUCKDB, (struct access_work){0}, false);
+        return STATUS_OK;
+    }
+    pthread_mutex_lock(&optimizer->lock);
+    bool kept = take_kept_plan(&job, learned_find(&optimizer->learned, ret->template), began_us);
+    pthread_mutex_unlock(&optimizer->lock);
+    if (!kept)
+        TRY(choose_anew(&job, context, label, err));
+    pthread_mutex_lock(&optimizer->lock);
+    planned(optimizer, ret, began_us);
+    pthread_mutex_unlock(&optimizer->lock);
+    return STATUS_OK;
+}
+
+void optimizer_choose_engine(struct optimizer *optimizer, uint64_t fingerprint,
+                             const struct access_work *tables, struct access_choice *ret)
+{
+    static const struct access_offer offer = {.duckdb = true};
+    struct job job = {.optimizer = optimizer, .offer = &offer, .choice = ret};
+    *ret = (struct access_choice){.template = fingerprint ? fingerprint : 1,
+                                  .files_total = (uint64_t)tables->files,
+                                  .rows_total = (uint64_t)tables->rows,
+                                  .rows_found = -1,
+                                  .rows_out = -1};
+    add_plan(&job, PATH_DUCKDB, *tables, false);
+    pthread_mutex_lock(&optimizer->lock);
+    price(&job,
+          optimizer->options.learns ? learned_find(&optimizer->learned, ret->template) : NULL);
+    optimizer->planned++;
+    pthread_mutex_unlock(&optimizer->lock);
+}

@@ -1,0 +1,45 @@
+/* statement.h: SELECTs that our own operators answer exactly as the SQL engine would: one table, a
+ * filter of simple comparisons joined by AND, columns or simple aggregates by columns, an order, a
+ * limit. Everything else is left to the engine; so is everything about which there is a doubt. */
+#ifndef QUARRY_QUERY_STATEMENT_H
+#define QUARRY_QUERY_STATEMENT_H
+
+#include "query/optimize/access.h"
+#include "query/sql/sql.h"
+
+enum { OWN_COLUMNS_MAX = 500, OWN_ORDERS_MAX = 8 };
+
+/* A column of the answer. */
+struct own_output {
+    struct str name;
+    const char *sql_type; /* the engine's name: "BIGINT" */
+    uint32_t from; /* of the operators' rows: keys, then aggregates; of a search: its number */
+};
+
+struct own_order {
+    uint32_t from; /* of the operators' rows */
+    bool descending;
+};
+
+struct own_statement {
+    uint32_t table; /* of the tables given */
+    struct query_shape shape;
+    struct filter *filter;
+    yyjson_doc *filters;
+    enum type *types; /* of the operators' rows, of aggregates */
+    struct own_output *outputs;
+    uint32_t outputs_len;
+    struct own_order orders[OWN_ORDERS_MAX]; /* of aggregates */
+    uint32_t orders_len;
+    int64_t limit; /* of the answer; -1: none */
+    uint64_t offset;
+};
+
+/* `sql` is DuckDB's. *ret_can false: the engine has to do it (and finds what is wrong with it).
+ * What it made is to be released in either case. */
+enum status own_statement_read(struct arena *arena, struct str sql, yyjson_val *parameters,
+                               const struct sql_table *tables, uint32_t tables_len,
+                               struct own_statement *ret, bool *ret_can, struct error *err);
+void own_statement_release(struct own_statement *statement);
+
+#endif
