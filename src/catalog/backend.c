@@ -1,4 +1,5 @@
-/* backend.c: the checks that every call goes through before a back end sees it. */
+/* backend.c: the checks that every call goes through before a back end sees it, and its measuring.
+ */
 #include "catalog/backend.h"
 
 void backend_watch(struct backend *backend, backend_watch_fn watch, void *context)
@@ -24,7 +25,9 @@ enum status backend_get(struct backend *backend, enum domain domain, struct str 
                         struct str id, struct arena *arena, struct record *ret, struct error *err)
 {
     TRY(check_tenant(tenant, err));
-    return backend->ops->get(backend, domain, tenant, id, arena, ret, err);
+    int64_t begin = meter_begin();
+    return meter_end(&backend->meter, CALL_GET, begin,
+                     backend->ops->get(backend, domain, tenant, id, arena, ret, err));
 }
 
 enum status backend_find(struct backend *backend, enum domain domain, struct str tenant,
@@ -33,7 +36,9 @@ enum status backend_find(struct backend *backend, enum domain domain, struct str
     TRY(check_tenant(tenant, err));
     if (!key.len)
         return error_set(err, STATUS_NOT_FOUND, "an empty key names nothing");
-    return backend->ops->find(backend, domain, tenant, key, arena, ret, err);
+    int64_t begin = meter_begin();
+    return meter_end(&backend->meter, CALL_FIND, begin,
+                     backend->ops->find(backend, domain, tenant, key, arena, ret, err));
 }
 
 enum status backend_query(struct backend *backend, const struct record_query *query,
@@ -41,7 +46,9 @@ enum status backend_query(struct backend *backend, const struct record_query *qu
 {
     *ret = (struct record_page){.total = -1};
     TRY(query_check(query, err));
-    return backend->ops->query(backend, query, arena, ret, err);
+    int64_t begin = meter_begin();
+    return meter_end(&backend->meter, CALL_QUERY, begin,
+                     backend->ops->query(backend, query, arena, ret, err));
 }
 
 enum status backend_group(struct backend *backend, const struct group_query *query,
@@ -49,7 +56,9 @@ enum status backend_group(struct backend *backend, const struct group_query *que
 {
     *ret = (struct group_answer){0};
     TRY(group_check(query, err));
-    return backend->ops->group(backend, query, arena, ret, err);
+    int64_t begin = meter_begin();
+    return meter_end(&backend->meter, CALL_GROUP, begin,
+                     backend->ops->group(backend, query, arena, ret, err));
 }
 
 static enum status check_change(const struct change *change, struct error *err)
@@ -80,9 +89,17 @@ enum status backend_commit(struct backend *backend, const struct change *changes
         TRY(check_change(&changes[i], err));
     if (!len)
         return STATUS_OK;
-    TRY(backend->ops->commit(backend, changes, len, ret, err));
+    TRY(backend_commit_checked(backend, changes, len, ret, err));
     backend_notify(backend, changes, len);
     return STATUS_OK;
+}
+
+enum status backend_commit_checked(struct backend *backend, const struct change *changes,
+                                   uint32_t len, struct commit_result *ret, struct error *err)
+{
+    int64_t begin = meter_begin();
+    return meter_end(&backend->meter, CALL_COMMIT, begin,
+                     backend->ops->commit(backend, changes, len, ret, err));
 }
 
 enum status backend_scan(struct backend *backend, enum domain domain, struct str after,
@@ -93,7 +110,9 @@ enum status backend_scan(struct backend *backend, enum domain domain, struct str
     if (limit < 1 || limit > QUERY_LIMIT_MAX)
         return error_set(err, STATUS_INVALID_ARGUMENT, "limit must be between 1 and %d",
                          QUERY_LIMIT_MAX);
-    return backend->ops->scan(backend, domain, after, limit, arena, ret, err);
+    int64_t begin = meter_begin();
+    return meter_end(&backend->meter, CALL_SCAN, begin,
+                     backend->ops->scan(backend, domain, after, limit, arena, ret, err));
 }
 
 enum status backend_verify(struct backend *backend, backend_fault_fn fault, void *context,

@@ -20,6 +20,8 @@
 #ifndef QUARRY_CATALOG_BACKEND_H
 #define QUARRY_CATALOG_BACKEND_H
 
+#include "catalog/meter.h"
+#include "catalog/pool.h"
 #include "catalog/query.h"
 #include "catalog/record.h"
 
@@ -105,6 +107,8 @@ struct backend {
     const struct backend_ops *ops;
     backend_watch_fn watch; /* may be NULL */
     void *watch_context;
+    struct meter meter; /* of the calls below */
+    struct pool *pool;  /* of its connections; NULL: it has none */
 };
 
 /* Before the first commit; one at a time. */
@@ -124,6 +128,9 @@ enum status backend_group(struct backend *backend, const struct group_query *que
 /* `ret` may be NULL. Records that break record_check: STATUS_INVALID_ARGUMENT. */
 enum status backend_commit(struct backend *backend, const struct change *changes, uint32_t len,
                            struct commit_result *ret, struct error *err);
+/* For back ends over others: changes that are checked already, nobody is told. */
+enum status backend_commit_checked(struct backend *backend, const struct change *changes,
+                                   uint32_t len, struct commit_result *ret, struct error *err);
 enum status backend_scan(struct backend *backend, enum domain domain, struct str after,
                          uint32_t limit, struct arena *arena, struct record_page *ret,
                          struct error *err);

@@ -27,7 +27,15 @@ static enum status open_sqlite(struct sys *sys, const char *path, struct backend
 
 /* --- hybrid --- */
 
-enum { CACHE_TIMEOUT_MS = HYBRID_SLOW_US / 1000 };
+enum {
+    CACHE_TIMEOUT_MS = HYBRID_SLOW_US / 1000,
+    SEARCH_TIMEOUT_MS = 2 * HYBRID_SEARCH_SLOW_US / 1000,
+};
+
+static bool is_elastic(struct str url)
+{
+    return str_starts(url, STR("elasticsearch")) || str_starts(url, STR("opensearch"));
+}
 
 /* Beside a primary of this machine, so that whoever reaches the one reaches the other; else in
  * shared memory. */
@@ -54,17 +62,37 @@ static enum status open_cache(struct sys *sys, const char *url, struct backend *
     return catalog_backend_open(sys, url, ret, err);
 }
 
-static enum status open_both(struct sys *sys, const char *primary, const char *cache,
-                             struct backend **ret, struct error *err)
+/* What takes longer is no help to a query that the primary can answer, too. */
+static enum status open_search(struct sys *sys, const char *url, struct backend **ret,
+                               struct error *err)
+{
+    const struct elastic_backend_options options = {
+        .sys = sys, .url = url, .timeout_ms = SEARCH_TIMEOUT_MS, .tries = 2};
+    if (is_elastic(str_of(url)))
+        return elastic_backend_open(&options, ret, err);
+    return catalog_backend_open(sys, url, ret, err);
+}
+
+static bool is_hybrid(const char *url)
+{
+    return str_starts(str_of(url), STR("hybrid:"));
+}
+
+/* Cache and search engine may be empty. */
+static enum status open_parts(struct sys *sys, const char *primary, const char *cache,
+                              const char *search, struct backend **ret, struct error *err)
 {
     char path[SYS_PATH_MAX];
-    struct hybrid_options options = {.sys = sys, .generations_path = path};
-    if (str_starts(str_of(primary), STR("hybrid:")) || str_starts(str_of(cache), STR("hybrid:")))
+    struct hybrid_options options = {.sys = sys,
+                                     .generations_path = path,
+                                     .search_url = search[0] ? search : NULL,
+                                     .search_open = open_search};
+    if (is_hybrid(primary) || is_hybrid(cache) || is_hybrid(search))
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "a hybrid catalog cannot be a part of a hybrid catalog");
     TRY(generations_path(primary, path, err));
     TRY(catalog_backend_open(sys, primary, &options.primary, err));
-    enum status status = open_cache(sys, cache, &options.cache, err);
+    enum status status = cache[0] ? open_cache(sys, cache, &options.cache, err) : STATUS_OK;
     if (status != STATUS_OK) {
         backend_close(options.primary);
         return status;
@@ -72,21 +100,25 @@ static enum status open_both(struct sys *sys, const char *primary, const char *c
     return hybrid_backend_open(&options, ret, err);
 }
 
-/* PRIMARY|CACHE */
+/* PRIMARY|CACHE or PRIMARY|[CACHE]|SEARCH */
 static enum status open_hybrid(struct sys *sys, struct str urls, struct backend **ret,
                                struct error *err)
 {
-    struct str primary = STR_NONE, cache = urls;
-    str_split(&cache, '|', &primary);
-    if (!primary.len || !cache.len)
+    struct str primary = STR_NONE, cache = STR_NONE, search = urls;
+    str_split(&search, '|', &primary);
+    str_split(&search, '|', &cache);
+    if (!primary.len || !(cache.len || search.len) ||
+        (search.len && memchr(search.data, '|', search.len)))
         return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "a hybrid catalog is written hybrid:PRIMARY|CACHE, each the URL of a back "
-                         "end");
-    char *first = str_dup(primary), *second = str_dup(cache);
-    enum status status =
-        first && second ? open_both(sys, first, second, ret, err) : error_no_memory(err);
+                         "a hybrid catalog is written hybrid:PRIMARY|CACHE, "
+                         "hybrid:PRIMARY|CACHE|SEARCH or hybrid:PRIMARY||SEARCH, each the URL of a "
+                         "back end");
+    char *first = str_dup(primary), *second = str_dup(cache), *third = str_dup(search);
+    enum status status = first && second && third ? open_parts(sys, first, second, third, ret, err)
+                                                  : error_no_memory(err);
     free(first);
     free(second);
+    free(third);
     return status;
 }
 
@@ -97,7 +129,7 @@ enum status catalog_backend_open(struct sys *sys, const char *url, struct backen
     if (!str_split(&rest, ':', &scheme) || !rest.len)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "'%s' names no catalog: write sqlite:FILE, file:FOLDER, postgresql://..., "
-                         "redis://..., elasticsearch://... or hybrid:PRIMARY|CACHE",
+                         "redis://..., elasticsearch://... or hybrid:PRIMARY|CACHE|SEARCH",
                          url);
     if (str_is(scheme, "sqlite"))
         return open_sqlite(sys, rest.data, ret, err);
@@ -105,7 +137,7 @@ enum status catalog_backend_open(struct sys *sys, const char *url, struct backen
         return open_hybrid(sys, rest, ret, err);
     if (str_is(scheme, "file"))
         return file_backend_open(sys, rest.data, ret, err);
-    if (str_starts(scheme, STR("elasticsearch")) || str_starts(scheme, STR("opensearch")))
+    if (is_elastic(scheme))
         return elastic_backend_open(&(struct elastic_backend_options){.sys = sys, .url = url}, ret,
                                     err);
     if (str_is(scheme, "redis") || str_is(scheme, "unix"))
@@ -116,6 +148,6 @@ enum status catalog_backend_open(struct sys *sys, const char *url, struct backen
     return error_set(err, STATUS_INVALID_ARGUMENT,
                      "there is no catalog back end '%.*s': write sqlite:FILE, file:FOLDER, "
                      "postgresql://..., redis://..., elasticsearch://... or "
-                     "hybrid:PRIMARY|CACHE",
+                     "hybrid:PRIMARY|CACHE|SEARCH",
                      STR_ARG(scheme));
 }

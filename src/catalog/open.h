@@ -1,5 +1,6 @@
 /* open.h: a back end by its URL: "sqlite:FILE", "file:FOLDER", "postgresql://USER@HOST:PORT/DB",
- * "redis://HOST:PORT/DB", "elasticsearch://HOST:PORT/PREFIX", "hybrid:PRIMARY|CACHE" of two of these. */
+ * "redis://HOST:PORT/DB", "elasticsearch://HOST:PORT/PREFIX", "hybrid:PRIMARY|CACHE",
+ * "hybrid:PRIMARY|CACHE|SEARCH", "hybrid:PRIMARY||SEARCH" of these. */
 #ifndef QUARRY_CATALOG_OPEN_H
 #define QUARRY_CATALOG_OPEN_H
 

@@ -46,3 +46,14 @@ void pool_give(struct pool *pool, struct pool_item *item)
     pthread_cond_signal(&pool->freed);
     pthread_mutex_unlock(&pool->lock);
 }
+
+struct pool_state pool_look(struct pool *pool)
+{
+    struct pool_state state = {.max = pool->open_max};
+    pthread_mutex_lock(&pool->lock);
+    for (struct pool_item *item = pool->idle; item; item = item->next)
+        state.idle++;
+    state.used = pool->open - state.idle;
+    pthread_mutex_unlock(&pool->lock);
+    return state;
+}

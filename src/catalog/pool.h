@@ -29,4 +29,9 @@ void pool_release(struct pool *pool, void (*close)(struct pool_item *item));
 struct pool_item *pool_take(struct pool *pool);
 void pool_give(struct pool *pool, struct pool_item *item);
 
+struct pool_state {
+    uint32_t used, idle, max;
+};
+struct pool_state pool_look(struct pool *pool);
+
 #endif

@@ -99,7 +99,8 @@ struct http_request {
     struct http_header_out *headers_out;
     struct http_request *queue_next; /* the queue's */
     atomic_int holders;
-    bool refused; /* I/O thread only: the queue was full */
+    bool refused;        /* I/O thread only: the queue was full */
+    bool suspended_once; /* I/O thread only */
 
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;

@@ -75,10 +75,20 @@ static enum MHD_Result send_fault(struct http_request *r, struct MHD_Connection 
 
 /* --- moving on --- */
 
+/* MHD looks first at what a connection wants to do when it has a time out of its own, else first at
+ * its socket: then a client that has closed its sending half (`nc -N`) would lose its answer. */
+static void look_first(struct http_server *server, struct MHD_Connection *connection, bool first)
+{
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                    server->options.idle_timeout_s + first);
+}
+
 /* Under the mutex. */
 static void suspend(struct http_request *r)
 {
-    r->suspended = true;
+    if (!r->suspended_once)
+        look_first(r->server, r->connection, true);
+    r->suspended = r->suspended_once = true;
     MHD_suspend_connection(r->connection);
 }
 
@@ -441,6 +451,8 @@ void http_io_completed(void *cls, struct MHD_Connection *connection, void **cont
     pthread_mutex_lock(&server->connections_mutex);
     c->request = NULL;
     pthread_mutex_unlock(&server->connections_mutex);
+    if (r->suspended_once)
+        look_first(server, connection, false);
     if (!r->head_taken)
         poison(c);
     int64_t before = atomic_load(&c->deadline_ms);

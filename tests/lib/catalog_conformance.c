@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-enum { MODEL_MAX = 256, WRITERS = 8, INCREMENTS = 25 };
+enum { MODEL_MAX = 256, WRITERS = 8, INCREMENTS = 25, MANY = 1500 };
 
 struct fixture {
     const struct conformance_target *target;
@@ -919,6 +919,119 @@ static void test_watch(void **state)
     assert_int_equal(seen, 1);
 }
 
+/* --- many --- */
+
+/* QUARRY_CATALOG_MANY: 100000 takes a minute or more, by back end. */
+static int how_many(void)
+{
+    const char *text = getenv("QUARRY_CATALOG_MANY");
+    int many = text ? atoi(text) : 0;
+    return many > 0 ? many : MANY;
+}
+
+static void insert_many(struct fixture *f, int from, int len)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct record *records = arena_array(&arena, (size_t)len, sizeof *records);
+    struct change *changes = arena_array(&arena, (size_t)len, sizeof *changes);
+    assert_true(records && changes);
+    for (int i = 0; i < len; i++) {
+        records[i] = conformance_record(DOMAIN_ASSET, "a", from + i, &arena);
+        changes[i] = (struct change){.kind = CHANGE_INSERT, .record = &records[i]};
+    }
+    if (backend_commit(f->backend, changes, (uint32_t)len, NULL, &f->err) != STATUS_OK)
+        fail_msg("inserting many: %s: %s", f->err.message, f->err.cause);
+    arena_release(&arena);
+}
+
+/* How many numbers below `many` begin so when they are written with three digits or more. */
+static int64_t beginning(int many, const char *digits)
+{
+    int64_t found = 0;
+    for (int i = 0; i < many; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%03d", i);
+        found += strncmp(text, digits, strlen(digits)) == 0;
+    }
+    return found;
+}
+
+static int64_t count_many(struct fixture *f, struct record_query query)
+{
+    struct record_page page;
+    query.count = true;
+    query.limit = 1;
+    if (backend_query(f->backend, &query, &f->arena, &page, &f->err) != STATUS_OK)
+        fail_msg("query: %s: %s", f->err.message, f->err.cause);
+    return page.total;
+}
+
+/* The first pages, from the last name down. */
+static void page_many(struct fixture *f)
+{
+    struct record_query query = base_query();
+    struct str last = STR("z");
+    query.order = RECORD_name;
+    query.descending = true;
+    for (int pages = 0; pages < 3; pages++) {
+        struct record_page page;
+        assert_int_equal(backend_query(f->backend, &query, &f->arena, &page, &f->err), STATUS_OK);
+        for (uint32_t i = 0; i < page.len; i++) {
+            assert_true(str_cmp(page.records[i].name, last) < 0);
+            last = page.records[i].name;
+        }
+        query.cursor = page.next;
+        if (!page.next.len)
+            break;
+    }
+}
+
+static int64_t scan_many(struct fixture *f)
+{
+    char after[64] = "";
+    int64_t seen = 0;
+    for (;;) {
+        struct arena arena;
+        struct record_page page;
+        arena_init(&arena, 0);
+        assert_int_equal(
+            backend_scan(f->backend, DOMAIN_ASSET, str_of(after), 1000, &arena, &page, &f->err),
+            STATUS_OK);
+        seen += page.len;
+        if (page.len)
+            snprintf(after, sizeof after, "%.*s", STR_ARG(page.records[page.len - 1].id));
+        bool ended = page.len == 0;
+        arena_release(&arena);
+        if (ended)
+            return seen;
+    }
+}
+
+static void test_many_assets(void **state)
+{
+    struct fixture *f = *state;
+    int many = how_many();
+    for (int i = 0; i < many; i += 1000)
+        insert_many(f, i, many - i < 1000 ? many - i : 1000);
+    assert_int_equal(count_many(f, base_query()), many);
+    struct record_query query = base_query();
+    query.text = STR("name 42");
+    assert_int_equal(count_many(f, query), beginning(many, "42"));
+    page_many(f);
+    struct group_query groups = {.records = base_query(), .by = RECORD_lifecycle};
+    struct group_answer answer;
+    int64_t sum = 0;
+    assert_int_equal(backend_group(f->backend, &groups, &f->arena, &answer, &f->err), STATUS_OK);
+    for (uint32_t i = 0; i < answer.len; i++)
+        sum += answer.rows[i].count;
+    assert_int_equal(sum, many);
+    assert_int_equal(scan_many(f), many);
+    struct record want = conformance_record(DOMAIN_ASSET, "a", many / 2, &f->arena);
+    must_get(f, &want);
+    must_verify(f);
+}
+
 /* --- writers at the same time --- */
 
 struct writer {
@@ -1009,6 +1122,7 @@ int catalog_conformance_run(const struct conformance_target *target)
         CONFORMANCE(test_scan_and_restart),
         CONFORMANCE(test_verify_after_changes),
         CONFORMANCE(test_watch),
+        CONFORMANCE(test_many_assets),
         CONFORMANCE(test_no_lost_update),
     };
     current_target = target;

@@ -7,20 +7,15 @@ lists say what is replayed, LEFT_OUT what the tool does not know of these files.
 listed (phrases, query strings, regular expressions, statistics of the cluster, ...) concern nothing
 that the back end asks for."""
 
-import http.client
 import json
-import pathlib
 import re
-import subprocess
-import sys
 import urllib.parse
 
 import pytest
 import yaml
 
+from lib.elastic_tool import ElasticTool
 from lib.quarry import shared
-
-TOOL = pathlib.Path(__file__).resolve().parents[1] / "lib" / "elastic" / "server.py"
 
 # Steps by file that the tool does not know, by a word in them.
 LEFT_OUT = {
@@ -46,31 +41,9 @@ CLIENTS = ["bulk/10_basic", "cluster/health", "count/10_basic", "create/10_basic
            "update/10_partial_update"]
 
 
-class Tool:
-    def __init__(self):
-        self.process = subprocess.Popen([sys.executable, "-B", str(TOOL)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE)
-        self.port = int(self.process.stdout.readline())
-        self.http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-
-    def stop(self):
-        self.http.close()
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def ask(self, method, path, params=None, body=None, headers=None):
-        query = urllib.parse.urlencode(params or {}, doseq=True)
-        self.http.request(method, "/" + path.lstrip("/") + ("?" + query if query else ""),
-                          body, headers or {"Content-Type": "application/json"})
-        answer = self.http.getresponse()
-        data = answer.read()
-        return answer.status, json.loads(data) if data else None
-
-
 @pytest.fixture
 def tool():
-    tool = Tool()
+    tool = ElasticTool()
     yield tool
     tool.stop()
 

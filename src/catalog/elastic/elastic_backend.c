@@ -67,13 +67,14 @@ static enum status parse_user(struct elastic_backend *backend, struct str text, 
 {
     unsigned char encoded[SECRET_MAX / 3 * 4 + 8];
     char *plain = text.len && text.len < SECRET_MAX ? decode(text) : NULL;
-    enum status status = plain && strchr(plain, ':') ? STATUS_OK : bad_url(err);
-    if (status == STATUS_OK) {
+    bool good = plain && strchr(plain, ':');
+    enum status status = STATUS_OK;
+    if (good) {
         int len = EVP_EncodeBlock(encoded, (const unsigned char *)plain, (int)strlen(plain));
         status = set_authorization(backend, "Basic", str_make((char *)encoded, (size_t)len), err);
     }
     free(plain);
-    return status;
+    return good ? status : bad_url(err);
 }
 
 static enum status parse_option(struct elastic_backend *backend, struct str name, struct str value,
@@ -231,6 +232,7 @@ enum status elastic_backend_open(const struct elastic_backend_options *options,
     backend->wait_ms = options->wait_ms ? options->wait_ms : 100;
     backend->waiting_end = &backend->waiting;
     pool_init(&backend->pool, options->connections_max ? options->connections_max : 16);
+    backend->base.pool = &backend->pool;
     pthread_mutex_init(&backend->write_lock, NULL);
     pthread_mutex_init(&backend->apply_lock, NULL);
     pthread_cond_init(&backend->written, NULL);

@@ -25,7 +25,8 @@ struct attempt {
 
 static bool attempt_begin(struct hybrid_backend *backend, struct attempt *ret)
 {
-    if (breaker_enter(&backend->breaker, "the catalog's cache", NULL) != STATUS_OK)
+    if (!backend->cache ||
+        breaker_enter(&backend->breaker, "the catalog's cache", NULL) != STATUS_OK)
         return false;
     ret->begin_us = sys_mono_us(backend->sys);
     return true;
@@ -193,8 +194,8 @@ static bool is_faithful(struct hybrid_backend *backend, const struct record *ent
 void cache_put(struct hybrid_backend *backend, const struct record *record,
                const struct stamp *stamp)
 {
-    if (!stamp->trusted || record->domain == DOMAIN_EVENT || record->secret.len ||
-        atomic_load(&backend->entries) >= HYBRID_ENTRIES_MAX)
+    if (!backend->cache || !stamp->trusted || record->domain == DOMAIN_EVENT ||
+        record->secret.len || atomic_load(&backend->entries) >= HYBRID_ENTRIES_MAX)
         return;
     struct buf buf;
     buf_init(&buf, HYBRID_ENTRY_BYTES_MAX);

@@ -78,12 +78,24 @@ struct hybrid_backend {
     struct generations generations;
     struct flights flights;
     atomic_uint_least64_t hits, misses, cache_failures, shared_reads, mended;
+    /* the search engine; all below stays zero without one */
+    char *search_url;
+    enum status (*search_open)(struct sys *sys, const char *url, struct backend **ret,
+                               struct error *err);
+    struct backend *_Atomic search; /* NULL until it was reached; then it stays */
+    atomic_bool search_ready;       /* compared with the primary */
+    struct breaker search_breaker;
+    struct thread follower;
+    atomic_uint_least64_t searches, search_passed, search_failures, followed, search_mended;
     atomic_int_least64_t entries; /* in the cache, about */
     struct thread sweeper;
     pthread_mutex_t stop_lock;
     pthread_cond_t stop_changed;
-    bool stopping;
+    bool stopping, search_wanted;
 };
+
+/* The threads are to end. */
+bool hybrid_is_stopping(struct hybrid_backend *backend);
 
 /* --- cache.c --- */
 
@@ -113,6 +125,62 @@ enum status hybrid_find(struct backend *base, enum domain domain, struct str ten
 enum status hybrid_verify(struct backend *base, backend_fault_fn fault, void *context,
                           struct error *err);
 enum status sweep_start(struct hybrid_backend *backend, struct error *err);
+/* hybrid_is_stopping is true by then. */
 void sweep_stop(struct hybrid_backend *backend);
+
+/* --- outbox.c: which assets the search engine has yet to hear of --- */
+
+enum { OUTBOX_ASSETS_MAX = 4 * COMMIT_CHANGES_MAX };
+
+struct outbox_asset {
+    struct str tenant, id;
+};
+struct outbox_assets {
+    struct outbox_asset *items; /* OUTBOX_ASSETS_MAX */
+    uint32_t len;
+};
+
+/* Commits to the primary, with an entry when there is something to tell. */
+enum status outbox_commit(struct hybrid_backend *backend, const struct change *changes,
+                          uint32_t len, struct commit_result *ret, struct error *err);
+/* Whether the record is an entry: callers do not get to see these. */
+bool outbox_has(const struct record *record);
+/* The oldest entries. */
+enum status outbox_read(struct hybrid_backend *backend, uint32_t limit, bool count,
+                        struct arena *arena, struct record_page *ret, struct error *err);
+/* Adds the assets that an entry names. */
+enum status outbox_assets_of(const struct record *entry, struct arena *arena,
+                             struct outbox_assets *to, struct error *err);
+enum status outbox_remove(struct hybrid_backend *backend, const struct record *entry,
+                          struct error *err);
+
+/* --- follow.c: the thread that keeps the search engine in step --- */
+
+enum status follow_start(struct hybrid_backend *backend, struct error *err);
+void follow_stop(struct hybrid_backend *backend);
+/* There is something in the outbox. */
+void search_wake(struct hybrid_backend *backend);
+/* Opens the engine if it was not reached yet. */
+enum status search_reach(struct hybrid_backend *backend, struct error *err);
+/* Makes the engine's copies what the primary has. */
+enum status follow_assets(struct hybrid_backend *backend, struct backend *search,
+                          const struct outbox_asset *assets, uint32_t len, struct error *err);
+/* Whether a copy says what the record says, as far as copies do. */
+bool follow_equal(const struct record *copy, const struct record *stored);
+enum status follow_is_same(struct hybrid_backend *backend, struct backend *search,
+                           const struct outbox_asset *asset, bool *ret, struct error *err);
+
+/* --- compare.c --- */
+
+/* All assets of both. `mends`: copies that differ are made anew. `fault` may be NULL. */
+enum status compare_all(struct hybrid_backend *backend, struct backend *search, bool mends,
+                        backend_fault_fn fault, void *context, struct error *err);
+
+/* --- search.c: true when the engine answered --- */
+
+bool search_query(struct hybrid_backend *backend, const struct record_query *query,
+                  struct arena *arena, struct record_page *ret);
+bool search_group(struct hybrid_backend *backend, const struct group_query *query,
+                  struct arena *arena, struct group_answer *ret);
 
 #endif

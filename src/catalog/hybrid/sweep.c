@@ -12,14 +12,6 @@ struct sweep {
     int64_t kept;
 };
 
-static bool is_stopping(struct hybrid_backend *backend)
-{
-    pthread_mutex_lock(&backend->stop_lock);
-    bool stopping = backend->stopping;
-    pthread_mutex_unlock(&backend->stop_lock);
-    return stopping;
-}
-
 /* One that is gone, or replaced since it was looked at, is as good. */
 static enum status take_out(struct sweep *sweep, const struct record *entry, struct error *err)
 {
@@ -97,10 +89,10 @@ static enum status sweep_page(struct sweep *sweep, enum domain domain, char afte
 
 static enum status sweep_all(struct sweep *sweep, struct error *err)
 {
-    for (int i = 0; i < DOMAIN_COUNT; i++) {
+    for (int i = 0; i < DOMAIN_COUNT && sweep->backend->cache; i++) {
         char after[ID_MAX] = "";
         for (bool more = true; more;) {
-            if (is_stopping(sweep->backend))
+            if (hybrid_is_stopping(sweep->backend))
                 return error_set(err, STATUS_CANCELLED, "the catalog is being closed");
             TRY(sweep_page(sweep, (enum domain)i, after, &more, err));
         }
@@ -108,6 +100,18 @@ static enum status sweep_all(struct sweep *sweep, struct error *err)
     if (sweep->removes)
         atomic_store(&sweep->backend->entries, sweep->kept);
     return STATUS_OK;
+}
+
+static enum status verify_search(struct hybrid_backend *backend, bool mends, backend_fault_fn fault,
+                                 void *context, struct error *err)
+{
+    if (!backend->search_url)
+        return STATUS_OK;
+    if (search_reach(backend, NULL) != STATUS_OK) {
+        fault(context, "the search engine cannot be reached; it is compared when it is back");
+        return STATUS_OK;
+    }
+    return compare_all(backend, atomic_load(&backend->search), mends, fault, context, err);
 }
 
 enum status hybrid_verify(struct backend *base, backend_fault_fn fault, void *context,
@@ -118,7 +122,8 @@ enum status hybrid_verify(struct backend *base, backend_fault_fn fault, void *co
                           .fault = fault,
                           .context = context};
     TRY(backend_verify(sweep.backend->primary, fault, context, err));
-    return sweep_all(&sweep, err);
+    TRY(sweep_all(&sweep, err));
+    return verify_search(sweep.backend, false, fault, context, err);
 }
 
 enum status hybrid_repair(struct backend *base, backend_fault_fn fault, void *context,
@@ -129,14 +134,15 @@ enum status hybrid_repair(struct backend *base, backend_fault_fn fault, void *co
                           .compares = true,
                           .fault = fault,
                           .context = context};
-    return sweep_all(&sweep, err);
+    TRY(sweep_all(&sweep, err));
+    return verify_search(sweep.backend, true, fault, context, err);
 }
 
 /* A cache that does not answer is swept the next time. */
 static void *sweep_main(void *argument)
 {
     struct hybrid_backend *backend = argument;
-    while (!is_stopping(backend)) {
+    while (!hybrid_is_stopping(backend)) {
         struct sweep sweep = {.backend = backend, .removes = true, .compares = true};
         int64_t until = sys_mono_us(backend->sys) + HYBRID_SWEEP_US;
         if (breaker_look(&backend->breaker) == BREAKER_CLOSED)
@@ -157,9 +163,5 @@ enum status sweep_start(struct hybrid_backend *backend, struct error *err)
 
 void sweep_stop(struct hybrid_backend *backend)
 {
-    pthread_mutex_lock(&backend->stop_lock);
-    backend->stopping = true;
-    pthread_cond_broadcast(&backend->stop_changed);
-    pthread_mutex_unlock(&backend->stop_lock);
     thread_join(&backend->sweeper);
 }

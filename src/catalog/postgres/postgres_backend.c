@@ -184,6 +184,7 @@ enum status postgres_backend_open(const struct postgres_backend_options *options
         return error_no_memory(err);
     backend->base.ops = &postgres_ops;
     pool_init(&backend->pool, options->connections_max ? options->connections_max : 16);
+    backend->base.pool = &backend->pool;
     backend->connect_timeout_s = options->connect_timeout_s ? options->connect_timeout_s : 5;
     snprintf(backend->origin, sizeof backend->origin, "%d-%p", (int)getpid(), (void *)backend);
     backend->url = str_dup(str_of(options->url));

@@ -172,6 +172,7 @@ enum status redis_backend_open(const struct redis_backend_options *options,
         return error_no_memory(err);
     backend->base.ops = &redis_ops;
     pool_init(&backend->pool, options->connections_max ? options->connections_max : 16);
+    backend->base.pool = &backend->pool;
     backend->timeout_ms = options->timeout_ms ? options->timeout_ms : 5000;
     backend->is_cache = options->is_cache;
     backend->prefix = str_dup(str_of(options->prefix ? options->prefix : "quarry"));

@@ -70,7 +70,7 @@ static int verify(struct cli *cli, const char *url, bool deep)
     return faults ? EXIT_REFUSED : EXIT_DONE;
 }
 
-/* What is derived: a hybrid catalog's cache. */
+/* What is derived: a hybrid catalog's cache and search engine. */
 static int repair(struct cli *cli, const char *url)
 {
     struct error err = ERROR_INIT;
@@ -78,17 +78,16 @@ static int repair(struct cli *cli, const char *url)
     uint64_t faults = 0;
     enum status status = catalog_backend_open(sys_posix(), url, &backend, &err);
     if (status == STATUS_OK && strcmp(backend->ops->name, "hybrid") != 0)
-        status =
-            error_set(&err, STATUS_INVALID_ARGUMENT,
-                      "only a catalog hybrid:PRIMARY|CACHE has something to repair; others are "
-                      "restored from a backup");
+        status = error_set(&err, STATUS_INVALID_ARGUMENT,
+                           "only a catalog hybrid:PRIMARY|... has something to repair; others are "
+                           "restored from a backup");
     if (status == STATUS_OK)
         status = hybrid_repair(backend, tell_fault, &faults, &err);
     backend_close(backend);
     if (status != STATUS_OK)
         return failed(&err);
     if (!cli->json)
-        printf("%llu entries taken out of the cache\n", (unsigned long long)faults);
+        printf("%llu entries mended\n", (unsigned long long)faults);
     return EXIT_DONE;
 }
 

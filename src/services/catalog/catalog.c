@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "catalog/hybrid/hybrid_backend.h"
 #include "services/catalog/collections_int.h"
 
 static const struct service_handler handlers[] = {
@@ -110,48 +109,13 @@ static const struct service_handler handlers[] = {
     {"npm_advisories", npm_advisories},
 };
 
-static void write_cache_state(struct backend *backend, struct json_writer *details)
-{
-    struct hybrid_stats stats;
-    if (strcmp(backend->ops->name, "hybrid") != 0)
-        return;
-    hybrid_look(backend, &stats);
-    json_keyz(details, "cache");
-    json_begin_object(details);
-    json_kv_strz(details, "state", stats.cache_state);
-    json_kv_int(details, "hits", (int64_t)stats.hits);
-    json_kv_int(details, "misses", (int64_t)stats.misses);
-    json_kv_int(details, "failures", (int64_t)stats.cache_failures);
-    json_kv_int(details, "shared_reads", (int64_t)stats.shared_reads);
-    json_kv_int(details, "mended", (int64_t)stats.mended);
-    json_end_object(details);
-}
-
-static void collect(void *context, struct metrics *metrics)
-{
-    struct catalog_service *service = context;
-    struct backend *backend = catalog_backend(service->catalog);
-    struct hybrid_stats stats;
-    if (strcmp(backend->ops->name, "hybrid") != 0)
-        return;
-    hybrid_look(backend, &stats);
-    const struct {
-        const char *outcome;
-        uint64_t count;
-    } outcomes[] = {{"hit", stats.hits}, {"miss", stats.misses}, {"failed", stats.cache_failures}};
-    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
-        metric_raise(metrics_series(metrics, METRIC_CATALOG_CACHE,
-                                    (const char *const[]){outcomes[i].outcome}),
-                     outcomes[i].count);
-}
-
 static bool health(void *context, struct json_writer *details, const char **ret_status)
 {
     struct catalog_service *service = context;
     struct backend *backend = catalog_backend(service->catalog);
     bool healthy = backend_health(backend, NULL) == STATUS_OK;
     json_kv_strz(details, "backend", backend->ops->name);
-    write_cache_state(backend, details);
+    backend_state_write(backend, details);
     search_write_state(service, details);
     json_time(details, "timestamp", sys_now_us(service->sys));
     if (!healthy)
@@ -166,7 +130,7 @@ static enum status start_service(struct catalog_service *service,
     options.kind = SERVICE_CATALOG;
     options.context = service;
     options.health = health;
-    options.collect = collect;
+    options.collect = backend_state_collect;
     options.handlers = handlers;
     options.handlers_len = sizeof handlers / sizeof handlers[0];
     return service_start(&options, &service->service, err);

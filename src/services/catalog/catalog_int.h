@@ -44,6 +44,10 @@ static inline struct catalog *catalog_of(struct request *request)
     return service_of(request)->catalog;
 }
 
+/* --- backend_state.c: the back end in /metrics and /health --- */
+void backend_state_collect(void *context, struct metrics *metrics);
+void backend_state_write(struct backend *backend, struct json_writer *details);
+
 /* --- caller.c --- */
 /* The one place where a request becomes a caller. */
 struct caller caller_of(struct request *request);
