@@ -5,6 +5,8 @@
 #   bench/run.sh ingest           durable rows and acknowledgements a second, POST /data/write
 #   bench/run.sh point            point searches a second over an indexed column (wrk)
 #   bench/run.sh aggregate        aggregates over the archive's files, against DuckDB in its process
+#   bench/run.sh point10m         equality on an index of 10 million rows: in memory, 100 files, compacted
+#   bench/run.sh parquet          Parquet written and read, against DuckDB, by CPU time of one thread
 #   bench/run.sh start            time from start to ready
 #   bench/run.sh memory           resident memory when idle
 #   bench/run.sh resolve          version resolution: 10,000 packages of 20 versions, and 3-SAT puzzles
@@ -331,6 +333,24 @@ resolve() {
     "$tools/resolve"
 }
 
+point10m() {
+    QUARRY_BIN=$(realpath "$bin") QUARRY_BENCH_SECONDS=$seconds /usr/bin/python3 bench/point10m.py
+}
+
+parquet() {
+    local yyjson duckdb=node_modules/@duckdb/node-bindings-linux-x64 memory
+    yyjson=$(dirname "$(find build/release/generated -name yyjson.h | head -1)")
+    gcc -std=c17 -D_GNU_SOURCE -O2 -Isrc -I. -Ibuild/release/generated -I"$yyjson" \
+        -Inode_modules/duckdb/src/duckdb/src/include -o "$tools/parquet" bench/parquet.c -Lbuild/release \
+        -lquarry -lyyjson -L$duckdb -lduckdb -Wl,-rpath,"$PWD/$duckdb" -lsnappy -lzstd -llz4 -lisal -lxxhash -lz -lm ||
+        die "cannot compile bench/parquet.c"
+    echo
+    echo "parquet: CPU time of one thread, best of 3, 2,000,000 rows of 4 columns:"
+    memory=$(mktemp -d /dev/shm/quarry-bench.XXXXXX)
+    "$tools/parquet" "$memory"
+    rm -rf "$memory"
+}
+
 sql_front() {
     local yyjson
     yyjson=$(dirname "$(find build/release/generated -name yyjson.h | head -1)")
@@ -353,7 +373,7 @@ figures=("$@")
 [ ${#figures[@]} -gt 0 ] || figures=(start memory ingest point aggregate)
 for figure in "${figures[@]}"; do
     case $figure in
-    start | memory | ingest | point | aggregate | resolve | sql_front) $figure ;;
+    start | memory | ingest | point | point10m | parquet | aggregate | resolve | sql_front) $figure ;;
     *) die "no figure is called $figure" ;;
     esac
 done

@@ -158,9 +158,9 @@ static void hand_over(struct http_request *r)
 static bool enter_alone(struct http_request *r)
 {
     struct http_server *server = r->server;
-    if (r->loop->in_a_row < HTTP_ALONE_AFTER || server->loops_len < 2)
+    if (r->loop->in_a_row < HTTP_ALONE_AFTER)
         return false;
-    if (atomic_fetch_add(&server->loops_busy, 1) + 1 < server->loops_len)
+    if (atomic_fetch_add(&server->loops_busy, 1) + 1 < server->options.io_threads)
         return true;
     atomic_fetch_sub(&server->loops_busy, 1);
     return false;

@@ -39,7 +39,7 @@ struct store_options {
     uint64_t memtable_max_bytes; /* writers wait, then 429, beyond; 0: 2 x memtable_bytes */
     int64_t flush_age_us;        /* a memtable older than this is flushed; 0: 300 s */
     uint32_t flush_threads;      /* 0: 1 */
-    uint64_t page_cache_bytes;   /* parsed files and decoded pages in memory; 0: 512 MiB */
+    uint64_t page_cache_bytes;   /* parsed files and decoded pages in memory; 0: 1 GiB */
     uint64_t wal_segment_bytes;  /* 0: 64 MiB */
     int64_t wal_commit_delay_us; /* of a group of writers for more of them; 0: none */
     int64_t wal_retention_us; /* log segments that nobody needs are kept so long; 0: not at all */
