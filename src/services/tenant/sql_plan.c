@@ -132,6 +132,7 @@ static enum status replay(struct sql_plan *statement, const struct sql_sink *sin
         TRY(sink->rows(sink->context, cached->batches[i], err));
     statement->stats = cached->stats;
     statement->stats.queue_us = statement->stats.prepare_us = statement->stats.execute_us = 0;
+    statement->stats.cpu_us = 0;
     return STATUS_OK;
 }
 
