@@ -120,7 +120,7 @@ struct statistics_upkeep {
     pthread_cond_t changed; /* the end */
     bool ends;
     atomic_bool cancelled;
-    uint64_t rebuilt; /* since the start */
+    _Atomic uint64_t rebuilt; /* since the start */
     struct thread thread;
 };
 enum status statistics_start(struct tenant_node *node, struct error *err);
