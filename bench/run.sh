@@ -10,6 +10,7 @@
 #   bench/run.sh start            time from start to ready
 #   bench/run.sh memory           resident memory when idle
 #   bench/run.sh resolve          version resolution: 10,000 packages of 20 versions, and 3-SAT puzzles
+#   bench/run.sh token            microseconds to check a token
 #   bench/run.sh sql_front        microseconds to parse, analyze and translate a statement
 #
 # Environment: QUARRY_BIN (build/release/bin), QUARRY_BENCH_ROWS (lines of the Contents indexes, all),
@@ -333,6 +334,17 @@ resolve() {
     "$tools/resolve"
 }
 
+token() {
+    local yyjson
+    yyjson=$(dirname "$(find build/release/generated -name yyjson.h | head -1)")
+    gcc -std=c17 -D_GNU_SOURCE -O2 -Isrc -I. -Ibuild/release/generated -I"$yyjson" \
+        -o "$tools/token" bench/token.c -Lbuild/release -lquarry -lyyjson -lxxhash -lcrypto -lm ||
+        die "cannot compile bench/token.c"
+    echo
+    echo "token: checking one, in this process:"
+    "$tools/token"
+}
+
 point10m() {
     QUARRY_BIN=$(realpath "$bin") QUARRY_BENCH_SECONDS=$seconds /usr/bin/python3 bench/point10m.py
 }
@@ -373,7 +385,7 @@ figures=("$@")
 [ ${#figures[@]} -gt 0 ] || figures=(start memory ingest point aggregate)
 for figure in "${figures[@]}"; do
     case $figure in
-    start | memory | ingest | point | point10m | parquet | aggregate | resolve | sql_front) $figure ;;
+    start | memory | ingest | point | point10m | parquet | aggregate | resolve | token | sql_front) $figure ;;
     *) die "no figure is called $figure" ;;
     esac
 done

@@ -264,6 +264,9 @@ void json_value(struct json_writer *w, yyjson_val *value)
     case YYJSON_TYPE_NUM:
         json_number(w, value);
         break;
+    case YYJSON_TYPE_RAW: /* a number kept as its text */
+        json_raw(w, str_make(yyjson_get_raw(value), yyjson_get_len(value)));
+        break;
     case YYJSON_TYPE_STR:
         json_string(w, json_str_of(value));
         break;

@@ -228,3 +228,11 @@ enum status http_read(struct http_request *r, void *data, size_t cap, size_t *re
     pthread_mutex_unlock(&r->mutex);
     return status;
 }
+
+uint64_t http_request_sent(struct http_request *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    uint64_t sent = r->streaming ? r->moved : r->early_body.len;
+    pthread_mutex_unlock(&r->mutex);
+    return sent;
+}

@@ -108,6 +108,8 @@ struct str http_request_query(const struct http_request *request, const char *na
 bool http_request_query_at(const struct http_request *request, uint32_t index, struct str *ret_name,
                            struct str *ret_value);
 struct str http_request_client(const struct http_request *request); /* address text */
+/* Bytes of the answer's body so far. */
+uint64_t http_request_sent(struct http_request *request);
 struct arena *http_request_arena(struct http_request *request);     /* freed after the answer */
 bool http_request_gone(const struct http_request *request);         /* the client hung up */
 

@@ -32,6 +32,11 @@ void gate_free(struct gate *gate)
     free(gate);
 }
 
+bool gate_audits(const struct gate *gate, bool denied)
+{
+    return gate->options.audit >= (denied ? ACCESS_AUDIT_DENIED : ACCESS_AUDIT_ALL);
+}
+
 enum permission gate_level(const struct str *roles, uint32_t len)
 {
     enum permission level = PERMISSION_NONE;
@@ -160,10 +165,9 @@ enum status gate_admit(struct gate *gate, enum permission needed, struct str aut
                              .is_local = true};
     if (is_passed_over(gate, needed, authorization, arena))
         return STATUS_OK;
-    if (needed == PERMISSION_NONE) {
-        *ret = (struct identity){.tenant = STR("")};
+    *ret = (struct identity){.tenant = STR("")};
+    if (needed == PERMISSION_NONE)
         return STATUS_OK;
-    }
     TRY(gate_identify(gate, authorization, arena, ret, err));
     if (needed == PERMISSION_OPERATOR && !str_is(ret->tenant, gate->options.tenant))
         return error_set(err, STATUS_FORBIDDEN, "This is for admins of the tenant '%s' only.",

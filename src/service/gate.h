@@ -30,6 +30,9 @@ struct identity {
     bool is_local; /* nobody asked for a token */
 };
 
+/* Which decisions are logged; by the service, the gate only knows. */
+enum access_audit { ACCESS_AUDIT_NONE, ACCESS_AUDIT_DENIED, ACCESS_AUDIT_ALL };
+
 struct gate_options {
     struct sys *sys;
     struct verifier *verifier;       /* borrowed */
@@ -37,7 +40,8 @@ struct gate_options {
     struct tenant_book *tenants;     /* borrowed; NULL: all are active */
     bool required;
     const char *tenant; /* of the local operator; and with `one_tenant` of everybody */
-    bool one_tenant;    /* tokens of other tenants are refused */
+    enum access_audit audit;
+    bool one_tenant; /* tokens of other tenants are refused */
 };
 
 enum status gate_new(const struct gate_options *options, struct gate **ret, struct error *err);
@@ -57,6 +61,8 @@ enum status gate_check_tenant(struct gate *gate, struct str tenant, struct error
 void gate_tenant_rule(struct gate *gate, struct str tenant, struct tenant_rule *ret);
 /* The same of the gate's own tenant. */
 void gate_own_rule(struct gate *gate, struct tenant_rule *ret);
+/* Whether a decision is to be logged. */
+bool gate_audits(const struct gate *gate, bool denied);
 /* The most that a set of roles allows. */
 enum permission gate_level(const struct str *roles, uint32_t len);
 

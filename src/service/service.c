@@ -18,10 +18,8 @@
 enum { REQUEST_ID_MAX = 128 };
 
 static const struct service_handler common_handlers[] = {
-    {"health", common_health},
-    {"ready", common_ready},
-    {"metrics", common_metrics},
-    {"openapi", common_openapi},
+    {"health", common_health},   {"ready", common_ready}, {"metrics", common_metrics},
+    {"openapi", common_openapi}, {"spans", common_spans},
 };
 
 static size_t index_of(const struct operation *operation)
@@ -130,6 +128,30 @@ static enum status not_implemented(struct request *request)
                      request->operation->name, request->operation->since);
 }
 
+/* Who asked for what, and whether it was given: also what a flood of refusals leaves behind. */
+static void audit(struct request *request, const struct operation *operation, enum status status)
+{
+    const struct service *service = request->service;
+    const struct identity *who = &request->identity;
+    const struct error *err = &request->error;
+    bool denied = status != STATUS_OK;
+    if (!service->options.gate || !service->options.log ||
+        operation->permission == PERMISSION_NONE || !gate_audits(service->options.gate, denied))
+        return;
+    struct log log = *service->options.log;
+    log.service = service->info->name;
+    log_event(&log, log.level > LOG_INFO ? log.level : LOG_INFO, "access",
+              LOG_TEXT("decision", denied ? STR("denied") : STR("granted")),
+              LOG_TEXT("operation", str_of(operation->name)),
+              LOG_TEXT("needs", str_of(permission_name(operation->permission))),
+              LOG_TEXT("request_id", request->request_id),
+              LOG_TEXT("client", http_request_client(request->http)),
+              LOG_TEXT("user", who->user_id.data ? who->user_id : STR("")),
+              LOG_TEXT("tenant", who->tenant.data ? who->tenant : STR("")),
+              LOG_TEXT("code", str_of(denied ? status_info(status)->code : "ok")),
+              LOG_TEXT("reason", str_of(denied ? err->message : "")));
+}
+
 enum status request_admit_with(struct request *request, const struct operation *operation,
                                struct str authorization)
 {
@@ -137,6 +159,10 @@ enum status request_admit_with(struct request *request, const struct operation *
                                &request->identity, &request->error);
     if (status == STATUS_UNAUTHENTICATED)
         http_set_header(request->http, "WWW-Authenticate", STR("Bearer realm=\"quarry\""));
+    if (status == STATUS_OK)
+        request->admitted = operation;
+    else
+        audit(request, operation, status);
     return status;
 }
 
@@ -199,6 +225,7 @@ static void serve(struct request *request, struct route *route)
         http_respond(request->http, 204, STR_NONE, STR(""));
         return;
     }
+    trace_decide(request);
     if (status == STATUS_OK) {
         status = run(request);
     } else if (status == STATUS_UNKNOWN_ROUTE && options->fallback) {
@@ -262,13 +289,23 @@ static bool handle(struct service *service, struct http_request *http, bool here
         .alone = alone,
         .started_us = sys_mono_us(service->options.sys),
     };
+    int64_t cpu_us = usage_cpu_us();
     set_id(&request);
+    trace_begin(&request);
     set_security_headers(&request);
     serve(&request, &route);
     if (!request.given_back) {
+        if (request.admitted)
+            audit(&request, request.admitted, STATUS_OK);
         int64_t us = sys_mono_us(service->options.sys) - request.started_us;
+        trace_finish(&request, request.status ? request.status : 200, us);
+        cpu_us = usage_cpu_us() - cpu_us;
         count(&request, us);
+        usage_count(&service->usage, &request, cpu_us);
+        usage_log_slow(&request, us, cpu_us);
         log_access(&request, us);
+    } else {
+        trace_forget(&request);
     }
     yyjson_doc_free(request.doc);
     return !request.given_back;
@@ -329,6 +366,7 @@ static enum status make_tables(struct service *service, struct error *err)
         return error_no_memory(err);
     TRY(router_new(options->kind, &service->router, err));
     TRY(metrics_new(&service->metrics, err));
+    service->usage.metrics = service->metrics;
     for (size_t i = 0; i < sizeof common_handlers / sizeof *common_handlers; i++)
         add_handler(service, &common_handlers[i], service);
     for (size_t i = 0; i < options->handlers_len; i++)
@@ -342,6 +380,8 @@ static enum status make_tables(struct service *service, struct error *err)
 static void service_free(struct service *service)
 {
     router_free(service->router);
+    trace_ring_release(&service->ring);
+    usage_release(&service->usage);
     metrics_free(service->metrics);
     free(service->handlers);
     free(service->contexts);
@@ -357,6 +397,8 @@ enum status service_start(const struct service_options *options, struct service 
         return error_no_memory(err);
     service->options = *options;
     service->info = service_info(options->kind);
+    trace_ring_init(&service->ring);
+    usage_init(&service->usage, NULL, service->info->name); /* metrics come with the tables */
     service->started_us = sys_now_us(options->sys);
     enum status status = make_tables(service, err);
     if (status == STATUS_OK) {

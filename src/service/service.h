@@ -16,6 +16,7 @@
 #include "service/metrics.h"
 #include "service/operation.h"
 #include "service/router.h"
+#include "service/trace.h"
 #include "sys/sys.h"
 
 struct service;
@@ -34,7 +35,8 @@ struct field_value {
  * of its own thread is measured by the framework. */
 struct request_work {
     uint64_t rows_read, rows_returned, rows_written;
-    int64_t cpu_us; /* of other processes */
+    int64_t cpu_us;       /* of other processes */
+    struct str statement; /* what was asked for, for the log of slow requests; data NULL: nothing */
 };
 
 /* One request on its way through a handler. */
@@ -51,6 +53,7 @@ struct request {
     enum body_kind body_kind; /* what Content-Type announced; JSON when there was none */
     struct identity identity; /* who calls; checked before the body is read */
     struct request_work work; /* zero until a handler adds to it */
+    struct trace trace;       /* trace.h: span_begin and its kin */
     struct str encoding;      /* Content-Encoding of an ENCODED_BODY operation; data NULL: none */
     /* the framework's own */
     struct field_value *values; /* in the order of operation->fields */
@@ -59,6 +62,7 @@ struct request {
     bool here;  /* on the I/O thread, which may not wait: see request_give_back */
     bool alone; /* but for one of ALONE_HERE, whose client is the only one */
     bool given_back;
+    const struct operation *admitted; /* the gate has let it pass; logged when it is over */
     int status;   /* HTTP status of the answer, 0: none yet */
     bool started; /* a streamed answer was begun */
 };
@@ -134,6 +138,8 @@ struct service_options {
      * size; what it cannot serve it returns as it found it (request->error is set). NULL: 404. */
     request_handler fallback;
     bool front; /* browsers of the world reach it: with headers that tell them what not to do */
+    struct trace_options trace;
+    int64_t slow_us; /* requests that take longer are told in the log; 0: none */
     const char *allowed_origins; /* of browsers' pages, see cors.h; NULL: "*" */
     /* Detail for /health: writes members, `timestamp` among them, into the begun object `details`;
      * false: unhealthy, with *ret_status text. May be NULL. */

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "service/service.h"
+#include "service/usage.h"
 
 struct service {
     struct service_options options;
@@ -18,6 +19,8 @@ struct service {
     request_handler *handlers;
     void **contexts; /* each handler's first argument's `context` */
     struct metric_series **durations;
+    struct trace_ring ring;
+    struct usage usage;
 };
 
 /* decode.c: body kind, path, query and header fields, then the JSON body unless it is raw. */
@@ -43,5 +46,7 @@ enum status common_health(struct request *request);
 enum status common_ready(struct request *request);
 enum status common_metrics(struct request *request);
 enum status common_openapi(struct request *request);
+/* spans.c: GET /spans */
+enum status common_spans(struct request *request);
 
 #endif

@@ -433,3 +433,27 @@ def test_backup_migrate_restore(new_server, tmp_path):
     client = again.client("catalog")
     client.get(f"/assets/{ids[0]}").ok()
     client.close()
+
+
+def test_partitions(server, catalog, name):
+    tenant = server.client()
+    tenant.add_source(name, {"day": "date", "n": "int64"}, partition_columns=["day"],
+                      index_columns=["n"])
+    for day in ("2025-01-01", "2025-01-02"):
+        tenant.write(name, [{"day": day, "n": n} for n in range(10)])
+        tenant.post(f"/sources/{name}/flush").ok()
+    tenant.write(name, [{"day": "2025-01-03", "n": 1}])
+    [source] = catalog.post("/metadata/partitions", {"source_id": name}).ok().json["sources"]
+    assert source["source_id"] == name and source["unflushed_rows"] == 1
+    first, second = source["partitions"]
+    assert (first["partition"], second["partition"]) == ("day=2025-01-01", "day=2025-01-02")
+    assert first["file_stats"]["row_count"] == 10 and len(first["files"]) == 1
+    path = server.data / "sources" / name / "data" / first["partition"] / first["files"][0]["file"]
+    assert path.stat().st_size == first["files"][0]["file_size"] == first["file_stats"]["file_size"]
+    assert first["file_stats"]["last_modified"].endswith("Z") and first["tenant_nodes"]
+    assert first["index_info"] == {"index_columns": ["n"], "partition_columns": ["day"]}
+    some = catalog.post("/metadata/partitions", {"source_id": name, "partitions": ["day=2025-01-02"]})
+    assert [p["partition"] for p in some.ok().json["sources"][0]["partitions"]] == ["day=2025-01-02"]
+    assert name in [s["source_id"] for s in
+                    catalog.post("/metadata/partitions", {}).ok().json["sources"]]
+    catalog.post("/metadata/partitions", {"source_id": "nobody"}).refused(404)

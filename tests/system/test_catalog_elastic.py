@@ -71,6 +71,12 @@ def test_as_the_catalog_of_a_server(new_server, tool):
     asset = create(catalog, "one", description="Some words")
     catalog.request("PATCH", f"/assets/{asset['id']}", {"description": "Other words"}).ok()
     assert names(catalog, "other") == ["one"] and names(catalog, "some") == []
+    # ranked, by the engine: it finds with letters off what the text index would correct
+    found = catalog.get("/search?q=wrds&facets=true").ok().json
+    assert found["total"] == 1 and found["corrected"] is None
+    assert found["hits"][0]["asset"]["name"] == "one" and found["hits"][0]["score"] == 100
+    assert found["hits"][0]["snippet_html"] == "Other <b>words</b>"
+    assert found["facets"]["kind"] == [{"value": "graph", "count": 1}]
     catalog.close()
     server.kill()
     server.start()

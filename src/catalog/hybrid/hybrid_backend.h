@@ -60,6 +60,9 @@ struct hybrid_stats {
 void hybrid_look(struct backend *base, struct hybrid_stats *ret);
 /* Commits that the search engine has yet to hear of. */
 enum status hybrid_outbox(struct backend *base, uint64_t *ret, struct error *err);
+/* Around a call of the search engine by others; NULL: it is not to be asked now. */
+struct backend *hybrid_search_begin(struct backend *base, int64_t *ret_begin_us);
+void hybrid_search_end(struct backend *base, int64_t begin_us, enum status status);
 /* Borrowed; cache and search may be NULL. */
 void hybrid_parts(struct backend *base, struct backend **ret_primary, struct backend **ret_cache,
                   struct backend **ret_search);
@@ -69,5 +72,8 @@ void hybrid_parts(struct backend *base, struct backend **ret_primary, struct bac
  * void goes without a word. */
 enum status hybrid_repair(struct backend *base, backend_fault_fn fault, void *context,
                           struct error *err);
+
+/* The back end that keeps the records; of another back end itself. */
+struct backend *hybrid_primary(struct backend *backend);
 
 #endif

@@ -49,7 +49,7 @@ struct attempt {
 static bool attempt_begin(struct hybrid_backend *backend, struct attempt *ret)
 {
     ret->search = atomic_load(&backend->search);
-    if (!ret->search || !has_everything(backend) ||
+    if (!ret->search || !atomic_load(&backend->search_ready) ||
         breaker_enter(&backend->search_breaker, "the catalog's search engine", NULL) != STATUS_OK)
         return false;
     ret->begin_us = sys_mono_us(backend->sys);
@@ -65,6 +65,21 @@ static bool attempt_end(struct hybrid_backend *backend, const struct attempt *at
     if (!answered || slow)
         atomic_fetch_add(&backend->search_failures, 1);
     return status == STATUS_OK;
+}
+
+struct backend *hybrid_search_begin(struct backend *base, int64_t *ret_begin_us)
+{
+    struct attempt attempt;
+    if (!attempt_begin((struct hybrid_backend *)base, &attempt))
+        return NULL;
+    *ret_begin_us = attempt.begin_us;
+    return attempt.search;
+}
+
+void hybrid_search_end(struct backend *base, int64_t begin_us, enum status status)
+{
+    struct attempt attempt = {.begin_us = begin_us};
+    (void)attempt_end((struct hybrid_backend *)base, &attempt, status);
 }
 
 /* --- records of the primary --- */
@@ -130,7 +145,7 @@ bool search_query(struct hybrid_backend *backend, const struct record_query *que
     if (!backend->search_url || !is_for_search(query))
         return false;
     bool answered =
-        attempt_begin(backend, &attempt) &&
+        has_everything(backend) && attempt_begin(backend, &attempt) &&
         attempt_end(backend, &attempt, backend_query(attempt.search, query, arena, &page, NULL)) &&
         confirm(backend, query, arena, &page);
     atomic_fetch_add(answered ? &backend->searches : &backend->search_passed, 1);
@@ -154,7 +169,7 @@ bool search_group(struct hybrid_backend *backend, const struct group_query *quer
         if (!is_followed(query->numbers[i]))
             return false;
     bool answered =
-        attempt_begin(backend, &attempt) &&
+        has_everything(backend) && attempt_begin(backend, &attempt) &&
         attempt_end(backend, &attempt, backend_group(attempt.search, query, arena, &found, NULL));
     atomic_fetch_add(answered ? &backend->searches : &backend->search_passed, 1);
     if (answered)

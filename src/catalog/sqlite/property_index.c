@@ -11,47 +11,67 @@
 
 enum { FEW = 1000 };
 
-/* What both halves of the rows are made of; `new` is a row of assets. */
-#define ROWS(row)                                                                                  \
-    "INSERT OR IGNORE INTO asset_properties"                                                       \
-    " SELECT 'p:' || key, value, " row ".seq FROM json_each(iif(json_valid(" row                   \
-    ".properties), " row ".properties, '{}')) WHERE type IN ('text', 'integer', 'real', 'true',"   \
-    " 'false') AND length(CAST(value AS BLOB)) <= 200"                                             \
-    " UNION ALL SELECT 'a:' || key, value, " row ".seq FROM json_each(iif(json_valid(" row         \
-    ".attributes), " row ".attributes, '{}')) WHERE key IN ('uuid', 'author', 'meta_type')"        \
-    " AND type = 'text' AND length(CAST(value AS BLOB)) <= 200;"
+/* What is filed of a column of `row`, which is new or old; j is json_each. */
+#define FILED_properties                                                                           \
+    "j.type IN ('text', 'integer', 'real', 'true', 'false')"                                       \
+    " AND length(CAST(j.value AS BLOB)) <= 200"
+#define FILED_attributes                                                                           \
+    "j.key IN ('uuid', 'author', 'meta_type') AND j.type = 'text'"                                 \
+    " AND length(CAST(j.value AS BLOB)) <= 200"
+
+#define PUT(prefix, column)                                                                        \
+    "INSERT OR IGNORE INTO asset_properties SELECT '" prefix "' || j.key, j.value, new.seq FROM"   \
+    " json_each(new." #column ") AS j WHERE " FILED_##column ";"
+/* By names and values, which finds each row by the primary key; of large objects by names alone. No
+ * index over assets has to be kept for it. */
+#define TAKE(prefix, column)                                                                       \
+    "DELETE FROM asset_properties WHERE length(old." #column ") <= 2000 AND asset = old.seq AND"   \
+    " name IN (SELECT '" prefix "' || key FROM json_each(old." #column ")) AND value IN"           \
+    " (SELECT value FROM json_each(old." #column "));"                                             \
+    " DELETE FROM asset_properties WHERE length(old." #column ") > 2000 AND asset = old.seq AND"   \
+    " name IN (SELECT '" prefix "' || key FROM json_each(old." #column "));"
+
+/* An object that is empty, as most are, costs nothing; JSON that is none has no rows. */
+#define TRIGGERS(prefix, column)                                                                   \
+    "CREATE TRIGGER assets_" #column "_insert AFTER INSERT ON assets WHEN new." #column            \
+    " <> '{}' AND json_valid(new." #column ") BEGIN " PUT(                                         \
+        prefix,                                                                                    \
+        column) " END;"                                                                            \
+                "CREATE TRIGGER assets_" #column                                                   \
+                "_delete AFTER DELETE ON assets WHEN old." #column                                 \
+                " <> '{}' AND json_valid(old." #column ") BEGIN " TAKE(                            \
+                    prefix,                                                                        \
+                    column) " END;"                                                                \
+                            "CREATE TRIGGER assets_" #column "_out BEFORE UPDATE OF " #column      \
+                            " ON assets WHEN old." #column " <> new." #column                      \
+                            " AND json_valid(old." #column                                         \
+                            ") BEGIN " TAKE(prefix, column) " END;"                                \
+                                                            "CREATE TRIGGER assets_" #column       \
+                                                            "_in AFTER UPDATE OF " #column         \
+                                                            " ON assets WHEN old." #column         \
+                                                            " <> new." #column                     \
+                                                            " AND json_valid(new." #column         \
+                                                            ") BEGIN " PUT(prefix, column) " END;"
 
 const char sqlite_property_index[] =
-    "CREATE TABLE asset_properties(name TEXT NOT NULL, value ANY NOT NULL, asset INTEGER NOT NULL"
-    " REFERENCES assets(seq) ON DELETE CASCADE, PRIMARY KEY(name, value, asset)) STRICT,"
-    " WITHOUT ROWID;"
+    "CREATE TABLE asset_properties(name TEXT NOT NULL, value ANY NOT NULL, asset INTEGER NOT NULL,"
+    " PRIMARY KEY(name, value, asset)) STRICT, WITHOUT ROWID;"
 
-    "CREATE INDEX asset_properties_asset ON asset_properties(asset);"
+    TRIGGERS("p:", properties)
 
-    "CREATE TRIGGER assets_properties_insert AFTER INSERT ON assets WHEN new.properties <> '{}' OR"
-    " new.attributes <> '{}' BEGIN " ROWS(
-        "new") " END;"
+        TRIGGERS("a:", attributes)
 
-               "CREATE TRIGGER assets_properties_update AFTER UPDATE OF properties, attributes ON "
-               "assets WHEN"
-               " old.properties <> new.properties OR old.attributes <> new.attributes BEGIN DELETE "
-               "FROM"
-               " asset_properties WHERE asset = old.seq; " ROWS(
-                   "new") " END;"
+            "INSERT OR IGNORE INTO asset_properties SELECT 'p:' || j.key, j.value, a.seq FROM "
+            "assets AS a,"
+            " json_each(iif(json_valid(a.properties), a.properties, '{}')) AS j WHERE j.type IN "
+            "('text',"
+            " 'integer', 'real', 'true', 'false') AND length(CAST(j.value AS BLOB)) <= 200;"
 
-                          "INSERT OR IGNORE INTO asset_properties SELECT 'p:' || j.key, j.value, "
-                          "a.seq FROM assets AS a,"
-                          " json_each(iif(json_valid(a.properties), a.properties, '{}')) AS j "
-                          "WHERE j.type IN ('text',"
-                          " 'integer', 'real', 'true', 'false') AND length(CAST(j.value AS BLOB)) "
-                          "<= 200;"
-
-                          "INSERT OR IGNORE INTO asset_properties SELECT 'a:' || j.key, j.value, "
-                          "a.seq FROM assets AS a,"
-                          " json_each(iif(json_valid(a.attributes), a.attributes, '{}')) AS j "
-                          "WHERE j.key IN ('uuid',"
-                          " 'author', 'meta_type') AND j.type = 'text' AND length(CAST(j.value AS "
-                          "BLOB)) <= 200;";
+            "INSERT OR IGNORE INTO asset_properties SELECT 'a:' || j.key, j.value, a.seq FROM "
+            "assets AS a,"
+            " json_each(iif(json_valid(a.attributes), a.attributes, '{}')) AS j WHERE j.key IN "
+            "('uuid',"
+            " 'author', 'meta_type') AND j.type = 'text' AND length(CAST(j.value AS BLOB)) <= 200;";
 
 struct str sqlite_property_name(const struct match *match, struct arena *arena)
 {

@@ -1,5 +1,7 @@
 #include "cmd/quarryd/access.h"
 
+#include "auth/jwt.h"
+#include "base/uuid.h"
 #include "service/token_keys.h"
 
 bool access_is_required(const struct quarryd_options *options, enum service_kind kind)
@@ -29,6 +31,14 @@ static enum status share_keys(struct access *access, struct error *err)
         status = verifier_set_keys(access->verifier, STR_NONE, STR_NONE, &copy, err);
     keyring_release(&copy);
     return status;
+}
+
+static enum access_audit audit_of(const struct settings *settings)
+{
+    const char *choice = settings_text(settings, SETTING_ACCESS_AUDIT);
+    return strcmp(choice, "none") == 0  ? ACCESS_AUDIT_NONE
+           : strcmp(choice, "all") == 0 ? ACCESS_AUDIT_ALL
+                                        : ACCESS_AUDIT_DENIED;
 }
 
 static enum status open_parts(const struct quarryd_options *options, struct sys *sys,
@@ -62,6 +72,7 @@ static enum status open_parts(const struct quarryd_options *options, struct sys 
                                       .verifier = access->verifier,
                                       .revocations = access->revocations,
                                       .tenants = access->tenants,
+                                      .audit = audit_of(settings),
                                       .required = access_is_required(options, kind),
                                       .tenant = settings_text(settings, SETTING_TENANT_ID),
                                       .one_tenant = options->node};
@@ -71,11 +82,37 @@ static enum status open_parts(const struct quarryd_options *options, struct sys 
 enum status access_open(const struct quarryd_options *options, struct sys *sys,
                         const struct log *log, struct access *ret, struct error *err)
 {
-    *ret = (struct access){0};
+    *ret = (struct access){.sys = sys, .settings = options->settings};
     enum status status = open_parts(options, sys, log, ret, err);
     if (status != STATUS_OK)
         access_close(ret);
     return status;
+}
+
+enum status access_operator_token(void *context, struct buf *ret, struct error *err)
+{
+    static const struct str roles[] = {STR("admin")};
+    const struct access *access = context;
+    char id[UUID_TEXT_LEN + 1];
+    unsigned char random[10];
+    int64_t now_us = sys_now_us(access->sys);
+    sys_random(access->sys, random, sizeof random);
+    uuid_format(uuid_v7((uint64_t)now_us / 1000, random), id);
+    const struct claims claims = {
+        .subject = STR("monitoring"),
+        .tenant = str_of(settings_text(access->settings, SETTING_TENANT_ID)),
+        .id = str_make(id, UUID_TEXT_LEN),
+        .issuer = str_of(settings_text(access->settings, SETTING_JWT_ISSUER)),
+        .audience = str_of(settings_text(access->settings, SETTING_JWT_AUDIENCE)),
+        .issued_s = now_us / 1000000,
+        .not_before_s = now_us / 1000000,
+        .expires_s = now_us / 1000000 + ACCESS_TOKEN_LIFE_S,
+        .use = TOKEN_ACCESS,
+        .roles = roles,
+        .roles_len = 1,
+    };
+    buf_append_str(ret, STR("Bearer "));
+    return jwt_sign(&access->keys, &claims, ret, err);
 }
 
 void access_close(struct access *access)

@@ -62,6 +62,8 @@ static struct service_options base_options(const struct control *control, enum s
         .sys = control->sys,
         .log = control->log,
         .gate = control->access->gate,
+        .trace = options_trace(settings),
+        .slow_us = settings_int(settings, SETTING_SLOW_REQUEST_MS) * 1000,
         .allowed_origins = settings_text(settings, SETTING_ALLOWED_ORIGINS),
         .http = {.host = options_address(settings_text(settings, SETTING_BIND_HOST)),
                  .port = port_setting(control, kind),
@@ -121,6 +123,9 @@ static enum status start_monitoring(struct control *control, const struct servic
         .interval_s = (uint32_t)settings_int(settings, SETTING_METRICS_INTERVAL_SECONDS),
         .alert_rules_file = settings_text(settings, SETTING_ALERT_RULES_FILE),
         .alert_webhook_url = settings_text(settings, SETTING_ALERT_WEBHOOK_URL),
+        .otlp_url = settings_text(settings, SETTING_OTLP_URL),
+        .token = access_operator_token,
+        .token_context = (void *)(uintptr_t)control->access,
     };
     TRY(monitoring_start(base, &options, &control->monitoring, err));
     *ret = monitoring_service(control->monitoring);

@@ -106,6 +106,8 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .cache_bytes = (uint64_t)settings_int(settings, SETTING_QUERY_CACHE_MB) << 20,
         .statistics_refresh_us =
             settings_int(settings, SETTING_STATISTICS_REFRESH_INTERVAL) * 60 * 1000000,
+        .trace = options_trace(settings),
+        .slow_us = settings_int(settings, SETTING_SLOW_REQUEST_MS) * 1000,
         .http_workers = (uint32_t)settings_int(settings, SETTING_TENANT_HTTP_WORKERS),
         .http_io_threads = (uint32_t)settings_int(settings, SETTING_TENANT_HTTP_IO_THREADS),
         .connections_max = (uint32_t)settings_int(settings, SETTING_HTTP_CONNECTIONS_MAX),

@@ -213,3 +213,10 @@ struct dsl_settings options_dsl(const struct settings *settings)
         .lenient = !settings_bool(settings, SETTING_DSL_VALIDATION_ENABLED),
     };
 }
+
+struct trace_options options_trace(const struct settings *settings)
+{
+    return (struct trace_options){.ratio = settings_real(settings, SETTING_TRACE_SAMPLE_RATIO),
+                                  .per_second =
+                                      (uint32_t)settings_int(settings, SETTING_TRACE_PER_SECOND)};
+}

@@ -5,6 +5,7 @@
 #include "query/dsl/dsl.h"
 #include "service/operation.h"
 #include "service/settings.h"
+#include "service/trace.h"
 
 struct quarryd_options {
     struct settings *settings;
@@ -35,6 +36,7 @@ const char *options_reach(const char *host);
 void options_url(const char *address, uint16_t port, char *out, size_t cap);
 /* The DSL's part of the settings; its text is borrowed from them. */
 struct dsl_settings options_dsl(const struct settings *settings);
+struct trace_options options_trace(const struct settings *settings);
 /* --help and --print-settings, to standard output. */
 void options_print_help(void);
 enum status options_print_settings(const struct quarryd_options *options, struct error *err);

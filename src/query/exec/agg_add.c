@@ -402,6 +402,7 @@ static void add_stats(struct exec_stats *to, const struct exec_stats *from)
     to->segments_pruned += from->segments_pruned;
     to->segments_by_index += from->segments_by_index;
     to->segments_scanned += from->segments_scanned;
+    to->segments_read += from->segments_read;
     to->rows_scanned += from->rows_scanned;
     to->rows_matched += from->rows_matched;
     to->index_used |= from->index_used;

@@ -31,6 +31,7 @@ struct exec_context {
 /* What a query did, for the answer's `statistics`. */
 struct exec_stats {
     uint64_t segments, segments_pruned, segments_by_index, segments_scanned;
+    uint64_t segments_read; /* of the last two: those of which rows were looked at */
     uint64_t rows_scanned, rows_matched;
     bool index_used;
 };

@@ -261,6 +261,7 @@ static enum status open_segment(struct scan *scan, struct segment *segment,
         return STATUS_OK;
     }
     TRY(segment_reader(segment, &scan->reader, err));
+    scan->stats.segments_read++;
     scan->segment = segment;
     return STATUS_OK;
 }

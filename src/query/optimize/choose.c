@@ -6,6 +6,9 @@
 #include "query/optimize/optimizer_int.h"
 #include "query/stats/profile.h"
 
+#define INVESTMENT    1.25
+#define INVESTMENT_MS 0.2
+
 /* Everything that the alternatives are made of. */
 struct job {
     struct optimizer *optimizer;
@@ -138,6 +141,16 @@ static bool from_metadata(const struct job *job)
     return true;
 }
 
+/* Groups of the base, and of each file when these are few enough to be kept (own.c). */
+static double groups_merged(const struct job *job, double files)
+{
+    double each = files > 0 ? fmin(job->groups, (double)job->forecast.file_rows / files) : 0;
+    double all = files * each;
+    bool few = all < (double)job->forecast.file_rows / 4;
+    double left = fmax(0, files - (double)job->offer->kept_files);
+    return 2 * job->groups + (few ? left * each : 0);
+}
+
 static void add_own(struct job *job, const struct sketch *sketch)
 {
     const struct exec_forecast *forecast = &job->forecast;
@@ -168,7 +181,7 @@ static void add_own(struct job *job, const struct sketch *sketch)
         work.files = fmax(0, files - (double)job->offer->kept_files);
         work.found *= rows + chunk_rows > 0 ? (left + chunk_rows) / (rows + chunk_rows) : 0;
         work.values = (left + chunk_rows) * job->filter_columns + work.found * job->out_columns;
-        work.groups = job->groups * (1 + files / 4); /* those of each file are put together */
+        work.groups = groups_merged(job, files);
         add_plan(job, PATH_FILE_PARTIALS, work, false);
     }
     add_plan(job, PATH_PRUNED_SCAN, scan_work(job, files, rows + chunk_rows), false);
@@ -203,11 +216,23 @@ static void price(struct job *job, const struct template_history *known)
         }
 }
 
+/* Partial aggregates are worth a little more the first time: they make the next time cheap. */
+static uint32_t cheapest(const struct access_choice *choice)
+{
+    const struct access_plan *first = &choice->plans[0];
+    bool reads = first->path == PATH_PRUNED_SCAN || first->path == PATH_DUCKDB;
+    for (uint32_t i = 1; reads && i < choice->plans_len; i++)
+        if (choice->plans[i].path == PATH_FILE_PARTIALS &&
+            choice->plans[i].ms <= first->ms * INVESTMENT + INVESTMENT_MS)
+            return i;
+    return 0;
+}
+
 static void pick(struct job *job)
 {
     struct access_choice *choice = job->choice;
     uint32_t most = job->optimizer->options.plans_max;
-    choice->chosen = 0;
+    choice->chosen = cheapest(choice);
     for (uint32_t i = 0; job->offer->forced && i < choice->plans_len; i++)
         if (choice->plans[i].path == job->offer->force)
             choice->chosen = i;

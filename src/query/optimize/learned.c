@@ -6,6 +6,8 @@
 
 #define CORRECTION_MAX 3.3 /* log2: ten times more or fewer */
 #define DECAY          0.8
+#define CORRECTION_MIN 0.5 /* log2: smaller ones are not worth it */
+#define ONE_SIDED      0.8
 
 enum { PROBES = 8 };
 
@@ -66,7 +68,7 @@ void learned_check_rows(struct template_history *template, double rows_total)
     if (template->seen == 0 || fabs(rows_total - before) <= 0.2 * before)
         return;
     template->seen = 0;
-    template->miss = template->spread = 0;
+    template->miss = template->noise = template->spread = 0;
     template->kept_until_us = 0;
     memset(template->paths, 0, sizeof template->paths);
 }
@@ -80,9 +82,13 @@ static double clamp(double value)
                                      : value;
 }
 
+/* Errors to both sides are chance: to correct them would add to them. */
 double learned_row_correction(const struct template_history *template)
 {
-    return template && template->seen >= HISTORY_SEEN_MIN ? clamp(template->miss) : 0;
+    if (!template || template->seen < HISTORY_SEEN_MIN ||
+        fabs(template->miss) < CORRECTION_MIN || fabs(template->miss) < ONE_SIDED * template->noise)
+        return 0;
+    return clamp(template->miss);
 }
 
 double learned_time_correction(const struct template_history *template, enum access_path path)
@@ -104,6 +110,7 @@ void learned_learn_rows(struct template_history *template, double estimate, doub
     double miss = clamp(log2(actual / (estimate < 1 ? 1 : estimate)));
     double rest = fabs(log2(actual / (corrected < 1 ? 1 : corrected)));
     template->miss = decayed(template->miss, miss, first);
+    template->noise = decayed(template->noise, fabs(miss), first);
     template->spread = decayed(template->spread, rest, first);
     template->rows = decayed(template->rows, rows, first);
     template->rows_total = rows_total;

@@ -2,8 +2,8 @@
  * the estimate of their rows is, what each path took in comparison with its estimate, and the
  * choice that was made last.
  *
- * Guards: corrections are decaying means, clamped, used from HISTORY_SEEN_MIN observations on, and
- * forgotten when the source's rows have changed by a fifth. At most HISTORY_TEMPLATES. Not
+ * Guards: corrections are decaying means, clamped, used from HISTORY_SEEN_MIN observations on and
+ * only when the estimates err to one side; they are forgotten when the source's rows have changed by a fifth. At most HISTORY_TEMPLATES. Not
  * thread-safe. */
 #ifndef QUARRY_QUERY_LEARNED_H
 #define QUARRY_QUERY_LEARNED_H
@@ -25,6 +25,7 @@ struct template_history {
     double rows_total;             /* of the source when this was learned */
     uint32_t seen;
     double miss;   /* decaying mean of log2(rows / estimate) */
+    double noise;  /* and of its amount */
     double spread; /* decaying mean of |log2(rows / corrected estimate)| */
     double rows;   /* decaying mean of the rows found */
     struct path_history paths[PATHS];

@@ -18,6 +18,7 @@ static void write_template(const struct template_history *known, struct json_wri
     json_kv_double(w, "source_rows", known->rows_total);
     json_kv_double(w, "mean_rows", known->rows);
     json_kv_double(w, "rows_log2_miss", known->miss);
+    json_kv_double(w, "rows_log2_noise", known->noise);
     json_kv_double(w, "rows_log2_error", known->spread);
     json_keyz(w, "paths");
     json_begin_object(w);
@@ -95,6 +96,7 @@ static void read_template(struct learned *learned, yyjson_val *json)
     known->rows_total = number_of(json, "source_rows");
     known->rows = number_of(json, "mean_rows");
     known->miss = number_of(json, "rows_log2_miss");
+    known->noise = number_of(json, "rows_log2_noise");
     known->spread = number_of(json, "rows_log2_error");
     for (int p = 0; p < PATHS; p++) {
         yyjson_val *path = json_get(json_get(json, "paths"), access_path_name((enum access_path)p));

@@ -267,7 +267,10 @@ static enum status take_answer(struct conversation *c, struct error *err)
         TRY(take_rows(c, columns, err));
     }
     c->doubtful = true;
+    double before = c->run->worker->cpu_seconds;
     TRY(sql_answer_done(buf_str(&c->in), c->stats, &c->run->worker->cpu_seconds, err));
+    double used = c->run->worker->cpu_seconds - before;
+    c->stats->cpu_us = used > 0 && used < 1e9 ? (int64_t)(used * 1e6) : 0;
     c->doubtful = c->run->worker->cpu_seconds > WORKER_CPU_SECONDS_RETIRE;
     return STATUS_OK;
 }

@@ -71,6 +71,7 @@ struct sql_stats {
     bool truncated;
     int64_t queue_us, prepare_us, execute_us;
     uint64_t files; /* Parquet files of the tables used */
+    int64_t cpu_us; /* of the worker's process */
 };
 
 /* Only the tables that the statement names are handed to the worker: `tables` may hold all of the

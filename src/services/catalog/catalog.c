@@ -49,6 +49,7 @@ static const struct service_handler handlers[] = {
     {"metadata_sources", metadata_sources},
     {"metadata_stats", metadata_stats},
     {"metadata_compact", metadata_compact},
+    {"metadata_partitions", metadata_partitions},
     {"search", search},
     {"nodes_register", nodes_register},
     {"nodes_validate", nodes_validate},

@@ -130,6 +130,14 @@ enum status config_seal(struct request *request, struct str value, struct record
 enum status config_unseal(struct request *request, const struct caller *caller,
                           const struct record *config, struct str *ret);
 /* sources.c */
+struct http_reply;
+/* The tenant node's answer to the caller's own token. */
+enum status sources_ask_node(struct request *request, const char *method, const char *path,
+                             struct str body, struct http_reply *reply);
+/* Takes the node's sources over as assets. */
+enum status sources_sync(struct request *request, const struct caller *caller);
+/* partitions.c */
+enum status metadata_partitions(struct request *request);
 enum status metadata_sources(struct request *request);
 enum status metadata_stats(struct request *request);
 enum status metadata_compact(struct request *request);

@@ -1,5 +1,6 @@
 /* search.c: ranked full text over assets. The index answers with ids; what they are is read from
  * the catalog, and rights are checked again there, since the index may be a moment late. */
+#include "catalog/ranked.h"
 #include "services/catalog/catalog_int.h"
 
 enum { SETTLE_MS = 2000 };
@@ -30,6 +31,8 @@ enum status search_run(struct request *request, struct text_query *query, struct
         query->visible_ids = visible->ids;
         query->visible_ids_len = visible->ids_len;
     }
+    if (ranked_query(catalog_backend(catalog_of(request)), query, request->arena, ret))
+        return STATUS_OK;
     (void)text_feed_settle(service_of(request)->options.text, SETTLE_MS);
     return text_index_query(text_feed_index(service_of(request)->options.text), query,
                             request->arena, ret, &request->error);

@@ -40,11 +40,12 @@ static enum status node_failed(struct request *request, const struct http_reply 
 }
 
 /* The node's answer, JSON, which the caller frees. */
-static enum status ask_node(struct request *request, const char *method, const char *path,
-                            struct str body, struct http_reply *reply)
+enum status sources_ask_node(struct request *request, const char *method, const char *path,
+                             struct str body, struct http_reply *reply)
 {
     struct http_client *client = NULL;
-    struct http_field fields[3] = {{STR("Content-Type"), STR("application/json")},
+    char traceparent[TRACE_PARENT_LEN + 1];
+    struct http_field fields[5] = {{STR("Content-Type"), STR("application/json")},
                                    {STR("X-Request-Id"), request->request_id}};
     struct str token = http_request_header(request->http, "authorization");
     struct http_call call = {.method = method,
@@ -59,7 +60,14 @@ static enum status ask_node(struct request *request, const char *method, const c
         fields[call.field_count++] = (struct http_field){STR("Authorization"), token};
     TRY(http_client_new(&(struct http_client_options){.user_agent = "quarry-catalog"}, &client,
                         &request->error));
+    int span = span_begin(request, "node.call", SPAN_CLIENT);
+    trace_outgoing(request, traceparent);
+    if (traceparent[0])
+        fields[call.field_count++] = (struct http_field){STR("traceparent"), str_of(traceparent)};
+    if (request->trace.state.data)
+        fields[call.field_count++] = (struct http_field){STR("tracestate"), request->trace.state};
     enum status status = http_client_call(client, &call, reply, &request->error);
+    span_end(request, span);
     http_client_free(client);
     if (status == STATUS_OK && reply->status >= 300)
         status = node_failed(request, reply);
@@ -166,12 +174,12 @@ static enum status take_over(struct request *request, const struct caller *syste
     return status;
 }
 
-static enum status sync_sources(struct request *request, const struct caller *caller)
+enum status sources_sync(struct request *request, const struct caller *caller)
 {
     struct caller system = system_caller(caller);
     struct http_reply reply;
     http_reply_init(&reply, NODE_REPLY_MAX);
-    enum status status = ask_node(request, "GET", "/sources", STR_NONE, &reply);
+    enum status status = sources_ask_node(request, "GET", "/sources", STR_NONE, &reply);
     if (status == STATUS_OK)
         status = take_over(request, &system, buf_str(&reply.body));
     http_reply_release(&reply);
@@ -216,7 +224,7 @@ enum status metadata_sources(struct request *request)
                                  .limit = (uint32_t)request_int(request, "limit")};
     struct record_page page;
     TRY(check_tenant(request, &caller));
-    TRY(sync_sources(request, &caller));
+    TRY(sources_sync(request, &caller));
     TRY(asset_query(catalog_of(request), &caller, &query, request->arena, &page, &request->error));
     return respond_page(request, "sources", &page, write_source);
 }
@@ -229,7 +237,7 @@ static void write_statistics(struct request *request, struct json_writer *w)
     http_reply_init(&reply, NODE_REPLY_MAX);
     struct error before = request->error;
     json_keyz(w, "source_statistics");
-    if (ask_node(request, "GET", "/statistics", STR_NONE, &reply) == STATUS_OK &&
+    if (sources_ask_node(request, "GET", "/statistics", STR_NONE, &reply) == STATUS_OK &&
         json_parse(buf_str(&reply.body), &doc, &request->error) == STATUS_OK)
         json_value(w, json_get(yyjson_doc_get_root(doc), "sources"));
     else
@@ -253,7 +261,7 @@ enum status metadata_stats(struct request *request)
     struct group_answer sums, counts;
     struct buf buf;
     struct json_writer w;
-    TRY(sync_sources(request, &caller));
+    TRY(sources_sync(request, &caller));
     TRY(asset_group(catalog_of(request), &caller, &sources, request->arena, &sums,
                     &request->error));
     TRY(asset_group(catalog_of(request), &caller, &kinds, request->arena, &counts,
@@ -311,7 +319,7 @@ enum status metadata_compact(struct request *request)
     http_reply_init(&reply, NODE_REPLY_MAX);
     enum status status = compact_body(request, &body);
     if (status == STATUS_OK)
-        status = ask_node(request, "POST", "/metadata/compact", buf_str(&body), &reply);
+        status = sources_ask_node(request, "POST", "/metadata/compact", buf_str(&body), &reply);
     if (status == STATUS_OK) {
         buf_init(&answer, NODE_REPLY_MAX);
         buf_append_str(&answer, buf_str(&reply.body));

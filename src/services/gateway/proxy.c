@@ -40,6 +40,9 @@ static const char *const OWN_HEADERS[] = {"connection",
                                           "x-api-key",
                                           "x-forwarded-for",
                                           "x-request-id",
+                                          "x-trace-id",
+                                          "traceparent",
+                                          "tracestate",
                                           "date",
                                           "server",
                                           "access-control-allow-origin",
@@ -70,6 +73,7 @@ struct forward {
     bool has_body, body_begun, head_taken;
     struct query_ticket ticket; /* of a query that passes the queue */
     bool own_node;              /* of the caller's tenant, which this process keeps running */
+    char traceparent[TRACE_PARENT_LEN + 1]; /* "": none */
 };
 
 /* --- 1. --- */
@@ -164,6 +168,10 @@ static void copy_headers(struct forward *f)
 {
     struct request *request = f->request;
     struct str name, value;
+    add_field(f, STR("traceparent"), STR("")); /* the first: call_once puts its span in */
+    add_field(f, STR("X-Request-Id"), request->request_id);
+    if (request->trace.state.data)
+        add_field(f, STR("tracestate"), request->trace.state);
     for (uint32_t i = 0; http_request_header_at(request->http, i, &name, &value); i++)
         if (passes(name, true))
             add_field(f, name, value);
@@ -174,7 +182,6 @@ static void copy_headers(struct forward *f)
     char *chain = arena_printf(request->arena, "%.*s%s%.*s", STR_ARG(before),
                                before.len ? ", " : "", STR_ARG(client));
     add_field(f, STR("X-Forwarded-For"), chain ? str_of(chain) : client);
-    add_field(f, STR("X-Request-Id"), request->request_id);
 }
 
 static enum status upload(void *context, void *data, size_t cap, size_t *ret_len, struct error *err)
@@ -241,6 +248,22 @@ static void finish(struct forward *f)
 
 /* --- 3. --- */
 
+static int begin_span(struct forward *f)
+{
+    int span = span_begin(f->request, "gateway.call", SPAN_CLIENT);
+    trace_outgoing(f->request, f->traceparent);
+    f->fields[0].value = str_of(f->traceparent);
+    return span;
+}
+
+static void end_span(struct forward *f, int span, bool ok)
+{
+    span_note(f->request, span, "status", f->reply.status);
+    if (!ok)
+        span_fail(f->request, span);
+    span_end(f->request, span);
+}
+
 static enum status call_at(struct forward *f, enum service_kind kind, const char *at)
 {
     struct request *request = f->request;
@@ -252,10 +275,12 @@ static enum status call_at(struct forward *f, enum service_kind kind, const char
                              STR_ARG(http_request_target(request->http)), query.len ? "?" : "",
                              STR_ARG(query));
     struct str length = http_request_header(request->http, "content-length");
+    int span = begin_span(f);
+    uint32_t skipped = f->traceparent[0] == 0;
     struct http_call call = {.method = http_method_name(http_request_method(request->http)),
                              .url = url,
-                             .fields = f->fields,
-                             .field_count = f->fields_len,
+                             .fields = f->fields + skipped,
+                             .field_count = f->fields_len - skipped,
                              .head = take_head,
                              .download = take_bytes,
                              .cancelled = is_cancelled,
@@ -269,6 +294,7 @@ static enum status call_at(struct forward *f, enum service_kind kind, const char
     /* the caller's going away, or refusing more bytes, is no fault of the service */
     bool ok = status == STATUS_OK || f->head_taken || status == STATUS_CANCELLED ||
               status == STATUS_NO_MEMORY || (f->body_begun && http_request_gone(request->http));
+    end_span(f, span, ok);
     /* whether a node lives is its supervisor's to say, not the breaker's */
     upstream_give(f->gateway->upstreams, &f->call, ok || (f->own_node && f->reply.refused));
     return status;

@@ -24,10 +24,11 @@ bool monitoring_sees_all(const struct monitoring *monitoring, const struct ident
 }
 
 static const struct service_handler handlers[] = {
-    {"health_all", handle_health_all},
-    {"monitoring_status", handle_status},
-    {"alerts_list", handle_alerts},
-    {"logs_get", handle_logs},
+    {"health_all", handle_health_all}, {"monitoring_status", handle_status},
+    {"alerts_list", handle_alerts},    {"logs_get", handle_logs},
+    {"usage_get", handle_usage},       {"operations_top", handle_top},
+    {"slow_list", handle_slow},        {"traces_list", handle_traces},
+    {"trace_get", handle_trace},
 };
 
 /* Also the logs of services that say nothing any more grow old. */
@@ -54,7 +55,9 @@ static void on_round(void *context, const struct alert_input *inputs, size_t len
 
 static void collect(void *context, struct metrics *metrics)
 {
-    monitoring_collect_alerts(context, metrics);
+    struct monitoring *monitoring = context;
+    monitoring_collect_alerts(monitoring, metrics);
+    trace_collector_metrics(monitoring->traces, metrics);
 }
 
 static enum status make_parts(struct monitoring *monitoring, struct error *err)
@@ -70,12 +73,23 @@ static enum status make_parts(struct monitoring *monitoring, struct error *err)
                          &monitoring->alerts, err));
     if (options->alert_webhook_url && options->alert_webhook_url[0])
         TRY(outbox_open(monitoring->sys, options->alert_webhook_url, &monitoring->webhook, err));
-    return collector_new(&collector, &monitoring->collector, err);
+    TRY(trace_store_new(&monitoring->spans, err));
+    TRY(collector_new(&collector, &monitoring->collector, err));
+    const struct trace_collector_options traces = {.sys = monitoring->sys,
+                                                   .services = monitoring->collector,
+                                                   .store = monitoring->spans,
+                                                   .otlp_url = options->otlp_url,
+                                                   .timeout_ms = (int)options->probe_timeout_ms,
+                                                   .token = options->token,
+                                                   .context = options->token_context};
+    return trace_collector_start(&traces, &monitoring->traces, err);
 }
 
 static void release(struct monitoring *monitoring)
 {
+    trace_collector_free(monitoring->traces);
     collector_free(monitoring->collector);
+    trace_store_free(monitoring->spans);
     outbox_close(monitoring->webhook);
     alert_engine_free(monitoring->alerts);
     alert_rules_release(&monitoring->rules);
@@ -137,6 +151,7 @@ void monitoring_quiesce(struct monitoring *monitoring)
         return;
     atomic_store(&monitoring->ends, true);
     collector_end(monitoring->collector);
+    trace_collector_end(monitoring->traces);
 }
 
 void monitoring_stop(struct monitoring *monitoring, uint32_t grace_ms)

@@ -15,6 +15,11 @@ struct monitoring_options {
     uint32_t interval_s;           /* between two looks at all services; 0: 15 */
     const char *alert_rules_file;  /* NULL or "": our own rules */
     const char *alert_webhook_url; /* NULL or "": nobody is told */
+    const char *otlp_url;          /* NULL or "": spans go no further */
+    /* "Bearer <token>" of an operator, for monitoring's own calls; NULL: no token is asked for.
+     * Any thread. */
+    enum status (*token)(void *context, struct buf *ret, struct error *err);
+    void *token_context;
 };
 
 /* `base` has everything but kind and handlers. Texts are borrowed until stop, log_folder copied. */

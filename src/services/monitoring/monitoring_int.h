@@ -8,6 +8,8 @@
 #include "services/monitoring/collector.h"
 #include "services/monitoring/monitoring.h"
 #include "services/monitoring/outbox.h"
+#include "services/monitoring/trace_collector.h"
+#include "services/monitoring/trace_store.h"
 
 enum { FOLLOWERS_MAX = 8 };
 
@@ -21,7 +23,9 @@ struct monitoring {
     struct alert_rules rules;
     struct alert_engine *alerts;
     struct outbox *webhook; /* NULL: nobody is told */
-    int64_t pruned_us;      /* monotonic: when old logs were removed last */
+    struct trace_store *spans;
+    struct trace_collector *traces;
+    int64_t pruned_us; /* monotonic: when old logs were removed last */
     _Atomic uint32_t followers;
     atomic_bool ends; /* streams end */
 };
@@ -42,5 +46,10 @@ enum status handle_health_all(struct request *request);
 enum status handle_status(struct request *request);
 enum status handle_alerts(struct request *request);
 enum status handle_logs(struct request *request);
+enum status handle_usage(struct request *request);
+enum status handle_top(struct request *request);
+enum status handle_slow(struct request *request);
+enum status handle_traces(struct request *request);
+enum status handle_trace(struct request *request);
 
 #endif

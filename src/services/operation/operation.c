@@ -3,6 +3,7 @@
 #include "services/operation/operation_int.h"
 
 static const struct service_handler handlers[] = {
+    {"query_execute", operation_execute},
     {"tenant_nodes", operation_nodes_get},
     {"tenant_node_command", operation_node_command},
     {"operation_queries", operation_queries_get},

@@ -17,6 +17,9 @@ void operation_collect_nodes(struct operation_service *operation, struct metrics
 enum status operation_nodes_get(struct request *request);
 enum status operation_node_command(struct request *request);
 
+/* execute.c */
+enum status operation_execute(struct request *request);
+
 /* queue.c */
 void operation_collect_queue(struct operation_service *operation, struct metrics *metrics);
 enum status operation_queries_get(struct request *request);

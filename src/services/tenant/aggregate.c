@@ -152,6 +152,8 @@ static enum status add_source(struct job *job, uint32_t index, struct json_write
     struct source *source = job->set.sources[index];
     struct aggregate *part = NULL;
     struct view view;
+    int span = span_begin(job->request, "aggregate.scan", SPAN_INTERNAL);
+    struct exec_stats before = job->stats;
     TRY(tenant_view(job->request, source, &view, err));
     enum status status = aggregate_view(job, &view, &job->runs[index], &part, err);
     if (status == STATUS_OK) {
@@ -160,6 +162,12 @@ static enum status add_source(struct job *job, uint32_t index, struct json_write
     }
     if (status == STATUS_OK)
         status = aggregate_merge(job->total, part, err);
+    span_note(job->request, span, "rows_scanned",
+              (int64_t)(job->stats.rows_scanned - before.rows_scanned));
+    span_note(job->request, span, "files", (int64_t)(job->stats.segments - before.segments));
+    span_note(job->request, span, "files_pruned",
+              (int64_t)(job->stats.segments_pruned - before.segments_pruned));
+    span_end(job->request, span);
     aggregate_free(part);
     view_close(&view);
     return status;

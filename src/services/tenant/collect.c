@@ -21,6 +21,28 @@ void tenant_count_reads(struct request *request, const struct exec_stats *stats,
     request->work.rows_read += scanned;
 }
 
+void tenant_note_reads(struct request *request, int span, const struct exec_stats *stats,
+                       uint64_t rows)
+{
+    span_note(request, span, "rows", (int64_t)rows);
+    span_note(request, span, "rows_scanned", (int64_t)stats->rows_scanned);
+    span_note(request, span, "files", (int64_t)stats->segments);
+    span_note(request, span, "files_pruned", (int64_t)stats->segments_pruned);
+    span_note(request, span, "index_used", stats->index_used);
+}
+
+/* The phases ran one after the other and ended just now. */
+static void add_sql_spans(struct request *request, const struct sql_stats *stats)
+{
+    int64_t ago = stats->queue_us + stats->prepare_us + stats->execute_us;
+    span_add(request, "sql.queue", ago, stats->queue_us);
+    ago -= stats->queue_us;
+    span_add(request, "sql.prepare", ago, stats->prepare_us);
+    int span = span_add(request, "sql.execute", stats->execute_us, stats->execute_us);
+    span_note(request, span, "rows", (int64_t)stats->rows);
+    span_note(request, span, "files", (int64_t)stats->files);
+}
+
 void tenant_count_sql(struct request *request, const struct sql_stats *stats)
 {
     static const char *const names[] = {"queue", "prepare", "execute"};
@@ -33,6 +55,8 @@ void tenant_count_sql(struct request *request, const struct sql_stats *stats)
     node->reads.rows_returned += stats->rows;
     node->reads.sql_files += stats->files;
     request->work.rows_returned += stats->rows;
+    request->work.cpu_us += stats->cpu_us;
+    add_sql_spans(request, stats);
 }
 
 /* --- collecting --- */

@@ -18,6 +18,7 @@ static const struct service_handler handlers[] = {
     {"sources_list", handle_source_list},
     {"source_stats", handle_source_stats},
     {"source_flush", handle_source_flush},
+    {"source_partitions", handle_source_partitions},
     {"source_statistics", handle_source_statistics},
     {"tenant_statistics", handle_tenant_statistics},
     {"snapshots_list", handle_snapshots_list},
@@ -150,6 +151,8 @@ static enum status serve(struct tenant_node *node, struct error *err)
         .context = node,
         .health = health,
         .collect = tenant_collect,
+        .trace = node->options.trace,
+        .slow_us = node->options.slow_us,
     };
     return service_start(&options, &node->service, err);
 }

@@ -27,7 +27,7 @@ void access_end(struct access_run *run, const struct exec_stats *stats, uint64_t
         .rows_found = known ? (double)stats->rows_matched : -1,
         .rows_out = (double)rows_out,
         .cut = cut,
-        .files = (double)(stats->segments_by_index + stats->segments_scanned),
+        .files = (double)stats->segments_read,
         .rows_scanned = (double)stats->rows_scanned,
     };
     optimizer_record(run->node->optimizer, &run->choice, &run->outcome);

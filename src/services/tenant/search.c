@@ -285,6 +285,7 @@ static enum status open_one(struct plan *plan, struct source *source, struct ope
     struct open_search *open = calloc(1, sizeof *open);
     if (!open)
         return error_no_memory(err);
+    int span = span_begin(plan->request, "search.open", SPAN_INTERNAL);
     enum status status = filter_parse(request_json(plan->request, "filters"), &open->filter, err);
     bool viewed = false;
     if (status == STATUS_OK) {
@@ -293,6 +294,7 @@ static enum status open_one(struct plan *plan, struct source *source, struct ope
     }
     if (status == STATUS_OK)
         status = open_search(plan, open, err);
+    span_end(plan->request, span);
     if (status != STATUS_OK) {
         if (viewed)
             view_close(&open->view);
@@ -340,6 +342,7 @@ static enum status pump(struct plan *plan, struct open_search *open, struct str 
 static enum status run_one(struct plan *plan, struct open_search *open, struct str source_id,
                            struct out *out, struct error *err)
 {
+    int span = span_begin(plan->request, "search.scan", SPAN_INTERNAL);
     struct tail tail = {0};
     char cursor[CURSOR_TEXT_MAX];
     struct exec_stats before = *search_stats(open->search); /* of earlier pages */
@@ -347,7 +350,9 @@ static enum status run_one(struct plan *plan, struct open_search *open, struct s
     enum status status = pump(plan, open, source_id, out, err);
     if (status == STATUS_OK)
         status = search_has_more(open->search, &tail.has_more, err);
+    span_end(plan->request, span);
     if (status != STATUS_OK) {
+        span_fail(plan->request, span);
         open_search_close(open);
         return status;
     }
@@ -357,6 +362,7 @@ static enum status run_one(struct plan *plan, struct open_search *open, struct s
     if (plan->run)
         access_end(plan->run, &stats, out->source_rows, tail.has_more);
     tenant_count_reads(plan->request, &stats, &before);
+    tenant_note_reads(plan->request, span, &stats, out->source_rows);
     plan->node->reads.rows_returned += out->source_rows;
     plan->request->work.rows_returned += out->source_rows;
     use_global(plan, open, out->source_rows);

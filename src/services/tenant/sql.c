@@ -219,6 +219,7 @@ enum status tenant_run_sql(struct request *request, const struct sql_job *job)
 {
     struct error *err = &request->error;
     struct run run = {.node = request->context, .request = request, .job = job};
+    request->work.statement = job->query;
     run.explain = job->explain;
     if (!run.explain)
         TRY(tenant_explain(request, &run.explain, err));
@@ -256,10 +257,12 @@ static enum status answer_statement(struct request *request, struct sql_job *job
     struct error *err = &request->error;
     struct tenant_views views;
     struct statement statement;
+    int span = span_begin(request, "sql.open", SPAN_INTERNAL);
     TRY(statement_read(request, job->query, &statement, err));
     enum status status = tenant_views_open(request, &views, err);
     if (status == STATUS_OK)
         status = statement_bind(&statement, &views, err);
+    span_end(request, span);
     job->query = statement.text;
     job->tables = views.tables;
     job->tables_len = views.len;

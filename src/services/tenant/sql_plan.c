@@ -132,6 +132,7 @@ static enum status replay(struct sql_plan *statement, const struct sql_sink *sin
         TRY(sink->rows(sink->context, cached->batches[i], err));
     statement->stats = cached->stats;
     statement->stats.queue_us = statement->stats.prepare_us = statement->stats.execute_us = 0;
+    statement->stats.cpu_us = 0;
     return STATUS_OK;
 }
 
@@ -498,7 +499,7 @@ static void note_outcome(struct sql_plan *statement, const struct tee *tee)
         .rows_out = (double)stats->rows,
         .cut = stats->truncated || statement->own.shape.limit >= 0,
         .files =
-            own ? (double)(exec->segments_by_index + exec->segments_scanned) : (double)stats->files,
+            own ? (double)exec->segments_read : (double)stats->files,
         .rows_scanned = own ? (double)exec->rows_scanned : -1,
     };
     /* Of files whose partial was kept no rows were looked at. */

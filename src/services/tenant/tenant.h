@@ -52,6 +52,8 @@ struct tenant_node_options {
     uint64_t cache_bytes;  /* 0: no results or partials are kept */
     uint32_t http_workers;                                       /* 0: 64 */
     uint32_t connections_max, idle_timeout_s, request_timeout_s; /* 0: the listener's defaults */
+    struct trace_options trace;
+    int64_t slow_us; /* 0: slow requests are not told */
     const char *tls_certificate, *tls_key;                       /* PEM texts; both or none */
 };
 

@@ -120,7 +120,7 @@ struct statistics_upkeep {
     pthread_cond_t changed; /* the end */
     bool ends;
     atomic_bool cancelled;
-    uint64_t rebuilt; /* since the start */
+    _Atomic uint64_t rebuilt; /* since the start */
     struct thread thread;
 };
 enum status statistics_start(struct tenant_node *node, struct error *err);
@@ -160,7 +160,10 @@ void tenant_collect(void *context, struct metrics *metrics);
  * and the request's own account. */
 void tenant_count_reads(struct request *request, const struct exec_stats *stats,
                         const struct exec_stats *before);
-/* The same for SQL. */
+/* What it did in one source, as notes of a span. */
+void tenant_note_reads(struct request *request, int span, const struct exec_stats *stats,
+                       uint64_t rows);
+/* The same for SQL, with spans for its phases. */
 void tenant_count_sql(struct request *request, const struct sql_stats *stats);
 
 /* --- quota.c: STATUS_QUOTA_EXCEEDED --- */
@@ -351,6 +354,7 @@ enum status handle_compaction_status(struct request *request);
 enum status handle_compaction_job(struct request *request);
 enum status handle_compaction_cancel(struct request *request);
 enum status handle_source_statistics(struct request *request);
+enum status handle_source_partitions(struct request *request); /* partitions.c */
 enum status handle_tenant_statistics(struct request *request);
 enum status handle_tenant_stats(struct request *request);
 enum status handle_source_settings(struct request *request);

@@ -114,6 +114,7 @@ static enum status check_partition_columns(struct request *request, struct sourc
 }
 
 struct write_input {
+    struct request *request;
     enum body_form form;
     struct str text; /* the records */
     struct str write_id;
@@ -138,7 +139,10 @@ static enum status store_once(struct quarantine *quarantine, const struct write_
     struct record_builder *builder;
     TRY(tenant_builder(quarantine->source, &builder, err));
     quarantine_begin(quarantine, builder, in->write_id);
+    int span = span_begin(in->request, "write.parse", SPAN_INTERNAL);
     enum status status = read_records(builder, in, err);
+    span_note(in->request, span, "rows", (int64_t)record_builder_rows(builder));
+    span_end(in->request, span);
     if (status == STATUS_OK && record_builder_rows(builder) + quarantine->bad == 0)
         status =
             error_set(err, STATUS_INVALID_ARGUMENT, "the batch is empty: send at least one record");
@@ -146,7 +150,12 @@ static enum status store_once(struct quarantine *quarantine, const struct write_
         record_builder_free(builder);
         return status;
     }
-    return tenant_store(quarantine, builder, in->upsert, ret, err);
+    span = span_begin(in->request, "write.store", SPAN_INTERNAL); /* the log, synced, and memory */
+    status = tenant_store(quarantine, builder, in->upsert, ret, err);
+    span_end(in->request, span);
+    if (status == STATUS_OK)
+        in->request->work.rows_written += (uint64_t)ret->rows;
+    return status;
 }
 
 static enum status store_records(struct quarantine *quarantine, const struct write_input *in,
@@ -220,7 +229,7 @@ enum status handle_write(struct request *request)
 {
     struct tenant_node *node = request->context;
     struct error *err = &request->error;
-    struct write_input in = {.text = STR_NONE};
+    struct write_input in = {.request = request, .text = STR_NONE};
     struct write_result result;
     struct source *source;
     TRY(quota_check_bytes(node, err));

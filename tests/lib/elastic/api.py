@@ -290,13 +290,20 @@ class Api:
         return 200, answer
 
     def run_search(self, body, options, seen):
-        test = queries.Query(body.get("query")).test
+        query = queries.Query(body.get("query"))
+        test, best = query.test, None
         spec = queries.sort_spec(body["sort"]) if body.get("sort") else None
         size, start = body.get("size", 10), body.get("from", 0)
         track = body.get("track_total_hits", True)
         rows, total, matching = [], 0, []
         for index, documents in seen:
             found = queries.ordered(index, documents, spec or [("_doc", False)])
+            if query.matchers and not spec:  # by rank: all are looked at
+                hits = [(([-query.score(row[2])], [], row[2]), index) for row in found
+                        if test(row[2])]
+                rows += sorted(hits, key=lambda one: one[0][0])
+                total, matching = total + len(hits), matching + [row[2] for row, _ in hits]
+                continue
             at = queries.behind(found, spec, index, body["search_after"]) \
                 if "search_after" in body else 0
             if track or body.get("aggs"):
@@ -312,17 +319,27 @@ class Api:
                     taken += 1
         rows.sort(key=lambda one: one[0][0])
         filters = queries.source_filter(options, body.get("_source"))
+        if query.matchers and not spec and rows:
+            best = -rows[0][0][0][0]
         answer = {"took": 1, "timed_out": False, "_shards": SHARDS, "hits": {"hits": [
-            {"_index": index.name, "_id": row[2].id, "_score": None if spec else 1.0,
+            {"_index": index.name, "_id": row[2].id, "_score": -row[0][0] if best else None if spec else 1.0,
              "_source": queries.cut_source(row[2].source, *filters),
              **({"_version": row[2].version} if body.get("version") else {}),
+             **self.highlighted(body, row[2], query),
              **({"sort": row[1]} if spec else {})}
             for row, index in rows[start:start + size]]}}
+        answer["hits"]["max_score"] = best
         if track:
             answer["hits"]["total"] = {"value": total, "relation": "eq"}
         if body.get("aggs") and seen:
             answer["aggregations"] = queries.aggregate(body["aggs"], matching)
         return answer
+
+    @staticmethod
+    def highlighted(body, doc, query):
+        found = queries.highlight(body["highlight"], doc.source, query.matchers) \
+            if "highlight" in body else None
+        return {"highlight": found} if found else {}
 
     def count(self, body, options, index):
         body = {**(body or {}), "size": 0}

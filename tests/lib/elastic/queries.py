@@ -4,6 +4,7 @@ import bisect
 import re
 
 from documents import ApiError, tokens, values_at
+from ranking import MultiMatch, highlight
 
 
 def unknown(kind):
@@ -36,7 +37,11 @@ class Query:
     """A query made into a function of (index, document)."""
 
     def __init__(self, body):
+        self.matchers = []  # those that make scores
         self.test = self.build(body or {"match_all": {}})
+
+    def score(self, doc):
+        return 1.0 + sum(matcher.score(doc) for matcher in self.matchers)
 
     def build(self, body):
         if len(body) != 1:
@@ -124,6 +129,11 @@ class Query:
             found = [word in terms for word in wanted]
             return all(found) if every else any(found)
         return test
+
+    def make_multi_match(self, options):
+        matcher = MultiMatch(options)
+        self.matchers.append(matcher)
+        return lambda doc: matcher.score(doc) > 0
 
     def make_query_string(self, options):
         return simple_text(options["query"])

@@ -206,7 +206,8 @@ static void test_wrong_fields(void **state)
                "\"field\":\"limt\"");
     expect_400("/data/search", "{\"colour\":1}",
                "unknown field 'colour'; known are source_ids, filters, limit, offset, "
-               "select_columns, order_by, cursor, global_limit, global_offset, as_of",
+               "select_columns, order_by, cursor, global_limit, global_offset, as_of, "
+               "explain, hint, plan_id, optimization_level",
                "\"field\":\"colour\"");
     expect_400("/data/search", "{\"limit\":\"5\"}", "'limit' must be an integer, not a string",
                "\"field\":\"limit\",\"value\":\"5\"");

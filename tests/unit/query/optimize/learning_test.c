@@ -99,6 +99,10 @@ static void test_corrections(void **state)
     for (int i = 0; i < 50; i++)
         learned_learn_rows(one, 1, 1, 1e9, 10000);
     assert_true(learned_row_correction(one) <= 3.3);
+    struct template_history *both = learned_make(&learned, 6, "errs to both sides");
+    for (int i = 0; i < 20; i++)
+        learned_learn_rows(both, 100, 100, i % 2 ? 400 : 25, 10000);
+    assert_true(learned_row_correction(both) == 0);
     learned_check_rows(one, 10500);
     assert_true(learned_row_correction(one) > 3);
     learned_check_rows(one, 13000); /* another source by now */
