@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "catalog/folder.h"
+#include "catalog/hybrid/hybrid_backend.h"
 #include "catalog/journal.h"
 #include "catalog/sqlite/sqlite_backend.h"
 #include "catalog/transfer.h"
@@ -190,11 +191,12 @@ static enum status copy_by_records(const struct catalog_backup *what, struct bac
 {
     struct restore_result restored;
     struct transfer_result transferred;
-    if (strcmp(what->backend->ops->name, "postgres") == 0)
-        return catalog_restore_at(what->backend, to, sys_now_us(what->sys), &restored, err);
+    struct backend *primary = hybrid_primary(what->backend);
+    if (strcmp(primary->ops->name, "postgres") == 0)
+        return catalog_restore_at(primary, to, sys_now_us(what->sys), &restored, err);
     enum status status = STATUS_CORRUPT;
     for (int i = 0; i < COPY_TRIES && status == STATUS_CORRUPT; i++)
-        status = catalog_transfer(what->backend, to, NULL, NULL, &transferred, err);
+        status = catalog_transfer(primary, to, NULL, NULL, &transferred, err);
     return status;
 }
 
@@ -204,9 +206,10 @@ static enum status copy_catalog(const struct catalog_backup *what, const char *p
     struct backend *copy = NULL;
     struct sqlite_backend_options options = {.path = path};
     struct catalog_digest digest;
-    bool is_sqlite = strcmp(what->backend->ops->name, "sqlite") == 0;
+    struct backend *primary = hybrid_primary(what->backend);
+    bool is_sqlite = strcmp(primary->ops->name, "sqlite") == 0;
     if (is_sqlite)
-        TRY(sqlite_backend_copy(what->backend, path, err));
+        TRY(sqlite_backend_copy(primary, path, err));
     TRY(sqlite_backend_open(&options, &copy, err));
     enum status status = is_sqlite ? STATUS_OK : copy_by_records(what, copy, err);
     if (status == STATUS_OK)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/datetime.h"
+#include "catalog/hybrid/hybrid_backend.h"
 #include "catalog/postgres/postgres_backend.h"
 #include "catalog/sqlite/sqlite_backend.h"
 
@@ -104,18 +105,19 @@ static bool is_backend(const struct backend *backend, const char *name)
 enum status journal_read(struct backend *backend, int64_t at_us, journal_fn visit, void *context,
                          struct error *err)
 {
+    backend = hybrid_primary(backend);
     if (is_backend(backend, "sqlite"))
         return sqlite_journal_read(backend, at_us, visit, context, err);
     if (is_backend(backend, "postgres"))
         return postgres_journal_read(backend, at_us, visit, context, err);
     return error_set(err, STATUS_INVALID_ARGUMENT,
-                     "a %s catalog keeps no journal: only SQLite and PostgreSQL do (of a hybrid, "
-                     "name the primary)",
+                     "a %s catalog keeps no journal: only SQLite and PostgreSQL do",
                      backend->ops->name);
 }
 
 enum status journal_trim(struct backend *backend, int64_t before_us, struct error *err)
 {
+    backend = hybrid_primary(backend);
     if (is_backend(backend, "sqlite"))
         return sqlite_journal_trim(backend, before_us, err);
     if (is_backend(backend, "postgres"))

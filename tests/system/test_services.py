@@ -208,7 +208,6 @@ def test_unknown_route_and_wrong_method(quarryd, service):
 
 
 @pytest.mark.parametrize("service,method,path", [
-   
     ("catalog", "POST", "/graphs/x/query"),
     ("tenant", "POST", "/data/store"),
 ])

@@ -203,3 +203,8 @@ enum status hybrid_backend_open(const struct hybrid_options *options, struct bac
     *ret = &backend->base;
     return STATUS_OK;
 }
+
+struct backend *hybrid_primary(struct backend *backend)
+{
+    return backend->ops == &hybrid_ops ? ((struct hybrid_backend *)backend)->primary : backend;
+}

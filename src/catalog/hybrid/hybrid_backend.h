@@ -73,4 +73,7 @@ void hybrid_parts(struct backend *base, struct backend **ret_primary, struct bac
 enum status hybrid_repair(struct backend *base, backend_fault_fn fault, void *context,
                           struct error *err);
 
+/* The back end that keeps the records; of another back end itself. */
+struct backend *hybrid_primary(struct backend *backend);
+
 #endif

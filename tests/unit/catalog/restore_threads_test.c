@@ -203,6 +203,29 @@ static void test_state_of_then(void **state)
     arena_release(&arena);
 }
 
+/* A hybrid's journal is its primary's, whether or not the cache is there. */
+static void test_through_a_hybrid(void **state)
+{
+    struct fixture *f = *state;
+    struct restore_result result;
+    struct error err = ERROR_INIT;
+    struct arena arena;
+    char url[SYS_PATH_MAX];
+    arena_init(&arena, 0);
+    change_much(f, &arena);
+    assert_int_equal(sys_path(url, NULL, "hybrid:sqlite:%s/from.db|redis://127.0.0.1:1", folder),
+                     STATUS_OK);
+    struct backend *hybrid = open_url(url);
+    if (catalog_restore_at(hybrid, f->to, f->at_us, &result, &err) != STATUS_OK)
+        fail_msg("%s", err.message);
+    must_equal_snapshot(f);
+    assert_int_equal(journal_trim(hybrid, time_between(), &err), STATUS_OK);
+    assert_int_equal(catalog_restore_at(f->from, f->to, f->at_us, &result, &err),
+                     STATUS_INVALID_ARGUMENT);
+    backend_close(hybrid);
+    arena_release(&arena);
+}
+
 static void *keep_changing(void *context)
 {
     struct fixture *f = context;
@@ -286,6 +309,7 @@ int main(void)
         ON(postgres, test_state_of_then),
         ON(postgres, test_while_others_write),
         ON(postgres, test_limits),
+        ON(sqlite, test_through_a_hybrid),
         cmocka_unit_test(test_no_journal),
     };
     if (!postgres_server_start(&server))
