@@ -43,10 +43,11 @@ enum status sqlite_verify(struct backend *base, backend_fault_fn fault, void *co
         "SELECT 'asset ' || id || ' is in the tag table with tags that it lacks' FROM assets WHERE"
         " EXISTS (SELECT tag FROM asset_tags WHERE asset=seq EXCEPT SELECT value FROM"
         " json_each(tags))",
-        "SELECT 'asset ' || id || ' has properties that their table lacks' FROM assets WHERE"
-        " json_valid(properties) AND EXISTS (SELECT 'p:' || key, value FROM json_each(properties)"
-        " WHERE type IN ('text', 'integer', 'real', 'true', 'false') AND length(CAST(value AS"
-        " BLOB)) <= 200 EXCEPT SELECT name, value FROM asset_properties WHERE asset = seq)",
+        "SELECT DISTINCT 'asset ' || assets.id || ' has properties that their table lacks' FROM assets,"
+        " json_each(iif(json_valid(properties), properties, '{}')) AS j"
+        " WHERE j.type IN ('text', 'integer', 'real', 'true', 'false')"
+        " AND length(CAST(j.value AS BLOB)) <= 200 AND NOT EXISTS (SELECT 1 FROM asset_properties"
+        " AS p WHERE p.name = 'p:' || j.key AND p.value = j.value AND p.asset = assets.seq)",
     };
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     struct connection *connection = NULL;
