@@ -7,9 +7,7 @@
  *   attributes   the limits, as texts
  * Whatever changes them is followed by tenants_publish before it is answered, so that every process
  * of this machine obeys within TENANT_BOOK_LOOK_US; those of other machines when their own gateway
- * looks (gateway_maintain). The own tenant can be limited, neither suspended nor deleted. */
-#include <stdio.h>
-#include <stdlib.h>
+ * looks (its upkeep). The own tenant can be limited, neither suspended nor deleted. */
 
 #include "services/gateway/gateway_int.h"
 
