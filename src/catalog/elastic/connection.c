@@ -82,7 +82,8 @@ static enum status send_once(struct elastic_backend *backend, struct connection 
                                    .url = url,
                                    .fields = fields,
                                    .field_count = len,
-                                   .body = request->body};
+                                   .body = request->body,
+                                   .timeout_ms = request->timeout_ms};
     enum status status = url ? http_client_call(connection->client, &call, &connection->reply, err)
                              : error_no_memory(err);
     arena_release(&arena);

@@ -183,13 +183,7 @@ static enum status parse_url(struct elastic_backend *backend, struct str rest, s
 
 static enum status elastic_health(struct backend *base, struct error *err)
 {
-    struct record ignored;
-    struct arena arena;
-    arena_init(&arena, 1 << 20);
-    enum status status =
-        elastic_get(base, DOMAIN_ASSET, STR("health"), STR("health"), &arena, &ignored, err);
-    arena_release(&arena);
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    return head_probe((struct elastic_backend *)base, err);
 }
 
 static void elastic_close(struct backend *base)
@@ -239,8 +233,6 @@ enum status elastic_backend_open(const struct elastic_backend_options *options,
     enum status status = parse_url(backend, str_of(options->url), err);
     if (status == STATUS_OK)
         status = elastic_schema_make(backend, err);
-    if (status == STATUS_OK)
-        status = elastic_health(&backend->base, err);
     if (status != STATUS_OK) {
         elastic_close(&backend->base);
         return status;

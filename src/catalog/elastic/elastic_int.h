@@ -65,8 +65,9 @@ struct elastic_request {
     const char *method;
     const char *path; /* from the '/' on, encoded; may have a query string */
     struct str body;
-    bool lines; /* of newline-delimited JSON */
-    bool once;  /* one try only */
+    bool lines;     /* of newline-delimited JSON */
+    bool once;      /* one try only */
+    int timeout_ms; /* 0: the back end's */
 };
 
 struct elastic_reply {
@@ -156,6 +157,8 @@ struct elastic_head {
 enum status head_read(yyjson_val *document, struct elastic_head *ret, struct error *err);
 /* The entry of _mget that asks for it. */
 void head_want(struct elastic_backend *backend, struct json_writer *w);
+/* One quick look at it. */
+enum status head_probe(struct elastic_backend *backend, struct error *err);
 /* All commits up to this one are written out when it returns STATUS_OK. */
 enum status head_settle(struct elastic_backend *backend, int64_t commit, struct error *err);
 /* Settled, and what was committed before the call is seen by searches of the domain. */

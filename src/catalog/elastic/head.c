@@ -50,6 +50,28 @@ void head_want(struct elastic_backend *backend, struct json_writer *w)
     buf_release(&name);
 }
 
+enum { PROBE_TIMEOUT_MS = 5000 };
+
+enum status head_probe(struct elastic_backend *backend, struct error *err)
+{
+    struct elastic_reply reply;
+    struct elastic_head head;
+    struct arena arena;
+    arena_init(&arena, 1 << 16);
+    const struct elastic_request request = {
+        .method = "GET",
+        .path = elastic_path(backend, &arena, "control", "/_doc/head?_source_includes=commit"),
+        .once = true,
+        .timeout_ms = PROBE_TIMEOUT_MS};
+    enum status status =
+        request.path ? elastic_call(backend, &request, &reply, err) : error_no_memory(err);
+    arena_release(&arena);
+    TRY(status);
+    status = head_read(yyjson_doc_get_root(reply.doc), &head, err);
+    elastic_reply_release(&reply);
+    return status;
+}
+
 static enum status get_head(struct elastic_backend *backend, const char *rest,
                             struct elastic_reply *ret, struct error *err)
 {

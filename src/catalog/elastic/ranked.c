@@ -42,12 +42,26 @@ static bool next_piece(struct str *rest, struct piece *ret)
     return true;
 }
 
+/* ASCII letters folded, as the index's words are. */
+static void write_folded(struct json_writer *w, struct str text)
+{
+    struct buf buf;
+    buf_init(&buf, TEXT_QUERY_MAX);
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        buf_append_char(&buf, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c));
+    }
+    json_kv_str(w, "query", buf_str(&buf));
+    w->buf->failed |= buf.failed;
+    buf_release(&buf);
+}
+
 static void write_match(struct json_writer *w, struct str text, const char *type, bool fuzzy)
 {
     json_begin_object(w);
     json_keyz(w, "multi_match");
     json_begin_object(w);
-    json_kv_str(w, "query", text);
+    write_folded(w, text);
     if (type)
         json_kv_strz(w, "type", type);
     if (fuzzy)

@@ -1,57 +1,11 @@
-#include "cmd/quarryd/control.h"
+#include "cmd/quarryd/control_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "catalog/open.h"
 #include "cmd/quarryd/logs.h"
-#include "cmd/quarryd/node_calls.h"
-#include "cmd/quarryd/tls.h"
 #include "quarry_version.h"
-#include "services/catalog/catalog.h"
-#include "services/gateway/gateway.h"
-#include "services/interpreter/interpreter.h"
-#include "services/monitoring/monitoring.h"
-#include "services/optimizer/optimizer.h"
-
-enum { UPSTREAM_TEXT_MAX = 128 };
-
-struct control {
-    const struct quarryd_options *options;
-    struct sys *sys;
-    const struct log *log;
-    const struct access *access;
-    struct tenant_nodes *nodes; /* NULL: none here */
-    struct query_queue *queue;
-    struct service *services[SERVICE_COUNT]; /* those without an object of their own */
-    struct catalog *catalog;                 /* NULL when no service here needs it */
-    struct text_feed *text;                  /* with the catalog service only */
-    char files_path[SYS_PATH_MAX];           /* of the node registry */
-    char archive_path[SYS_PATH_MAX];         /* of old logs */
-    struct gateway *gateway;
-    bool tls; /* of the gateway */
-    struct tls_files tls_files;
-    struct operation_service *operation;
-    struct monitoring *monitoring;
-    struct interpreter *interpreter;
-    struct optimizer_service *optimizer;
-    struct catalog_service *catalog_service;
-    uint16_t ports[SERVICE_COUNT];
-};
-
-static uint16_t port_setting(const struct control *control, enum service_kind kind)
-{
-    static const enum setting settings[SERVICE_COUNT] = {
-        [SERVICE_GATEWAY] = SETTING_GATEWAY_PORT,
-        [SERVICE_OPERATION] = SETTING_OPERATION_PORT,
-        [SERVICE_OPTIMIZER] = SETTING_OPTIMIZER_PORT,
-        [SERVICE_CATALOG] = SETTING_CATALOG_PORT,
-        [SERVICE_MONITORING] = SETTING_MONITORING_PORT,
-        [SERVICE_INTERPRETER] = SETTING_INTERPRETER_PORT,
-        [SERVICE_TENANT] = SETTING_REST_PORT,
-    };
-    return (uint16_t)settings_int(control->options->settings, settings[kind]);
-}
 
 static struct service_options base_options(const struct control *control, enum service_kind kind)
 {
@@ -66,7 +20,7 @@ static struct service_options base_options(const struct control *control, enum s
         .slow_us = settings_int(settings, SETTING_SLOW_REQUEST_MS) * 1000,
         .allowed_origins = settings_text(settings, SETTING_ALLOWED_ORIGINS),
         .http = {.host = options_address(settings_text(settings, SETTING_BIND_HOST)),
-                 .port = port_setting(control, kind),
+                 .port = control_port_setting(control, kind),
                  .workers = (uint32_t)settings_int(settings, SETTING_HTTP_WORKERS),
                  .connections_max = (uint32_t)settings_int(settings, SETTING_HTTP_CONNECTIONS_MAX),
                  .idle_timeout_s =
@@ -224,6 +178,7 @@ static enum status start_gateway(struct control *control, const struct service_o
         .issuer = settings_text(settings, SETTING_JWT_ISSUER),
         .audience = settings_text(settings, SETTING_JWT_AUDIENCE),
         .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .shares_catalog = settings_text(settings, SETTING_CATALOG_URL)[0] != 0,
         .tenants_path = control->access->tenants_path,
         .tenants = control->access->tenants,
         .access_life_s = settings_int(settings, SETTING_JWT_EXPIRATION_HOURS) * 3600,
@@ -334,37 +289,6 @@ enum status control_start(const struct quarryd_options *options, struct sys *sys
 void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COUNT])
 {
     memcpy(ports, control->ports, sizeof control->ports);
-}
-
-static void publish_one(struct control *control, enum service_kind kind, const char *address,
-                        uint16_t port)
-{
-    char url[UPSTREAM_TEXT_MAX];
-    struct error err = ERROR_INIT;
-    if (control->monitoring)
-        monitoring_set_target(control->monitoring, kind, address, port,
-                              kind == SERVICE_GATEWAY && control->tls);
-    options_url(address, port, url, sizeof url);
-    if (control->catalog_service && kind == SERVICE_TENANT)
-        catalog_service_set_node(control->catalog_service, url);
-    if (control->optimizer && kind == SERVICE_TENANT)
-        optimizer_service_set_node(control->optimizer, url);
-    if (!control->gateway || kind == SERVICE_GATEWAY)
-        return;
-    if (gateway_add_target(control->gateway, kind, url, &err) != STATUS_OK)
-        log_error(control->log, "a service cannot be reached through the gateway", &err);
-}
-
-/* All seven are probed and proxied: those that another process runs at their usual ports. */
-void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT])
-{
-    const struct settings *settings = control->options->settings;
-    for (int i = 0; i < SERVICE_COUNT; i++) {
-        enum service_kind kind = (enum service_kind)i;
-        enum setting host = kind == SERVICE_TENANT ? SETTING_REST_HOST : SETTING_BIND_HOST;
-        publish_one(control, kind, options_reach(settings_text(settings, host)),
-                    ports[i] ? ports[i] : port_setting(control, kind));
-    }
 }
 
 int control_look_in_ms(const struct control *control)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cmd/quarryd/addresses.h"
 #include "quarry_version.h"
 
 static const unsigned all_services = (1u << SERVICE_COUNT) - 1;
@@ -100,6 +101,16 @@ static enum status parse_others(struct quarryd_options *options, bool settings_t
     return STATUS_OK;
 }
 
+static enum status check_addresses(const struct settings *settings, struct error *err)
+{
+    struct str list = str_of(settings_text(settings, SETTING_SERVICE_ADDRESSES));
+    struct address address;
+    bool found = true;
+    while (found)
+        TRY(addresses_next(&list, &address, &found, err));
+    return STATUS_OK;
+}
+
 enum status options_parse(struct quarryd_options *ret, struct sys *sys, int argc, char **argv,
                           struct error *err)
 {
@@ -112,7 +123,7 @@ enum status options_parse(struct quarryd_options *ret, struct sys *sys, int argc
     TRY(parse_others(ret, true, err));
     if (ret->node)
         ret->services = 1u << SERVICE_TENANT;
-    return STATUS_OK;
+    return check_addresses(ret->settings, err);
 }
 
 void options_release(struct quarryd_options *options)

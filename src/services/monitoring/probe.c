@@ -45,7 +45,7 @@ static void begin(struct probe *probe, struct sys *sys, const struct probe_targe
 {
     char port[8];
     struct addrinfo *address,
-        hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+        hints = {.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     probe->begun_us = sys_mono_us(sys);
     if (!target->port) {
         finish(probe, sys, "not running");
@@ -53,7 +53,7 @@ static void begin(struct probe *probe, struct sys *sys, const struct probe_targe
     }
     snprintf(port, sizeof port, "%u", (unsigned)target->port);
     if (getaddrinfo(target->host, port, &hints, &address) != 0) {
-        finish(probe, sys, "the address is not numeric");
+        finish(probe, sys, "the address has no meaning");
         return;
     }
     probe->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -20,7 +20,7 @@ struct probe_result {
 };
 
 struct probe_target {
-    const char *host;      /* IPv4 or IPv6 address */
+    const char *host;      /* a name or an address */
     uint16_t port;         /* 0: not running here */
     struct str request_id; /* passed on; data NULL: none */
     bool tls;

@@ -112,6 +112,7 @@ static void test_words(void **state)
         {{.text = STR("\"unended quote")}, 0},
         {{.text = STR("- \"\" --")}, 4},
         {{.text = STR("graphs"), .exact = true}, 1},
+        {{.text = STR("GRAPHS"), .exact = true}, 1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -97,7 +97,7 @@ static void test_no_answer(void **state)
     assert_true(sys_mono_us(sys_posix()) - begun < 20000000);
     assert_string_equal(results[0].status, "not running");
     assert_string_equal(results[1].status, "no answer in time");
-    assert_string_equal(results[2].status, "the address is not numeric");
+    assert_string_equal(results[2].status, "the address has no meaning");
     assert_string_equal(results[3].status, "cannot connect: Connection refused");
     for (int i = 0; i < 4; i++)
         assert_true(!results[i].healthy && results[i].http_status == 0);
