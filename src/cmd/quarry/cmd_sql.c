@@ -9,6 +9,7 @@
 enum { STATEMENT_MAX = 4 << 20 };
 
 struct sql_args {
+    const char *dialect; /* NULL: the node's own */
     struct texts params;
     const char *format;
     int64_t limit, timeout_ms;
@@ -63,6 +64,8 @@ static bool write_request(struct buf *body, struct str query, const struct sql_a
     json_kv_str(&writer, "query", query);
     if (!write_params(&writer, &args->params))
         return false;
+    if (args->dialect)
+        json_kv_strz(&writer, "dialect", args->dialect);
     if (args->limit)
         json_kv_int(&writer, "limit", args->limit);
     if (args->timeout_ms)
@@ -118,6 +121,17 @@ static void fill_table(struct table *table, yyjson_val *root)
 static void print_answer(struct cli *cli, yyjson_val *root, double seconds)
 {
     struct table table;
+    yyjson_val *warning, *affected = json_get(root, "rows_affected");
+    size_t i, max;
+    yyjson_arr_foreach(json_get(root, "warnings"), i, max, warning)
+    {
+        fprintf(stderr, "quarry: warning: %s\n", yyjson_get_str(warning));
+    }
+    if (affected) {
+        printf("%s: %lld rows (%.1f ms)\n", yyjson_get_str(json_get(root, "statement")),
+               (long long)yyjson_get_sint(affected), seconds * 1e3);
+        return;
+    }
     table_init(&table);
     fill_table(&table, root);
     table_print(&table, cli);
@@ -216,6 +230,7 @@ int run_sql(struct cli *cli, const struct command *command, int argc, char **arg
         {"--param", ARG_TEXTS, &options.params, "VALUE",
          "value of the next ?, or $NAME=VALUE; JSON or a bare text"},
         {"--format", ARG_TEXT, &options.format, "F", "table (default), json, ndjson, csv"},
+        {"--dialect", ARG_TEXT, &options.dialect, "D", "mysql, postgres, ...; duckdb when absent"},
         {"--limit", ARG_INT, &options.limit, "N", "rows at the most"},
         {"--show-request", ARG_FLAG, &options.show_request, NULL, "print what is sent"},
         {"--timeout-ms", ARG_INT, &options.timeout_ms, "N", "stop the work after this (30000)"},

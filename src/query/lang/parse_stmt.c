@@ -143,13 +143,24 @@ static struct node *parse_merge(struct parser *p)
     return parse_close(p, node);
 }
 
-/* name type [NOT NULL] [DEFAULT x] ...; constraints are not ours to keep and are refused. */
-static struct node *parse_column(struct parser *p)
+static struct node *parse_comment(struct parser *p)
 {
-    struct node *column = parse_node(p, N_COLUMN_DEF, 2);
+    if (parse_current(p)->kind != T_STRING)
+        parse_expected(p, "a text");
+    struct node *text = parse_text_node(p, N_STRING, parse_current(p)->text);
+    parse_next(p);
+    return parse_close(p, text);
+}
+
+/* name type [NOT NULL] [DEFAULT x] [PRIMARY KEY] [COMMENT 'x'] ...; the names of a key are added to
+ * `keys`, other constraints are not ours to keep and are refused. */
+static struct node *parse_column(struct parser *p, struct node_list *keys)
+{
+    struct node *column = parse_node(p, N_COLUMN_DEF, 3);
     if (parse_current(p)->kind == T_QUOTED)
         column->flags |= NODE_QUOTED;
-    column->text = parse_ident(p, true)->text;
+    struct node *name = parse_ident(p, true);
+    column->text = name->text;
     set_kid(p, column, 0, parse_type(p));
     for (;;) {
         if (parse_accept_kw2(p, KW_NOT, KW_NULL))
@@ -158,29 +169,63 @@ static struct node *parse_column(struct parser *p)
             column->flags &= ~(uint32_t)NODE_NOT;
         else if (parse_accept_kw(p, KW_DEFAULT))
             set_kid(p, column, 1, parse_expr(p, LEVEL_ADD));
+        else if (keys && parse_accept_kw2(p, KW_PRIMARY, KW_KEY))
+            parse_add(p, keys, name);
         else if (parse_accept_kw(p, KW_COMMENT))
-            parse_next(p);
+            set_kid(p, column, 2, parse_comment(p));
         else
             break;
     }
-    if (!parse_is_op(p, OP1(',')) && !parse_is_op(p, OP1(')')))
-        parse_unsupported(p, "this column constraint");
     return parse_close(p, column);
 }
 
-static struct node *parse_columns(struct parser *p)
+/* [CONSTRAINT name] PRIMARY KEY (names) */
+static void parse_key(struct parser *p, struct node_list *keys)
+{
+    if (parse_accept_kw(p, KW_CONSTRAINT))
+        parse_ident(p, true);
+    if (!parse_accept_kw2(p, KW_PRIMARY, KW_KEY)) {
+        parse_unsupported(p, "a constraint");
+        return;
+    }
+    struct node *names = parse_ident_list(p);
+    for (size_t i = 0; i < list_count(names); i++)
+        parse_add(p, keys, names->kids[i]);
+}
+
+static struct node *parse_columns(struct parser *p, struct node_list *keys)
 {
     struct node_list list = {0};
     size_t start = parse_current(p)->offset;
     parse_expect_op(p, OP1('('));
     do {
         if (parse_is_kw(p, KW_PRIMARY) || parse_is_kw(p, KW_CONSTRAINT) ||
-            parse_is_kw(p, KW_FOREIGN) || parse_is_kw(p, KW_UNIQUE) || parse_is_kw(p, KW_CHECK))
-            parse_unsupported(p, "a constraint");
-        parse_add(p, &list, parse_column(p));
+            parse_is_kw(p, KW_FOREIGN) || parse_is_kw(p, KW_UNIQUE) || parse_is_kw(p, KW_CHECK)) {
+            parse_key(p, keys);
+            continue;
+        }
+        parse_add(p, &list, parse_column(p, keys));
+        if (!parse_is_op(p, OP1(',')) && !parse_is_op(p, OP1(')')))
+            parse_unsupported(p, "this column constraint");
     } while (parse_accept_op(p, OP1(',')) && p->status == STATUS_OK);
     parse_expect_op(p, OP1(')'));
     return parse_list(p, N_LIST, &list, start);
+}
+
+/* PARTITION[ED] BY [RANGE | LIST] (names) or one name */
+static struct node *parse_partition(struct parser *p)
+{
+    if (!parse_accept_kw(p, KW_PARTITION) && !parse_accept_word(p, "PARTITIONED"))
+        return NULL;
+    parse_expect_kw(p, KW_BY);
+    if (!parse_accept_kw(p, KW_RANGE))
+        parse_accept_word(p, "LIST");
+    if (parse_is_op(p, OP1('(')))
+        return parse_ident_list(p);
+    struct node_list one = {0};
+    size_t start = parse_current(p)->offset;
+    parse_add(p, &one, parse_ident(p, true));
+    return parse_list(p, N_LIST, &one, start);
 }
 
 static struct node *parse_create(struct parser *p, enum lang_statement *ret)
@@ -207,17 +252,46 @@ static struct node *parse_create(struct parser *p, enum lang_statement *ret)
         parse_expect_kw(p, KW_EXISTS);
         flags |= NODE_TRY;
     }
-    struct node *node = parse_node(p, view ? N_CREATE_VIEW : N_CREATE_TABLE, 3);
+    struct node *node = parse_node(p, view ? N_CREATE_VIEW : N_CREATE_TABLE, view ? 3 : 5);
+    struct node_list keys = {0};
     node->offset = (uint32_t)start;
     node->flags |= flags | (materialized ? (uint32_t)NODE_MATERIALIZED : 0);
     set_kid(p, node, 0, parse_dotted(p));
     if (parse_is_op(p, OP1('(')) && !parse_at_query(p, 0))
-        set_kid(p, node, 1, view ? parse_ident_list(p) : parse_columns(p));
+        set_kid(p, node, 1, view ? parse_ident_list(p) : parse_columns(p, &keys));
+    if (!view) {
+        if (keys.count)
+            set_kid(p, node, 3, parse_list(p, N_LIST, &keys, start));
+        set_kid(p, node, 4, parse_partition(p));
+    }
     if (parse_accept_kw(p, KW_AS) || parse_at_query(p, 0))
         set_kid(p, node, 2, parse_query(p));
     else if (view)
         parse_expected(p, "AS");
     return parse_close(p, node);
+}
+
+/* What stands behind ALTER [COLUMN] name */
+static void parse_column_change(struct parser *p, struct node *action)
+{
+    if (parse_accept_kw(p, KW_COMMENT)) {
+        action->text = STR("COMMENT");
+        set_kid(p, action, 1, parse_comment(p));
+        return;
+    }
+    bool set = parse_accept_kw(p, KW_SET), drop = !set && parse_accept_kw(p, KW_DROP);
+    if ((set || drop) && parse_accept_kw2(p, KW_NOT, KW_NULL)) {
+        action->text = set ? STR("REQUIRED") : STR("NULLABLE");
+    } else if ((set || drop) && parse_accept_kw(p, KW_DEFAULT)) {
+        action->text = STR("DEFAULT");
+        if (set)
+            set_kid(p, action, 1, parse_expr(p, LEVEL_ADD));
+    } else {
+        action->text = STR("TYPE");
+        parse_accept_word(p, "DATA");
+        parse_accept_word(p, "TYPE");
+        set_kid(p, action, 1, parse_type(p));
+    }
 }
 
 static struct node *parse_action(struct parser *p)
@@ -226,12 +300,7 @@ static struct node *parse_action(struct parser *p)
     if (parse_accept_kw(p, KW_ADD)) {
         parse_accept_kw(p, KW_COLUMN);
         action->text = STR("ADD");
-        struct node *column = parse_node(p, N_COLUMN_DEF, 2);
-        column->text = parse_ident(p, true)->text;
-        set_kid(p, column, 0, parse_type(p));
-        if (parse_accept_kw(p, KW_DEFAULT))
-            set_kid(p, column, 1, parse_expr(p, LEVEL_ADD));
-        set_kid(p, action, 0, parse_close(p, column));
+        set_kid(p, action, 0, parse_column(p, NULL));
     } else if (parse_accept_kw(p, KW_DROP)) {
         parse_accept_kw(p, KW_COLUMN);
         action->text = STR("DROP");
@@ -249,16 +318,38 @@ static struct node *parse_action(struct parser *p)
         }
     } else if (parse_accept_kw(p, KW_ALTER)) {
         parse_accept_kw(p, KW_COLUMN);
-        action->text = STR("TYPE");
         set_kid(p, action, 0, parse_ident(p, true));
-        if (parse_accept_kw(p, KW_SET))
-            parse_next(p);
-        parse_accept_word(p, "TYPE");
-        set_kid(p, action, 1, parse_type(p));
+        parse_column_change(p, action);
     } else {
         parse_unsupported(p, "this change of a table");
     }
     return parse_close(p, action);
+}
+
+/* COMMENT ON COLUMN t.c IS 'x': a change of the table */
+static struct node *parse_comment_on(struct parser *p)
+{
+    struct node *node = parse_node(p, N_ALTER, 2), *action = parse_node(p, N_ACTION, 2);
+    struct node_list actions = {0};
+    parse_next(p);
+    parse_expect_kw(p, KW_ON);
+    if (!parse_accept_kw(p, KW_COLUMN))
+        parse_unsupported(p, "a comment on something else than a column");
+    struct node *name = parse_dotted(p);
+    if (name->count < 2)
+        parse_expected(p, "table.column");
+    parse_expect_kw(p, KW_IS);
+    action->text = STR("COMMENT");
+    if (!parse_accept_kw(p, KW_NULL))
+        set_kid(p, action, 1, parse_comment(p));
+    if (p->status != STATUS_OK)
+        return node;
+    set_kid(p, action, 0, name->kids[name->count - 1]);
+    name->count--;
+    set_kid(p, node, 0, name);
+    parse_add(p, &actions, parse_close(p, action));
+    set_kid(p, node, 1, parse_list(p, N_LIST, &actions, node->offset));
+    return parse_close(p, node);
 }
 
 static struct node *parse_alter(struct parser *p)
@@ -374,6 +465,9 @@ struct node *parse_statement(struct parser *p, enum lang_statement *ret)
     case KW_ALTER:
         *ret = LANG_ALTER;
         return parse_alter(p);
+    case KW_COMMENT:
+        *ret = LANG_ALTER;
+        return parse_comment_on(p);
     case KW_DROP:
         *ret = LANG_DROP;
         return parse_drop(p);

@@ -419,6 +419,7 @@ static void write_column(struct writer *w, const struct node *column)
     if (column->flags & NODE_NOT)
         write_text(w, " NOT NULL");
     write_clause(w, " DEFAULT ", column->kids[1]);
+    write_clause(w, " COMMENT ", column->kids[2]);
 }
 
 static void write_create(struct writer *w, const struct node *node)
@@ -438,12 +439,40 @@ static void write_create(struct writer *w, const struct node *node)
             else
                 write_node(w, node->kids[1]->kids[i], 0);
         }
+        if (kid(node, 3)) {
+            write_text(w, ", PRIMARY KEY (");
+            write_list(w, kid(node, 3));
+            write_text(w, ")");
+        }
+        write_text(w, ")");
+    }
+    if (kid(node, 4)) {
+        if (!w->target->canonical)
+            write_unsupported(w, node, STR("PARTITION BY"));
+        write_text(w, " PARTITION BY (");
+        write_list(w, kid(node, 4));
         write_text(w, ")");
     }
     if (node->kids[2]) {
         write_text(w, " AS ");
         write_query(w, node->kids[2]);
     }
+}
+
+static void write_column_change(struct writer *w, const struct node *action)
+{
+    struct str what = action->text;
+    write_clause(w, "ALTER COLUMN ", action->kids[0]);
+    if (str_is(what, "TYPE"))
+        write_clause(w, " TYPE ", action->kids[1]);
+    else if (str_is(what, "COMMENT"))
+        write_clause(w, " COMMENT ", action->kids[1]);
+    else if (str_is(what, "DEFAULT") && action->kids[1])
+        write_clause(w, " SET DEFAULT ", action->kids[1]);
+    else
+        write_text(w, str_is(what, "DEFAULT")    ? " DROP DEFAULT"
+                      : str_is(what, "REQUIRED") ? " SET NOT NULL"
+                                                 : " DROP NOT NULL");
 }
 
 static void write_alter(struct writer *w, const struct node *node)
@@ -464,8 +493,7 @@ static void write_alter(struct writer *w, const struct node *node)
             write_clause(w, "RENAME COLUMN ", action->kids[0]);
             write_clause(w, " TO ", action->kids[1]);
         } else {
-            write_clause(w, "ALTER COLUMN ", action->kids[0]);
-            write_clause(w, " TYPE ", action->kids[1]);
+            write_column_change(w, action);
         }
     }
 }

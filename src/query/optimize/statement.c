@@ -49,7 +49,7 @@ static bool read_table(struct reader *reader, const struct node *from,
     reader->alias = alias ? alias->text : reader->table;
     for (uint32_t i = 0; i < tables_len; i++) {
         const struct view *view = tables[i].view;
-        if (!str_eq(source_config(view->source)->source_id, reader->table))
+        if (!view || !str_eq(source_config(view->source)->source_id, reader->table))
             continue;
         reader->schema = view->schema;
         reader->out->table = i;

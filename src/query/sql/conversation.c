@@ -108,6 +108,19 @@ static enum status write_paths(struct conversation *c, struct json_writer *w, co
     return status;
 }
 
+/* The place in `list` of each of the files that write_paths writes. */
+static void write_units(struct json_writer *w, const char *key, const struct sql_file_list *list,
+                        bool dirty)
+{
+    json_keyz(w, key);
+    json_begin_array(w);
+    for (uint32_t i = 0; i < list->paths_len; i++) {
+        if ((list->deletes && list->deletes[i]) == dirty)
+            json_int(w, i);
+    }
+    json_end_array(w);
+}
+
 static enum status write_table(struct conversation *c, struct json_writer *w, uint32_t index,
                                struct error *err)
 {
@@ -134,6 +147,10 @@ static enum status write_table(struct conversation *c, struct json_writer *w, ui
         status = write_paths(c, w, "dirty", &list, true, false, err);
     if (status == STATUS_OK && list.deletes)
         status = write_paths(c, w, "deletes", &list, true, true, err);
+    if (list.with_positions) {
+        write_units(w, "file_units", &list, false);
+        write_units(w, "dirty_units", &list, true);
+    }
     json_end_object(w);
     c->stats->files += list.paths_len;
     free((void *)list.paths);

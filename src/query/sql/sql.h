@@ -41,9 +41,19 @@ enum status sql_pool_open(struct sys *sys, const struct sql_pool_options *option
 /* Stops what runs (STATUS_CANCELLED or STATUS_UNAVAILABLE there) and waits for it. NULL is fine. */
 void sql_pool_close(struct sql_pool *pool);
 
+/* A table of a statement; all borrowed while the query runs. */
 struct sql_table {
-    struct view *view; /* borrowed; its segments and overlay files stay while the query runs */
+    struct view *view; /* its segments and overlay files; NULL: the rows of `path` */
+    struct str name;   /* data NULL: the source's id */
+    /* Two more columns, SQL_UNIT_COLUMN and SQL_ROW_COLUMN, say where in the view a row is: its
+     * unit (segments, then chunks) and its number there, as mutation_delete wants them. */
+    bool with_positions;
+    const char *path; /* without a view: a Parquet file in the tenant's folder, with field ids */
+    const struct field *fields;
+    uint32_t fields_len;
 };
+#define SQL_UNIT_COLUMN "quarry unit"
+#define SQL_ROW_COLUMN  "quarry row"
 
 struct sql_request {
     struct str query_id;    /* for sql_cancel; unique */

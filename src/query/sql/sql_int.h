@@ -88,6 +88,7 @@ struct sql_file_list {
                            * (malloc'ed) is NULL without any */
     /* Of rows in files that lack a column, as fields; NULL, or all NULL: null. From malloc. */
     const struct value **initials;
+    bool with_positions; /* see sql.h */
 };
 struct sql_tables {
     void *context;

@@ -6,7 +6,21 @@
 static struct str view_name(void *context, uint32_t index)
 {
     const struct sql_request *request = context;
-    return source_config(request->tables[index].view->source)->source_id;
+    const struct sql_table *table = &request->tables[index];
+    return table->name.data ? table->name : source_config(table->view->source)->source_id;
+}
+
+/* Rows in one file that is no source's. */
+static enum status file_table(const struct sql_table *table, struct sql_file_list *ret,
+                              struct error *err)
+{
+    const char **paths = calloc(1, sizeof *paths);
+    if (!paths)
+        return error_no_memory(err);
+    paths[0] = table->path;
+    *ret = (struct sql_file_list){
+        .fields = table->fields, .fields_len = table->fields_len, .paths = paths, .paths_len = 1};
+    return STATUS_OK;
 }
 
 static const struct value **view_initials(const struct schema *schema)
@@ -21,9 +35,12 @@ static enum status view_files(void *context, uint32_t index, struct sql_file_lis
                               struct error *err)
 {
     const struct sql_request *request = context;
-    struct view *view = request->tables[index].view;
+    const struct sql_table *table = &request->tables[index];
+    struct view *view = table->view;
     const char **overlay;
     uint32_t overlay_len;
+    if (!view)
+        return file_table(table, ret, err);
     TRY(view_overlay_files(view, &overlay, &overlay_len, err));
     size_t len = (size_t)view->segments_len + overlay_len;
     const char **paths = calloc(len ? len : 1, sizeof *paths);
@@ -40,7 +57,8 @@ static enum status view_files(void *context, uint32_t index, struct sql_file_lis
                                   .fields_len = view->schema->fields_len,
                                   .initials = view_initials(view->schema),
                                   .paths = paths,
-                                  .paths_len = (uint32_t)len};
+                                  .paths_len = (uint32_t)len,
+                                  .with_positions = table->with_positions};
     enum status status =
         ret->initials ? view_delete_files(view, &ret->deletes, err) : error_no_memory(err);
     if (status == STATUS_OK)

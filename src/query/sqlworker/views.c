@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "data/type.h"
+#include "query/sql/sql.h"
 #include "query/sqlworker/engine.h"
 #include "storage/store.h"
 
@@ -159,8 +160,25 @@ static void append_column_entry(struct buf *sql, long long id, yyjson_val *colum
     append_column_entry(sql, id - FIELD_ID_STEP, column, true);
 }
 
+/* [0,2][file_index+1] AS "quarry unit", file_row_number AS "quarry row": where each row is. */
+static void append_positions(struct buf *sql, yyjson_val *units, const char *alias)
+{
+    size_t i, max;
+    yyjson_val *item;
+    buf_append_str(sql, STR(",CAST(["));
+    yyjson_arr_foreach(units, i, max, item)
+    {
+        buf_printf(sql, "%s%lld", i ? "," : "", (long long)yyjson_get_sint(item));
+    }
+    buf_printf(sql,
+               "][CAST(%sfile_index AS BIGINT)+1] AS BIGINT) AS \"" SQL_UNIT_COLUMN
+               "\",CAST(%sfile_row_number AS BIGINT) AS \"" SQL_ROW_COLUMN "\"",
+               alias, alias);
+}
+
 /* SELECT c1 AS "name", ... FROM read_parquet([...], schema=MAP {1: {name: 'c1', ...}}) */
-static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val *files)
+static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val *files,
+                                yyjson_val *units, const char *alias)
 {
     size_t i, max;
     yyjson_val *item;
@@ -172,6 +190,8 @@ static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val
         buf_append_str(sql, STR(" AS "));
         append_column_name(sql, columns, i);
     }
+    if (units)
+        append_positions(sql, units, alias);
     buf_append_str(sql, STR(" FROM "));
     append_file_names(sql, files);
     buf_append_str(sql, STR(",schema=MAP {"));
@@ -183,7 +203,7 @@ static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val
     buf_append_str(sql, STR("},hive_partitioning=false)"));
 }
 
-static void append_empty_select(struct buf *sql, yyjson_val *columns)
+static void append_empty_select(struct buf *sql, yyjson_val *columns, bool with_positions)
 {
     size_t i, max;
     yyjson_val *item;
@@ -196,6 +216,9 @@ static void append_empty_select(struct buf *sql, yyjson_val *columns)
     }
     if (yyjson_arr_size(columns) == 0) /* the engine knows no table without a column */
         buf_append_str(sql, STR("CAST(NULL AS VARCHAR) AS \"_empty\""));
+    if (with_positions)
+        buf_append_str(sql, STR(",CAST(NULL AS BIGINT) AS \"" SQL_UNIT_COLUMN
+                                "\",CAST(NULL AS BIGINT) AS \"" SQL_ROW_COLUMN "\""));
     buf_append_str(sql, STR(" WHERE false"));
 }
 
@@ -203,18 +226,19 @@ static void append_view(struct buf *sql, yyjson_val *table)
 {
     yyjson_val *columns = json_get(table, "columns");
     yyjson_val *files = json_get(table, "files"), *dirty = json_get(table, "dirty");
+    yyjson_val *units = json_get(table, "file_units");
     buf_append_str(sql, STR("CREATE OR REPLACE VIEW memory.main."));
     sql_identifier(sql, json_str_of(json_get(table, "name")));
     buf_append_str(sql, STR(" AS "));
     bool any = yyjson_arr_size(files) > 0, any_dirty = yyjson_arr_size(dirty) > 0;
     if ((!any && !any_dirty) || yyjson_arr_size(columns) == 0)
-        append_empty_select(sql, columns);
+        append_empty_select(sql, columns, units != NULL);
     else if (any)
-        append_files_select(sql, columns, files);
+        append_files_select(sql, columns, files, units, "");
     if (any && any_dirty && yyjson_arr_size(columns))
         buf_append_str(sql, STR(" UNION ALL "));
     if (any_dirty && yyjson_arr_size(columns)) {
-        append_files_select(sql, columns, dirty);
+        append_files_select(sql, columns, dirty, json_get(table, "dirty_units"), "t.");
         append_anti_join(sql, json_get(table, "deletes"));
     }
     buf_append_char(sql, '\0');

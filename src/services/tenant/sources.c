@@ -170,16 +170,20 @@ enum status handle_source_add(struct request *request)
     return answer_success(request);
 }
 
-/* With its quarantine, if it has one. */
+enum status tenant_remove_source(struct tenant_node *node, struct str id, struct error *err)
+{
+    char side[SOURCE_ID_MAX + 1];
+    TRY(store_remove_source(node->store, id, err));
+    if (quarantine_id(id, side, NULL) == STATUS_OK)
+        (void)store_remove_source(node->store, str_of(side), NULL); /* mostly: none */
+    cursor_sweep(&node->cursors);
+    return STATUS_OK;
+}
+
 enum status handle_source_remove(struct request *request)
 {
-    struct error *err = &request->error;
-    struct str id = request_path_param(request, "source_id");
-    char side[SOURCE_ID_MAX + 1];
-    TRY(store_remove_source(node_of(request)->store, id, err));
-    if (quarantine_id(id, side, NULL) == STATUS_OK)
-        (void)store_remove_source(node_of(request)->store, str_of(side), NULL); /* mostly: none */
-    cursor_sweep(&node_of(request)->cursors);
+    TRY(tenant_remove_source(node_of(request), request_path_param(request, "source_id"),
+                             &request->error));
     return answer_success(request);
 }
 

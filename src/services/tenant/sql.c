@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/uuid.h"
-#include "services/tenant/statement.h"
+#include "services/tenant/sql_write.h"
 
 struct run {
     struct tenant_node *node;
@@ -251,6 +251,63 @@ static enum explain take_explain(struct str *query)
     return analyze ? EXPLAIN_ANALYZE : EXPLAIN_PLAN;
 }
 
+enum status tenant_sql_into(struct request *request, const struct sql_job *job,
+                            const struct sql_sink *sink, char ret_query_id[64],
+                            struct sql_stats *stats, struct error *err)
+{
+    struct run run = {.node = request->context, .request = request, .job = job};
+    TRY(name_query(&run, err));
+    memcpy(ret_query_id, run.result.query_id, sizeof run.result.query_id);
+    struct sql_request query = {
+        .query_id = str_of(ret_query_id),
+        .query = job->query,
+        .parameters = job->parameters,
+        .tables = job->tables,
+        .tables_len = job->tables_len,
+        .limit = job->limit,
+        .timeout_us = request_int(request, "timeout_ms") * 1000,
+    };
+    TRY(enter_table(&run, request_str(request, "query"), err));
+    enum status status = sql_query(run.node->sql, &query, sink, stats, err);
+    query_table_leave(run.node, ret_query_id);
+    return status;
+}
+
+/* What the statement is decides who does it; its tables are open. */
+static enum status run_statement(struct statement *statement, struct sql_job *job,
+                                 struct error *err)
+{
+    struct request *request = statement->request;
+    job->query = statement->text;
+    job->tables = statement->tables;
+    job->tables_len = statement->tables_len;
+    bool is_query = !statement->is_read || statement->query.statement == LANG_SELECT;
+    enum explain explain = job->explain;
+    if (!explain)
+        TRY(tenant_explain(request, &explain, err));
+    if (explain && !is_query)
+        return error_set(err, STATUS_UNSUPPORTED_SQL, "EXPLAIN is for queries");
+    switch (is_query ? LANG_SELECT : statement->query.statement) {
+    case LANG_INSERT:
+    case LANG_UPDATE:
+    case LANG_DELETE:
+    case LANG_MERGE:
+        return handle_sql_change(statement, err);
+    case LANG_CREATE_TABLE:
+    case LANG_ALTER:
+    case LANG_DROP:
+        return handle_sql_define(statement, err);
+    case LANG_DESCRIBE:
+        if (statement->query.dialect == LANG_DUCKDB) /* of queries, too */
+            return tenant_run_sql(request, job);
+        return handle_sql_show(statement, err);
+    case LANG_SHOW:
+        return handle_sql_show(statement, err);
+    default: /* what is no query the workers refuse */
+        return tenant_run_sql(request, job);
+    }
+}
+
 /* Read, checked, translated, and then run or explained. */
 static enum status answer_statement(struct request *request, struct sql_job *job)
 {
@@ -263,11 +320,11 @@ static enum status answer_statement(struct request *request, struct sql_job *job
     if (status == STATUS_OK)
         status = statement_bind(&statement, &views, err);
     span_end(request, span);
-    job->query = statement.text;
-    job->tables = views.tables;
-    job->tables_len = views.len;
     if (status == STATUS_OK && !statement.answered)
-        status = tenant_run_sql(request, job);
+        status = statement_open(&statement, &views, err);
+    if (status == STATUS_OK && !statement.answered)
+        status = run_statement(&statement, job, err);
+    statement_close(&statement);
     tenant_views_close(&views);
     return status;
 }

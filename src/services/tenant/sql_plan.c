@@ -311,6 +311,8 @@ static const struct view *table_named(const struct sql_job *job, struct str name
 {
     const struct view *found = NULL;
     for (uint32_t i = 0; i < job->tables_len; i++) {
+        if (!job->tables[i].view) /* no source */
+            continue;
         struct str id = source_config(job->tables[i].view->source)->source_id;
         if (str_eq(id, name))
             return job->tables[i].view;

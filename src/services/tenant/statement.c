@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "query/lang/node.h"
+
 enum { TRANSLATED_MAX = 8 << 20, PROBLEMS_ANSWER_MAX = 1 << 20 };
 
 /* ---- failures ---- */
@@ -62,6 +64,19 @@ void statement_answer(struct statement *statement, const struct lang_problem *pr
 
 /* ---- reading ---- */
 
+/* All but the system tables that there are. */
+static enum status check_tables(const struct statement *statement, struct lang_analysis *facts,
+                                struct lang_problem *problem)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < facts->table_count; i++) {
+        if (!system_table_find(facts->tables[i].name))
+            facts->tables[len++] = facts->tables[i];
+    }
+    facts->table_count = len;
+    return lang_check_tables(facts, &statement->query, problem);
+}
+
 enum status statement_read(struct request *request, struct str text, struct statement *ret,
                            struct error *err)
 {
@@ -76,16 +91,17 @@ enum status statement_read(struct request *request, struct str text, struct stat
                          dialect.len < 60 ? (int)dialect.len : 60, dialect.data);
     enum status status = lang_parse(request->arena, text, id, NULL, &ret->query, &problem);
     ret->is_read = status == STATUS_OK;
-    if (id == LANG_DUCKDB)
+    bool is_query = ret->is_read && ret->query.statement == LANG_SELECT;
+    if (id == LANG_DUCKDB && (!ret->is_read || is_query))
         return STATUS_OK;
     if (status != STATUS_OK ||
         lang_analyze(request->arena, &ret->query, &facts, &problem) != STATUS_OK ||
-        lang_check_tables(&facts, &ret->query, &problem) != STATUS_OK)
+        check_tables(ret, &facts, &problem) != STATUS_OK)
         return statement_fail(&problem, err);
-    if (ret->query.statement != LANG_SELECT)
-        return error_set(err, STATUS_SQL_REFUSED,
-                         "a %s statement is not read in this dialect; send one SELECT",
-                         lang_statement_name(ret->query.statement));
+    if (ret->query.statement == LANG_OTHER || ret->query.statement == LANG_CREATE_VIEW)
+        return error_set(err, STATUS_SQL_REFUSED, "%.*s is not available",
+                         STR_ARG(ret->query.statement == LANG_OTHER ? ret->query.root->text
+                                                                    : STR("CREATE VIEW")));
     return STATUS_OK;
 }
 
@@ -95,9 +111,16 @@ static enum status make_catalog(struct statement *statement, const struct tenant
                                 struct error *err)
 {
     struct arena *arena = statement->request->arena;
-    struct lang_source *sources = arena_array(arena, views->len + 1u, sizeof *sources);
+    struct lang_source *sources =
+        arena_array(arena, views->len + SYSTEM_TABLES_MAX, sizeof *sources);
+    size_t len = views->len;
     if (!sources)
         return error_no_memory(err);
+    for (const struct system_table *table; (table = system_table_at(len - views->len)); len++) {
+        sources[len] = system_table_source(arena, table);
+        if (!sources[len].columns)
+            return error_no_memory(err);
+    }
     for (uint32_t i = 0; i < views->len; i++) {
         const struct view *view = &views->views[i];
         sources[i] = lang_source_of(arena, source_config(view->source)->source_id,
@@ -105,7 +128,7 @@ static enum status make_catalog(struct statement *statement, const struct tenant
         if (!sources[i].columns)
             return error_no_memory(err);
     }
-    statement->catalog = (struct lang_catalog){sources, views->len};
+    statement->catalog = (struct lang_catalog){sources, len};
     return STATUS_OK;
 }
 
@@ -141,5 +164,41 @@ enum status statement_bind(struct statement *statement, const struct tenant_view
         statement_answer(statement, problems->items, problems->count);
         return STATUS_OK;
     }
-    return statement->query.dialect == LANG_DUCKDB ? STATUS_OK : translate(statement, err);
+    const struct system_table *shown = sql_show_table(&statement->query);
+    if (shown)
+        statement->system[statement->system_len++] = shown;
+    else
+        TRY(statement_find_system_tables(statement, err));
+    bool as_it_is =
+        statement->query.dialect == LANG_DUCKDB || statement->query.statement != LANG_SELECT;
+    return as_it_is ? STATUS_OK : translate(statement, err);
+}
+
+/* ---- tables for the workers ---- */
+
+enum status statement_open(struct statement *statement, const struct tenant_views *views,
+                           struct error *err)
+{
+    struct arena *arena = statement->request->arena;
+    statement->tables =
+        arena_array(arena, views->len + SYSTEM_TABLES_MAX + 1u, sizeof *statement->tables);
+    if (!statement->tables)
+        return error_no_memory(err);
+    memcpy(statement->tables, views->tables, views->len * sizeof *statement->tables);
+    statement->tables_len = views->len;
+    for (uint32_t i = 0; i < statement->system_len; i++) {
+        TRY(system_table_open(statement->request, statement->system[i], views,
+                              &statement->tables[statement->tables_len], err));
+        statement->tables_len++;
+    }
+    return STATUS_OK;
+}
+
+void statement_close(struct statement *statement)
+{
+    for (uint32_t i = 0; i < statement->tables_len; i++) {
+        if (!statement->tables[i].view)
+            system_table_close(statement->request->context, &statement->tables[i]);
+    }
+    statement->tables_len = 0;
 }

@@ -4,12 +4,16 @@
 #define QUARRY_SERVICES_TENANT_STATEMENT_H
 
 #include "query/lang/bind.h"
-#include "services/tenant/tenant_int.h"
+#include "services/tenant/system.h"
 
 struct statement {
     struct request *request;
     struct lang_query query;
     struct lang_catalog catalog;
+    const struct system_table *system[SYSTEM_TABLES_MAX]; /* that it names */
+    uint32_t system_len;
+    struct sql_table *tables; /* for the workers, after statement_open: those of the views first */
+    uint32_t tables_len;
     struct str text; /* DuckDB's, after statement_bind */
     bool is_read;    /* false: DuckDB's dialect, and its own parser has the word */
     bool answered;   /* what is wrong was told; nothing more to do */
@@ -21,6 +25,15 @@ enum status statement_read(struct request *request, struct str text, struct stat
 /* Names and types against the views' columns, then DuckDB's text. */
 enum status statement_bind(struct statement *statement, const struct tenant_views *views,
                            struct error *err);
+/* The views' tables and the system tables that it names; statement_close in any case. */
+enum status statement_open(struct statement *statement, const struct tenant_views *views,
+                           struct error *err);
+void statement_close(struct statement *statement);
+/* statement_tables.c: the system tables that it names, by names that the workers' gate lets
+ * through; DuckDB's text is written anew where it names some. */
+enum status statement_find_system_tables(struct statement *statement, struct error *err);
+/* sql_show.c: the system table that a SHOW or DESCRIBE reads; NULL: none. */
+const struct system_table *sql_show_table(const struct lang_query *query);
 /* Answers with all that is wrong; sets `answered`. */
 void statement_answer(struct statement *statement, const struct lang_problem *problems,
                       size_t count);

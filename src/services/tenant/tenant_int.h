@@ -203,6 +203,8 @@ struct source_set {
     struct source **sources;
     uint32_t len;
 };
+/* With its quarantine, if it has one. */
+enum status tenant_remove_source(struct tenant_node *node, struct str id, struct error *err);
 /* The named ones in the order given (no name twice), or all when `ids` is NULL. */
 enum status source_set_open(struct tenant_node *node, yyjson_val *ids, struct source_set *ret,
                             struct error *err);

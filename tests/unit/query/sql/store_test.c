@@ -69,7 +69,7 @@ static void expect_rows(struct source *source, const char *sql, const char *expe
     struct sql_stats stats;
     struct fixture_answer answer = {0};
     assert_int_equal(view_open(source, &view, &err), STATUS_OK);
-    struct sql_table table = {&view};
+    struct sql_table table = {.view = &view};
     struct sql_request request = {
         .query = str_of(sql), .tables = &table, .tables_len = 1, .limit = -1};
     struct sql_sink sink = {&answer, fixture_columns, fixture_rows};
