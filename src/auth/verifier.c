@@ -320,3 +320,11 @@ enum status verifier_revoke(struct verifier *verifier, struct str id, int64_t un
     free(copy);
     return status;
 }
+
+bool verifier_has_revoked(struct verifier *verifier, struct str id)
+{
+    pthread_rwlock_rdlock(&verifier->lock);
+    bool has = is_revoked(verifier, id);
+    pthread_rwlock_unlock(&verifier->lock);
+    return has;
+}

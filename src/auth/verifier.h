@@ -41,5 +41,7 @@ enum status verifier_check(struct verifier *verifier, struct str token, struct a
  * STATUS_RESOURCE_LIMIT when too many are remembered. */
 enum status verifier_revoke(struct verifier *verifier, struct str id, int64_t until_s,
                             struct error *err);
+/* Whether that very id was revoked. */
+bool verifier_has_revoked(struct verifier *verifier, struct str id);
 
 #endif

@@ -178,6 +178,7 @@ static enum status start_gateway(struct control *control, const struct service_o
         .issuer = settings_text(settings, SETTING_JWT_ISSUER),
         .audience = settings_text(settings, SETTING_JWT_AUDIENCE),
         .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .shares_catalog = settings_text(settings, SETTING_CATALOG_URL)[0] != 0,
         .tenants_path = control->access->tenants_path,
         .tenants = control->access->tenants,
         .access_life_s = settings_int(settings, SETTING_JWT_EXPIRATION_HOURS) * 3600,

@@ -68,6 +68,8 @@ static void maintain(struct gateway *gateway)
         status = tenants_publish(gateway, &err);
     if (status != STATUS_OK)
         log_error(gateway->log, "the tenants cannot be looked through", &err);
+    if (shared_upkeep(gateway, &err) != STATUS_OK)
+        log_error(gateway->log, "what others have revoked cannot be heard", &err);
 }
 
 static void *run_upkeep(void *argument)
@@ -107,6 +109,7 @@ static enum status make_parts(struct gateway *gateway, struct error *err)
     TRY(users_ensure_admin(gateway, err));
     TRY(tenants_ensure_own(gateway, err));
     TRY(tenants_publish(gateway, err));
+    TRY(shared_upkeep(gateway, err)); /* before the first request */
     return thread_start(&gateway->upkeep, "gateway-upkeep", 0, run_upkeep, gateway, err);
 }
 

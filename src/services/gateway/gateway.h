@@ -34,6 +34,7 @@ struct gateway_options {
     const struct keyring *keys;      /* the first signs */
     const char *issuer, *audience;   /* of tokens */
     const char *tenant;              /* who names none belongs to it */
+    bool shares_catalog;             /* gateways of other machines may have the same one */
     const char *tenants_path;        /* the file that it writes ... */
     struct tenant_book *tenants;     /* ... and this process reads */
     int64_t access_life_s, refresh_life_s;

@@ -42,6 +42,7 @@ struct gateway {
     struct thread upkeep;
     pthread_mutex_t upkeep_lock;
     pthread_cond_t upkeep_now;
+    int64_t heard_us;             /* since 1970: revocations until then are known; the upkeep's */
     bool ends;                    /* under upkeep_lock */
     pthread_mutex_t tenants_lock; /* one at a time writes the file of tenants */
     pthread_mutex_t keys_lock;
@@ -114,6 +115,12 @@ void identity_write(struct json_writer *w, const struct identity *identity);
 enum status api_key_exchange(struct gateway *gateway, struct request *request,
                              struct str *authorization);
 void api_keys_release(struct gateway *gateway);
+
+/* --- shared.c: what gateways of other machines hear of --- */
+
+enum status shared_revoke(struct gateway *gateway, struct str id, int64_t until_s,
+                          struct error *err);
+enum status shared_upkeep(struct gateway *gateway, struct error *err);
 
 /* --- tenants.c: principals of kind "tenant" of the own tenant --- */
 

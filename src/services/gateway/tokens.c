@@ -98,7 +98,10 @@ enum status token_for_key(struct gateway *gateway, const struct record *key, str
 
 enum status token_revoke(struct gateway *gateway, struct str id, int64_t until_s, struct error *err)
 {
-    return id.len ? revocations_add(gateway->options.revocations, id, until_s, err) : STATUS_OK;
+    if (!id.len)
+        return STATUS_OK;
+    TRY(revocations_add(gateway->options.revocations, id, until_s, err));
+    return shared_revoke(gateway, id, until_s, err);
 }
 
 static enum status raise_generation(void *context, struct record *user, struct arena *arena,
