@@ -141,19 +141,35 @@ static void classify(struct making *making)
     }
 }
 
+struct filling {
+    struct key_filter *filter;
+    uint32_t member;
+    const struct hash_index *index;
+};
+
+static enum status add_key(void *context, uint64_t key, const uint64_t *rows, uint32_t len,
+                           struct error *err)
+{
+    struct filling *f = context;
+    (void)rows;
+    (void)len;
+    (void)err;
+    key_filter_add(f->filter, f->member, hash_index_key_tag(f->index, key));
+    return STATUS_OK;
+}
+
 /* Fills one filter from sidecars; false when one of them is not good: it is then left out. */
 static bool fill(struct making *making, struct key_filter *filter, const uint32_t *members)
 {
     for (uint32_t m = 0; m < filter->members; m++) {
         struct segment *segment = making->snapshot->segments[members[m]];
-        const struct hash_index *index = segment_hash_index(segment, making->def->id);
-        if (!index) {
+        struct filling filling = {filter, m, segment_hash_index(segment, making->def->id)};
+        if (!filling.index ||
+            hash_index_visit(filling.index, add_key, &filling, NULL) != STATUS_OK) {
             making->class[members[m]] = 0;
             return false;
         }
         filter->ids[m] = segment_meta(segment)->id;
-        for (uint32_t i = 0; i < index->entries_len; i++)
-            key_filter_add(filter, m, index->entries[2 * (size_t)i]);
     }
     return true;
 }
@@ -377,7 +393,7 @@ static void ask(const struct finder *finder, const uint64_t *hashes, uint32_t le
 {
     memset(masks, 0, finder->filters_len * sizeof *masks);
     for (uint32_t v = 0; v < len; v++) {
-        uint32_t tag = (uint32_t)hashes[v];
+        uint32_t tag = hash_index_tag(hashes[v]);
         for (uint32_t i = 0; i < finder->filters_len; i++)
             key_filter_prefetch(finder->filters[i], tag);
         for (uint32_t i = 0; i < finder->filters_len; i++)

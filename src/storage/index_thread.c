@@ -60,8 +60,9 @@ static void visit_index(struct source *source, const struct snapshot *snapshot,
                         const struct index_def *def)
 {
     for (uint32_t i = 0; i < snapshot->segments_len; i++) {
-        /* Dropped and added again before a restart: the snapshot lists files that are gone. */
-        if (!source->indexes_rechecked && source_config(source)->declared_index_columns)
+        /* The snapshot lists files that may be gone (dropped and added again before a restart) or
+         * be of an older version. */
+        if (!source->indexes_rechecked)
             segment_index_recheck(snapshot->segments[i], def->id);
         if (segment_index_look(snapshot->segments[i], def) != SEGMENT_INDEX_MISSING)
             continue;

@@ -370,9 +370,10 @@ bool segment_column_type(const struct segment *segment, int32_t field_id, enum t
 
 /* Row numbers (ascending) whose column equals the value, from the hash index sidecar, exact after
  * the caller has checked the value (hash collisions are possible). `*ret_used` false: there is no
- * index for this column here, scan instead. Rows are malloc'ed. */
+ * index for this column here, or it has more than `limit` rows: scan instead. Rows are malloc'ed.
+ */
 enum status segment_lookup(struct segment *segment, int32_t field_id, const struct value *value,
-                           bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
+                           uint64_t limit, bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
                            struct error *err);
 /* Does the source have a sorted index on this field of the view? */
 bool view_has_sorted(const struct view *view, uint32_t field);

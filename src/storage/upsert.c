@@ -166,8 +166,8 @@ static enum status look_up(struct upsert *u, struct segment *segment, struct fou
         uint32_t len = 0;
         if (u->keys.replaced[row])
             continue;
-        TRY(segment_lookup(segment, u->view->schema->fields[field].id, &value, ret_used, &rows,
-                           &len, err));
+        TRY(segment_lookup(segment, u->view->schema->fields[field].id, &value, UINT64_MAX, ret_used,
+                           &rows, &len, err));
         enum status status = STATUS_OK;
         for (uint32_t i = 0; i < len && status == STATUS_OK; i++)
             status = found_add(found, rows[i], err);

@@ -25,7 +25,7 @@ static void ask_hash(uint8_t *file, size_t size, uint64_t rows)
     for (uint64_t i = 0; i < 16; i++) {
         uint64_t *found;
         uint32_t len;
-        if (hash_index_lookup(&index, i << 60 | i, &found, &len, NULL) == STATUS_OK)
+        if (hash_index_lookup(&index, i << 60 | i, i * 20, &found, &len, NULL) == STATUS_OK)
             free(found);
     }
 }

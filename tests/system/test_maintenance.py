@@ -127,6 +127,34 @@ def test_fsck_and_repair(new_server):
     quarry("fsck", status=2)
 
 
+def test_lost_file_of_deleted_rows(new_server, tmp_path):
+    """Its rows do not come back: the other partition is read, this one refused; a backup has it."""
+    server = new_server(node=True)
+    client = server.client()
+    client.add_source("s", {"id": "int64", "kind": "string"}, partition_columns=["kind"])
+    client.write("s", [{"id": i, "kind": f"k{i % 2}"} for i in range(200)])
+    client.flush("s")
+    client.post("/data/delete", {"source_id": "s", "filters": {"id": {"in": [2, 4, 6]}}}).ok()
+    client.flush("s")
+    server.stop()
+    quarry("backup", server.data, tmp_path / "backup")
+    lost = next((server.data / "sources/s").glob("data/**/*.deletes.parquet"))
+    lost.unlink()
+    client = server.start().client()
+    assert len(client.search("s", filters={"kind": {"eq": "k1"}})) == 100
+    for filters in ({"kind": {"eq": "k0"}}, {}):
+        client.post("/data/search", {"source_ids": ["s"], "filters": filters}).refused(500, "corrupt")
+    server.stop()
+    found, summary = findings(server.data, 1)
+    assert summary["damage"] == 1
+    (wrong,) = [f for f in found if f["severity"] == "damage"]
+    assert wrong["kind"] == "deletes" and wrong["file"] == str(lost)
+    assert "3 of the 100 rows" in wrong["what"]
+    assert "no deleted row comes back" in quarry("repair", server.data, status=1)
+    assert "taken from the backup" in quarry("repair", server.data, "--from", tmp_path / "backup")
+    assert server.start().client().count("s") == 197
+
+
 def test_backup_under_writes(new_server, tmp_path):
     """Every row acknowledged before the backup began is in it, batches whole, a prefix of each
     writer's batches; while four writers go on."""

@@ -150,7 +150,9 @@ static void print_action(void *context, const struct repair_action *action)
 int run_repair(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     bool drop = false;
+    const char *from = NULL;
     const struct arg args[] = {
+        {"--from", ARG_TEXT, &from, "BACKUP", "take damaged data files from this backup"},
         {"--drop-damaged", ARG_FLAG, &drop, NULL,
          "give damaged files up: move them to damaged/, go on without their rows"},
     };
@@ -159,8 +161,11 @@ int run_repair(struct cli *cli, const struct command *command, int argc, char **
     int code;
     if (!args_parse(cli, command, args, ARGS_LEN(args), 1, 1, &argc, argv, &code))
         return code;
-    struct repair_options options = {
-        .path = argv[0], .drop_damaged = drop, .acted = print_action, .context = cli};
+    struct repair_options options = {.path = argv[0],
+                                     .backup = from,
+                                     .drop_damaged = drop,
+                                     .acted = print_action,
+                                     .context = cli};
     if (store_repair(sys_posix(), &options, &sum, &err) != STATUS_OK)
         return failed(&err);
     if (!cli->json)

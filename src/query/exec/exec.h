@@ -16,7 +16,7 @@
 /* What may be used to read less; the rows are the same. */
 enum exec_access {
     EXEC_ANY,  /* indexes where they give few rows, bounds, metadata */
-    EXEC_SCAN, /* no index */
+    EXEC_SCAN, /* no index for the filter; one may give the first rows of an order */
     EXEC_FULL, /* no index, no bounds, no metadata */
 };
 

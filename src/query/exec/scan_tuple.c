@@ -23,7 +23,8 @@ enum status scan_take_composites(struct scan *scan, struct error *err)
     if (len == 0)
         return STATUS_OK;
     scan->composites = malloc(len * sizeof *list);
-    if (!scan->composites)
+    scan->points = malloc(2 * (size_t)BOUND_POINTS_MAX * sizeof *scan->points);
+    if (!scan->composites || !scan->points)
         return error_no_memory(err);
     memcpy(scan->composites, list, len * sizeof *list);
     scan->composites_len = len;

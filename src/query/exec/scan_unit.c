@@ -47,13 +47,14 @@ void scan_sort_found(struct scan_found *found)
 
 /* Rows of one value; of a chunk they come as 32 bits. */
 static enum status look_up_value(struct scan *scan, struct segment *segment, uint32_t field,
-                                 uint32_t chunk, const struct value *value, struct scan_found *ret,
-                                 struct error *err)
+                                 uint32_t chunk, const struct value *value, uint64_t limit,
+                                 struct scan_found *ret, struct error *err)
 {
     const struct field *f = &scan->view->schema->fields[field];
     *ret = (struct scan_found){0};
     if (segment)
-        return segment_lookup(segment, f->id, value, &ret->usable, &ret->rows, &ret->len, err);
+        return segment_lookup(segment, f->id, value, limit, &ret->usable, &ret->rows, &ret->len,
+                              err);
     uint32_t *rows = NULL;
     TRY(view_chunk_lookup(scan->view, chunk, f->name, value, &ret->usable, &rows, &ret->len, err));
     if (ret->usable && ret->len) {
@@ -75,7 +76,7 @@ static enum status look_up_points(struct scan *scan, struct segment *segment, ui
     for (uint32_t i = 0; i < n; i++) {
         struct scan_found one;
         enum status status =
-            look_up_value(scan, segment, field, chunk, &scan->points[i], &one, err);
+            look_up_value(scan, segment, field, chunk, &scan->points[i], limit, &one, err);
         bool good = status == STATUS_OK && one.usable && one.len + (uint64_t)ret->len <= limit;
         uint64_t *grown = NULL;
         if (good && n == 1) {
@@ -131,11 +132,12 @@ enum status scan_narrow(struct scan *scan, struct error *err)
     bool may = view->source && scan->context.access == EXEC_ANY;
     uint32_t predicates = may ? bound_filter_predicates(scan->filter) : 0;
     uint32_t words = view->segments_len / 64 + 1;
-    if (scan->context.access == EXEC_ANY)
+    if (scan->context.access != EXEC_FULL)
         TRY(scan_take_composites(scan, err));
     if (!predicates)
         return STATUS_OK;
-    scan->points = malloc(2 * (size_t)BOUND_POINTS_MAX * sizeof *scan->points);
+    if (!scan->points)
+        scan->points = malloc(2 * (size_t)BOUND_POINTS_MAX * sizeof *scan->points);
     scan->candidates = malloc(words * sizeof *scan->candidates);
     if (!scan->points || !scan->candidates)
         return error_no_memory(err);
@@ -224,7 +226,7 @@ static enum status choose_index(struct scan *scan, struct segment *segment, uint
 static enum status pick_rows(struct scan *scan, struct segment *segment, struct error *err)
 {
     bool used = false;
-    if (!scan->segment_pick || scan->deleted || scan->context.access != EXEC_ANY)
+    if (!scan->segment_pick || scan->deleted || scan->context.access == EXEC_FULL)
         return STATUS_OK;
     TRY(scan->segment_pick(scan->segment_known_context, segment, &used, &scan->rows,
                            &scan->rows_len, err));

@@ -56,4 +56,10 @@ enum status backup_verify(struct sys *sys, const char *backup, uint64_t generati
 enum status backup_restore(struct sys *sys, const char *backup, uint64_t generation,
                            const char *dest, struct backup_verdict *ret, struct error *err);
 
+/* Replaces one file of the data folder `data_path` (whole, synced) by what the newest generation
+ * that has it holds. Only for files whose content never changes. STATUS_NOT_FOUND when none has it,
+ * or the backup's source is another one of the same id. */
+enum status backup_fetch(struct sys *sys, const char *backup, const char *data_path,
+                         const char *path, struct error *err);
+
 #endif

@@ -12,8 +12,9 @@ const char *check_severity_name(enum check_severity severity)
 
 const char *check_kind_name(enum check_kind kind)
 {
-    static const char *const names[] = {"leftover", "torn_tail", "index",  "segment", "write_ids",
-                                        "metadata", "history",   "others", "log",     "unknown"};
+    static const char *const names[] = {"leftover",  "torn_tail", "index",    "segment",
+                                        "write_ids", "deletes",   "metadata", "history",
+                                        "others",    "log",       "unknown"};
     return names[kind];
 }
 

@@ -21,6 +21,7 @@ enum check_kind {
     CHECK_INDEX,     /* a sidecar is missing or damaged */
     CHECK_SEGMENT,   /* a Parquet file */
     CHECK_WRITE_IDS, /* a file of write ids */
+    CHECK_DELETES,   /* the file of deleted rows of a Parquet file of the current state */
     CHECK_METADATA,  /* source.json, CURRENT, a file that describes the current state */
     CHECK_HISTORY,   /* a file that describes a kept state, not the current one */
     CHECK_OTHERS,    /* an older metadata file, version-hint.text: for other readers */
@@ -38,7 +39,8 @@ struct check_finding {
     int64_t offset; /* in the file; -1: not known, or all of it */
     const char *what;
     const char *source;   /* id, or "" */
-    uint64_t segment_id;  /* of SEGMENT and INDEX */
+    const char *segment;  /* of DELETES: the Parquet file that it is about; else NULL */
+    uint64_t segment_id;  /* of SEGMENT, INDEX and DELETES */
     uint64_t snapshot_id; /* of HISTORY */
     int32_t index_id;     /* of INDEX: see storage/index/index_id.h */
     uint64_t length;      /* of TORN_TAIL */
@@ -71,9 +73,14 @@ typedef void (*repair_fn)(void *context, const struct repair_action *action);
 
 struct repair_options {
     const char *path;
+    /* A backup (storage/backup): damaged segments and files of deleted rows that any of its
+     * generations has are taken from it. NULL: none. */
+    const char *backup;
     /* Damaged segments, files of write ids and descriptions of kept states are moved to
      * DATA_PATH/damaged/<source id>/ and a snapshot without them is committed: their rows are gone
-     * from the source. Kept states that need them are let go, with their tags. */
+     * from the source. With a file of deleted rows goes the segment that it is about, since which
+     * of its rows are deleted is not known any more. Kept states that need them are let go, with
+     * their tags. */
     bool drop_damaged;
     repair_fn acted;
     void *context;
@@ -84,8 +91,9 @@ struct repair_summary {
 
 enum { REPAIR_FINDINGS_MAX = 1000000 };
 
-/* Runs the check, then removes leftovers, cuts a torn tail, builds sidecars; with drop_damaged also
- * gives damaged files up. Can be interrupted and repeated. */
+/* Runs the check, then removes leftovers, cuts a torn tail, builds sidecars, takes damaged files
+ * from the backup; with drop_damaged also gives damaged files up. Can be interrupted and repeated.
+ */
 enum status store_repair(struct sys *sys, const struct repair_options *options,
                          struct repair_summary *ret, struct error *err);
 

@@ -111,41 +111,50 @@ static enum status read_column(struct parquet_reader *reader, uint32_t which, st
 
 /* --- 3 --- */
 
+struct entries_check {
+    const struct hash_index *index;
+    const struct index_rows *from;
+    uint32_t *places; /* of the pair of a row; UINT32_MAX: none, or seen */
+    uint64_t seen;
+    const char *wrong;
+};
+
+static enum status check_group(void *context, uint64_t key, const uint64_t *rows, uint32_t len,
+                               struct error *err)
+{
+    struct entries_check *e = context;
+    (void)err;
+    for (uint32_t i = 0; i < len && !e->wrong; i++) {
+        uint32_t place = e->places[rows[i]];
+        if (place == UINT32_MAX)
+            e->wrong = "an entry of a row that is null, not there or listed twice";
+        else if (hash_index_key(e->index, e->from->pairs[place].hash) != key)
+            e->wrong = "an entry under another value's hash";
+        e->places[rows[i]] = UINT32_MAX;
+    }
+    e->seen += len;
+    return STATUS_OK;
+}
+
 /* Every pair once. */
 static const char *wrong_entries(const struct hash_index *index, const struct index_rows *from,
                                  uint64_t rows)
 {
-    uint32_t bits = index->radix_bits, pair = 0;
-    uint64_t buckets = UINT64_C(1) << bits;
-    if (index->entries_len != from->pairs_len)
-        return "not the number of entries that the segment needs";
-    uint32_t *places = malloc((rows + 1) * sizeof *places); /* of the pair of a row */
-    if (!places)
+    struct entries_check e = {.index = index, .from = from};
+    uint32_t pair = 0;
+    e.places = malloc((rows + 1) * sizeof *e.places);
+    if (!e.places)
         return NULL; /* the checksum was right; without memory that has to do */
     for (uint64_t row = 0; row < rows; row++) {
         bool there = pair < from->pairs_len && from->pairs[pair].row == row;
-        places[row] = there ? pair++ : UINT32_MAX;
+        e.places[row] = there ? pair++ : UINT32_MAX;
     }
-    const char *wrong = index->directory[0] != 0 || index->directory[buckets] != index->entries_len
-                            ? "the directory does not cover the entries"
-                            : NULL;
-    for (uint64_t b = 0; b < buckets && !wrong; b++) {
-        if (index->directory[b] > index->directory[b + 1])
-            wrong = "the directory does not ascend";
-        for (uint32_t i = index->directory[b]; i < index->directory[b + 1] && !wrong; i++) {
-            uint32_t tag = index->entries[2 * (size_t)i], row = index->entries[2 * (size_t)i + 1];
-            if (row >= rows || places[row] == UINT32_MAX) {
-                wrong = "an entry of a row that is null, not there or listed twice";
-                break;
-            }
-            uint64_t hash = from->pairs[places[row]].hash;
-            places[row] = UINT32_MAX;
-            if ((uint32_t)hash != tag || hash >> (64 - bits) != b)
-                wrong = "an entry under another value's hash";
-        }
-    }
-    free(places);
-    return wrong;
+    if (hash_index_visit(index, check_group, &e, NULL) == STATUS_CORRUPT)
+        e.wrong = "a bucket that cannot be read";
+    free(e.places);
+    if (!e.wrong && (e.seen != from->pairs_len || index->entries_len != e.seen))
+        e.wrong = "not the number of entries that the segment needs";
+    return e.wrong;
 }
 
 /* Every row that is not null once, in order of value. */

@@ -7,6 +7,7 @@
  *   4. segments with their sidecars (check_segment.c)
  *   5. the kept states: their descriptions, and segments that no newer state has
  *   6. files that nothing refers to, when the above is whole */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -134,19 +135,42 @@ static enum status check_orphans(struct checking *c, struct error *err)
 
 /* --- all --- */
 
-/* A lost or damaged file of deleted rows cannot be made good: its rows would come back. */
-static enum status check_deletion(struct checking *c, const struct snapshot *snapshot, uint32_t at,
-                                  struct error *err)
+/* Which of the segment's rows are deleted is not known without it: the segment is not read. */
+static enum status report_deletion(struct checking *c, const struct snapshot *snapshot, uint32_t at,
+                                   bool is_current, const struct error *local, struct error *err)
 {
-    struct error local = ERROR_INIT;
-    struct deletion *deletion = snapshot->deletions[at];
-    enum status status = deletion_load(deletion, &local);
-    if (status == STATUS_OK)
-        return STATUS_OK;
-    return judge(c, status, CHECK_METADATA, deletion_full_path(deletion), &local, err);
+    const struct deletion *deletion = snapshot->deletions[at];
+    const struct segment_meta *meta = segment_meta(snapshot->segments[at]);
+    char what[ERROR_MESSAGE_MAX + SYS_PATH_MAX + 200];
+    snprintf(what, sizeof what,
+             "%s; it says which %" PRIu64 " of the %" PRIu64
+             " rows of %s are deleted, without it none of these is read",
+             local->message, deletion_count(deletion), meta->rows, meta->path.data);
+    return check_report(c,
+                        (struct check_finding){.severity = CHECK_DAMAGE,
+                                               .kind = is_current ? CHECK_DELETES : CHECK_HISTORY,
+                                               .file = deletion_full_path(deletion),
+                                               .offset = -1,
+                                               .what = what,
+                                               .segment = segment_info(snapshot->segments[at]).path,
+                                               .segment_id = meta->id,
+                                               .snapshot_id = is_current ? 0 : snapshot->id},
+                        err);
 }
 
-/* What is deleted of a state's segments, as far as `newer` (NULL: none) does not have the same. */
+static enum status check_deletion(struct checking *c, const struct snapshot *snapshot, uint32_t at,
+                                  bool is_current, struct error *err)
+{
+    struct error local = ERROR_INIT;
+    enum status status = deletion_load(snapshot->deletions[at], &local);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    if (status == STATUS_NO_MEMORY)
+        return error_no_memory(err);
+    return report_deletion(c, snapshot, at, is_current, &local, err);
+}
+
+/* `newer` NULL: of the current state. */
 static enum status check_deletions(struct checking *c, const struct snapshot *snapshot,
                                    const struct snapshot *newer, struct error *err)
 {
@@ -155,7 +179,7 @@ static enum status check_deletions(struct checking *c, const struct snapshot *sn
         uint64_t id = segment_meta(snapshot->segments[i])->id;
         if (!deletion || (newer && snapshot_has_deletion(newer, id, deletion)))
             continue;
-        TRY(check_deletion(c, snapshot, i, err));
+        TRY(check_deletion(c, snapshot, i, !newer, err));
         c->summary->rows -= deletion_count(deletion);
     }
     return STATUS_OK;

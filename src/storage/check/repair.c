@@ -4,14 +4,18 @@
  *   torn tail      overwritten with zeros
  *   index          built anew from its segment
  *   others         the hint is written anew, a damaged older metadata file removed
- *   segment, write ids, kept state:
+ *   segment, deletes
+ *                  taken from the backup when one is given that has the file
+ *   segment, deletes, write ids, kept state:
  *                  with drop_damaged a snapshot without them is committed, then the files are moved
- *                  to damaged/<source>/; kept states that need them go; else left
+ *                  to damaged/<source>/; kept states that need them go; else left. With a file of
+ *                  deleted rows goes its segment: rows that were deleted must not come back
  *   all else       left: only a backup helps */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "storage/backup/backup.h"
 #include "storage/check/check_int.h"
 #include "storage/wal/wal_check.h"
 
@@ -19,6 +23,7 @@
 struct kept {
     struct check_finding finding;
     bool given_up; /* its snapshot is committed without it */
+    bool fetched;  /* from the backup */
 };
 
 struct repairing {
@@ -48,7 +53,9 @@ static enum status keep(void *context, const struct check_finding *finding, stru
     copy.file = arena_str(&r->arena, str_of(finding->file)).data;
     copy.what = arena_str(&r->arena, str_of(finding->what)).data;
     copy.source = arena_str(&r->arena, str_of(finding->source)).data;
-    if (!copy.file || !copy.what || !copy.source)
+    if (finding->segment)
+        copy.segment = arena_str(&r->arena, str_of(finding->segment)).data;
+    if (!copy.file || !copy.what || !copy.source || (finding->segment && !copy.segment))
         return error_no_memory(err);
     r->list[r->len++] = (struct kept){.finding = copy};
     return STATUS_OK;
@@ -148,15 +155,29 @@ static enum status mend_for_others(struct repairing *r, const struct check_findi
 static bool is_given_up(const struct kept *kept, const struct check_finding *of)
 {
     enum check_kind kind = kept->finding.kind;
-    return (kind == CHECK_SEGMENT || kind == CHECK_WRITE_IDS || kind == CHECK_HISTORY) &&
-           strcmp(kept->finding.source, of->source) == 0;
+    return (kind == CHECK_SEGMENT || kind == CHECK_DELETES || kind == CHECK_WRITE_IDS ||
+            kind == CHECK_HISTORY) &&
+           !kept->fetched && strcmp(kept->finding.source, of->source) == 0;
 }
 
 static bool segment_is_bad(const struct repairing *r, const struct check_finding *of, uint64_t id)
 {
     for (uint32_t i = 0; i < r->len; i++) {
-        if (is_given_up(&r->list[i], of) && r->list[i].finding.kind == CHECK_SEGMENT &&
-            r->list[i].finding.segment_id == id)
+        enum check_kind kind = r->list[i].finding.kind;
+        if (is_given_up(&r->list[i], of) && r->list[i].finding.segment_id == id &&
+            (kind == CHECK_SEGMENT || kind == CHECK_DELETES))
+            return true;
+    }
+    return false;
+}
+
+/* The file of deleted rows of that path. */
+static bool deletes_are_bad(const struct repairing *r, const struct check_finding *of,
+                            const struct deletion *deletion)
+{
+    for (uint32_t i = 0; deletion && i < r->len; i++) {
+        if (is_given_up(&r->list[i], of) &&
+            strcmp(r->list[i].finding.file, deletion_full_path(deletion)) == 0)
             return true;
     }
     return false;
@@ -219,8 +240,10 @@ static bool state_is_bad(const struct repairing *r, const struct check_finding *
             r->list[i].finding.snapshot_id == state->id)
             return true;
     }
-    for (uint32_t i = 0; i < state->snapshot->segments_len; i++) {
-        if (segment_is_bad(r, of, segment_meta(state->snapshot->segments[i])->id))
+    const struct snapshot *snapshot = state->snapshot;
+    for (uint32_t i = 0; i < snapshot->segments_len; i++) {
+        if (segment_is_bad(r, of, segment_meta(snapshot->segments[i])->id) ||
+            (snapshot->deletions && deletes_are_bad(r, of, snapshot->deletions[i])))
             return true;
     }
     return false;
@@ -290,19 +313,28 @@ static enum status commit_without(struct repairing *r, const struct check_findin
 }
 
 /* To damaged/<source>/<name>; a file that is missing needs no moving. */
-static enum status move_aside(struct repairing *r, const struct check_finding *finding,
-                              struct error *err)
+static enum status move_file(struct repairing *r, const char *source, const char *file,
+                             struct error *err)
 {
     char dir[SYS_PATH_MAX], to[SYS_PATH_MAX];
     struct sys_stat stat;
-    const char *name = strrchr(finding->file, '/') + 1;
-    if (sys_stat(r->sys, finding->file, &stat, NULL) == STATUS_NOT_FOUND)
+    const char *name = strrchr(file, '/') + 1;
+    if (sys_stat(r->sys, file, &stat, NULL) == STATUS_NOT_FOUND)
         return STATUS_OK;
-    TRY(sys_path(dir, err, "%s/damaged/%s", r->options->path, finding->source));
+    TRY(sys_path(dir, err, "%s/damaged/%s", r->options->path, source));
     TRY(sys_path(to, err, "%s/%s", dir, name));
     TRY(sys_mkdirs(r->sys, dir, err));
-    TRY(sys_rename(r->sys, finding->file, to, err));
+    TRY(sys_rename(r->sys, file, to, err));
     return sys_sync_dir(r->sys, dir, err);
+}
+
+/* With a file of deleted rows goes the one that it is about. */
+static enum status move_aside(struct repairing *r, const struct check_finding *finding,
+                              struct error *err)
+{
+    if (finding->kind == CHECK_DELETES)
+        TRY(move_file(r, finding->source, finding->segment, err));
+    return move_file(r, finding->source, finding->file, err);
 }
 
 /* All damaged files of the source of `first` at once. */
@@ -322,7 +354,50 @@ static void give_up(struct repairing *r, struct kept *first)
     }
 }
 
+/* --- from a backup --- */
+
+static bool is_immutable(const struct check_finding *finding)
+{
+    return finding->kind == CHECK_SEGMENT || finding->kind == CHECK_DELETES ||
+           (finding->kind == CHECK_HISTORY && str_ends(str_of(finding->file), STR(".parquet")));
+}
+
+/* Before anything is given up. */
+static void fetch_all(struct repairing *r)
+{
+    size_t root = strlen(r->options->path);
+    while (root > 1 && r->options->path[root - 1] == '/')
+        root--;
+    for (uint32_t i = 0; r->options->backup && i < r->len; i++) {
+        const struct check_finding *finding = &r->list[i].finding;
+        struct error local = ERROR_INIT;
+        const char *inner = finding->file + strnlen(finding->file, root);
+        inner += strspn(inner, "/");
+        if (!is_immutable(finding))
+            continue;
+        enum status status =
+            backup_fetch(r->sys, r->options->backup, r->options->path, inner, &local);
+        r->list[i].fetched = status == STATUS_OK;
+        if (status == STATUS_OK)
+            act(r, finding->file, true, "taken from the backup");
+        else if (!r->options->drop_damaged)
+            act(r, finding->file, false, local.message);
+    }
+}
+
 /* --- all --- */
+
+static void leave(struct repairing *r, const struct check_finding *finding)
+{
+    if (r->options->backup && is_immutable(finding))
+        return; /* fetch_all has said why */
+    act(r, finding->file, false,
+        finding->kind == CHECK_DELETES
+            ? "left: its Parquet file is not read, so that no deleted row comes back; take it from "
+              "a backup (--from), or give both up with --drop-damaged: the rows are gone then"
+            : "damaged, left as it is: take it from a backup (--from), restore one, or give it up "
+              "with --drop-damaged");
+}
 
 static void mend(struct repairing *r, struct kept *kept)
 {
@@ -348,13 +423,15 @@ static void mend(struct repairing *r, struct kept *kept)
                    "made good for other readers", &local);
         return;
     case CHECK_SEGMENT:
+    case CHECK_DELETES:
     case CHECK_WRITE_IDS:
     case CHECK_HISTORY:
-        if (r->options->drop_damaged && !kept->given_up)
+        if (kept->given_up || kept->fetched)
+            return;
+        if (r->options->drop_damaged)
             give_up(r, kept);
-        else if (!kept->given_up)
-            act(r, finding->file, false,
-                "damaged, left as it is: restore a backup, or give it up with --drop-damaged");
+        else
+            leave(r, finding);
         return;
     case CHECK_METADATA:
     case CHECK_LOG:
@@ -377,6 +454,8 @@ enum status store_repair(struct sys *sys, const struct repair_options *options,
     struct checking c = {
         .sys = sys, .path = options->path, .found = keep, .context = &r, .summary = &summary};
     enum status status = check_all(&c, err);
+    if (status == STATUS_OK)
+        fetch_all(&r);
     for (uint32_t i = 0; i < r.len && status == STATUS_OK; i++)
         mend(&r, &r.list[i]);
     free(r.list);

@@ -1,7 +1,8 @@
-/* hash_index.c: writing and reading the hash sidecar (layout in hash_index.h).
+/* hash_index.c: reading the hash sidecar (layout in hash_index.h).
  *
- * Writing: (hash, row) pairs in row order, counted into buckets by the top bits (a stable counting
- * sort), then each bucket of about eight entries is put in order of tag by insertion. */
+ * Whatever the bytes are, reading stays within the file: a bucket's bits are read only up to its
+ * end, and a single code reads at most 16 bytes behind it, which the slack at the file's end has.
+ */
 #include "storage/index/hash_index.h"
 
 #include <isa-l/crc.h>
@@ -20,149 +21,6 @@ static uint32_t crc32c(const void *data, size_t len)
     return crc;
 }
 
-static uint32_t bits_for(uint32_t entries)
-{
-    uint32_t bits = 1;
-    while (bits < 28 && (entries >> bits) > HASH_INDEX_BUCKET_ENTRIES)
-        bits++;
-    return bits;
-}
-
-/* The pairs of all rows that are not null; malloc'ed. */
-static enum status collect_pairs(const struct column *column, const uint32_t *order, uint32_t count,
-                                 struct hash_pair **ret, uint32_t *ret_len, struct error *err)
-{
-    struct hash_pair *pairs = malloc((count ? count : 1) * sizeof *pairs);
-    if (!pairs)
-        return error_no_memory(err);
-    uint32_t len = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (column_is_null(column, order[i]))
-            continue;
-        struct value value = value_of_column(column, order[i]);
-        pairs[len].hash = value_hash(&value);
-        pairs[len++].row = i;
-    }
-    *ret = pairs;
-    *ret_len = len;
-    return STATUS_OK;
-}
-
-static void sort_bucket(uint32_t *entries, uint32_t len)
-{
-    for (uint32_t i = 1; i < len; i++) {
-        uint32_t tag = entries[2 * i], row = entries[2 * i + 1], at = i;
-        for (; at && entries[2 * at - 2] > tag; at--) {
-            entries[2 * at] = entries[2 * at - 2];
-            entries[2 * at + 1] = entries[2 * at - 1];
-        }
-        entries[2 * at] = tag;
-        entries[2 * at + 1] = row;
-    }
-}
-
-static int by_tag(const void *a, const void *b)
-{
-    const uint32_t *x = a, *y = b;
-    if (x[0] != y[0])
-        return x[0] < y[0] ? -1 : 1;
-    return x[1] < y[1] ? -1 : x[1] > y[1];
-}
-
-/* Fills directory and entries of `body`. */
-static void fill(uint32_t *body, uint32_t bits, const struct hash_pair *pairs, uint32_t len)
-{
-    uint32_t buckets = 1u << bits, *directory = body, *entries = body + buckets + 1;
-    for (uint32_t i = 0; i < len; i++)
-        directory[(pairs[i].hash >> (64 - bits)) + 1]++;
-    for (uint32_t b = 0; b < buckets; b++)
-        directory[b + 1] += directory[b];
-    for (uint32_t i = 0; i < len; i++) {
-        uint32_t slot = directory[pairs[i].hash >> (64 - bits)]++;
-        entries[2 * slot] = (uint32_t)pairs[i].hash;
-        entries[2 * slot + 1] = pairs[i].row;
-    }
-    /* Each start has moved to its bucket's end: shift them back. */
-    memmove(directory + 1, directory, buckets * sizeof *directory);
-    directory[0] = 0;
-    for (uint32_t b = 0; b < buckets; b++) {
-        uint32_t count = directory[b + 1] - directory[b];
-        if (count <= 64)
-            sort_bucket(entries + 2 * (size_t)directory[b], count);
-        else
-            qsort(entries + 2 * (size_t)directory[b], count, 8, by_tag);
-    }
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    memcpy(at, &value, sizeof value);
-}
-
-static void make_header(uint8_t *file, int32_t field_id, uint64_t rows, uint32_t entries,
-                        uint32_t bits, size_t size)
-{
-    memcpy(file, "QHASHIX1", 8);
-    put32(file + 8, HASH_INDEX_VERSION);
-    put32(file + 12, (uint32_t)field_id);
-    memcpy(file + 16, &rows, 8);
-    put32(file + 24, entries);
-    put32(file + 28, bits);
-    put32(file + 32, crc32c(file + HASH_INDEX_HEADER_BYTES, size - HASH_INDEX_HEADER_BYTES));
-    put32(file + 60, crc32c(file, 60));
-}
-
-static enum status write_file(struct sys *sys, const char *path, const void *data, size_t size,
-                              struct sys_file **ret_file, struct error *err)
-{
-    struct sys_file *file = NULL;
-    TRY(sys_open(sys, path, SYS_WRITE | SYS_CREATE | SYS_TRUNCATE, &file, err));
-    enum status status = sys_pwrite(sys, file, data, size, 0, err);
-    if (status != STATUS_OK) {
-        sys_close(sys, file);
-        return status;
-    }
-    *ret_file = file;
-    return STATUS_OK;
-}
-
-enum status hash_index_write_pairs(struct sys *sys, const char *path, int32_t field_id,
-                                   const struct hash_pair *pairs, uint32_t len, uint64_t rows,
-                                   struct sys_file **ret_file, uint64_t *ret_bytes,
-                                   struct error *err)
-{
-    uint32_t bits = bits_for(len);
-    size_t size = HASH_INDEX_HEADER_BYTES + (((size_t)1 << bits) + 1) * 4 + (size_t)len * 8;
-    uint8_t *file = calloc(1, size);
-    *ret_file = NULL;
-    if (!file)
-        return error_no_memory(err);
-    fill((uint32_t *)(void *)(file + HASH_INDEX_HEADER_BYTES), bits, pairs, len);
-    make_header(file, field_id, rows, len, bits, size);
-    enum status status = write_file(sys, path, file, size, ret_file, err);
-    free(file);
-    *ret_bytes = size;
-    return status;
-}
-
-enum status hash_index_write(struct sys *sys, const char *path, int32_t field_id,
-                             const struct column *column, const uint32_t *order, uint32_t count,
-                             struct sys_file **ret_file, uint64_t *ret_entries, uint64_t *ret_bytes,
-                             struct error *err)
-{
-    struct hash_pair *pairs = NULL;
-    uint32_t len = 0;
-    *ret_file = NULL;
-    TRY(collect_pairs(column, order, count, &pairs, &len, err));
-    enum status status =
-        hash_index_write_pairs(sys, path, field_id, pairs, len, count, ret_file, ret_bytes, err);
-    free(pairs);
-    *ret_entries = len;
-    return status;
-}
-
-/* --- reading --- */
-
 static uint32_t get32(const uint8_t *at)
 {
     uint32_t value;
@@ -170,44 +28,92 @@ static uint32_t get32(const uint8_t *at)
     return value;
 }
 
-/* Whatever the bytes are, a look-up stays within them after this (it checks the directory). */
-bool hash_index_read(struct slice bytes, int32_t field_id, uint64_t rows, struct hash_index *ret)
+static uint64_t get64(const uint8_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+/* --- opening --- */
+
+static bool directory_is_sound(const struct hash_index *index, uint64_t bytes)
+{
+    uint64_t buckets = UINT64_C(1) << index->bucket_bits;
+    for (uint64_t b = 0; b < buckets; b++)
+        if (index->directory[b] > index->directory[b + 1])
+            return false;
+    return index->directory[0] == 0 && index->directory[buckets] == bytes;
+}
+
+static bool widths_are_sound(const struct hash_index *index)
+{
+    int key_bits = index->bucket_bits + index->tag_bits;
+    return index->bucket_bits <= 31 && index->tag_bits >= HASH_INDEX_RICE_LESS &&
+           key_bits >= HASH_INDEX_KEY_BITS_MIN && key_bits <= 40 && index->row_bits <= 32 &&
+           index->entries_len <= index->rows;
+}
+
+bool hash_index_read(struct slice bytes, int32_t label, uint64_t rows, struct hash_index *ret)
 {
     const uint8_t *file = bytes.data;
     size_t len = bytes.len;
-    uint64_t stored_rows;
-    if (len < HASH_INDEX_HEADER_BYTES || memcmp(file, "QHASHIX1", 8) != 0 ||
-        get32(file + 60) != crc32c(file, 60) || get32(file + 8) != HASH_INDEX_VERSION)
+    if (len < HASH_INDEX_HEADER_BYTES || memcmp(file, "QHASHIX2", 8) != 0 ||
+        get32(file + 60) != crc32c(file, 60) || get32(file + 8) != HASH_INDEX_VERSION ||
+        get32(file + 12) != (uint32_t)label || get64(file + 16) != rows)
         return false;
-    memcpy(&stored_rows, file + 16, 8);
+    ret->rows = rows;
     ret->entries_len = get32(file + 24);
-    ret->radix_bits = get32(file + 28);
-    if (get32(file + 12) != (uint32_t)field_id || stored_rows != rows || ret->radix_bits < 1 ||
-        ret->radix_bits > 28)
+    ret->groups_len = get32(file + 28);
+    ret->bucket_bits = file[36];
+    ret->tag_bits = file[37];
+    ret->row_bits = file[38];
+    uint64_t buckets = get64(file + 40);
+    if (!widths_are_sound(ret) || buckets > UINT32_MAX)
         return false;
-    size_t directory = (((size_t)1 << ret->radix_bits) + 1) * 4;
-    if (len != HASH_INDEX_HEADER_BYTES + directory + (size_t)ret->entries_len * 8 ||
+    uint64_t directory = ((UINT64_C(1) << ret->bucket_bits) + 1) * 4;
+    if (len != HASH_INDEX_HEADER_BYTES + directory + buckets + HASH_INDEX_SLACK ||
         get32(file + 32) != crc32c(file + HASH_INDEX_HEADER_BYTES, len - HASH_INDEX_HEADER_BYTES))
         return false;
     ret->directory = (const uint32_t *)(const void *)(file + HASH_INDEX_HEADER_BYTES);
-    ret->entries = (const uint32_t *)(const void *)(file + HASH_INDEX_HEADER_BYTES + directory);
-    return true;
+    ret->buckets = file + HASH_INDEX_HEADER_BYTES + directory;
+    return directory_is_sound(ret, buckets);
 }
 
-enum status hash_index_open(struct sys *sys, const char *path, int32_t field_id, uint64_t rows,
+enum status hash_index_open(struct sys *sys, const char *path, int32_t label, uint64_t rows,
                             struct hash_index *ret, struct error *err)
 {
     struct sys_file *file = NULL;
     TRY(sys_open(sys, path, SYS_READ, &file, err));
+    struct sys_map map = {0};
     *ret = (struct hash_index){0};
-    enum status status = sys_map(sys, file, &ret->map, err);
+    enum status status = sys_map(sys, file, &map, err);
     sys_close(sys, file);
     if (status != STATUS_OK)
         return status;
-    if (hash_index_read((struct slice){ret->map.data, ret->map.len}, field_id, rows, ret))
+    if (hash_index_read((struct slice){map.data, map.len}, label, rows, ret)) {
+        ret->map = map;
         return STATUS_OK;
-    sys_unmap(sys, &ret->map);
-    return error_set(err, STATUS_CORRUPT, "%s: the hash index is damaged", path);
+    }
+    bool old = map.len >= 8 && memcmp(map.data, "QHASHIX1", 8) == 0;
+    sys_unmap(sys, &map);
+    *ret = (struct hash_index){0};
+    return error_set(err, STATUS_CORRUPT,
+                     old ? "%s: the hash index is of an older version, it is made again"
+                         : "%s: the hash index is damaged",
+                     path);
+}
+
+bool hash_index_is_current(struct sys *sys, const char *path)
+{
+    struct sys_file *file = NULL;
+    char magic[8];
+    size_t len = 0;
+    if (sys_open(sys, path, SYS_READ, &file, NULL) != STATUS_OK)
+        return false;
+    enum status status = sys_pread(sys, file, magic, sizeof magic, 0, &len, NULL);
+    sys_close(sys, file);
+    return status == STATUS_OK && len == sizeof magic && memcmp(magic, "QHASHIX2", 8) == 0;
 }
 
 void hash_index_close(struct sys *sys, struct hash_index *index)
@@ -217,39 +123,184 @@ void hash_index_close(struct sys *sys, struct hash_index *index)
     *index = (struct hash_index){0};
 }
 
-/* First entry of [at, end) whose tag is not below `tag`. */
-static uint32_t lower_bound(const struct hash_index *index, uint32_t at, uint32_t end, uint32_t tag)
+/* --- bits --- */
+
+struct bits {
+    const uint8_t *bytes;
+    uint64_t at, end; /* of the bucket; `at` beyond it: what was read is not to be believed */
+};
+
+static inline uint64_t peek(const struct bits *in) /* 57 bits at the least */
 {
-    while (at < end) {
-        uint32_t middle = at + (end - at) / 2;
-        if (index->entries[2 * (size_t)middle] < tag)
-            at = middle + 1;
-        else
-            end = middle;
-    }
-    return at;
+    return get64(in->bytes + in->at / 8) >> (in->at % 8);
 }
 
-enum status hash_index_lookup(const struct hash_index *index, uint64_t hash, uint64_t **ret_rows,
-                              uint32_t *ret_len, struct error *err)
+static inline bool take(struct bits *in, uint32_t bits, uint64_t *ret) /* at most 32 */
 {
-    uint64_t bucket = hash >> (64 - index->radix_bits);
-    uint32_t at = index->directory[bucket], end = index->directory[bucket + 1];
-    uint32_t tag = (uint32_t)hash;
-    *ret_rows = NULL;
-    *ret_len = 0;
-    if (end > index->entries_len || at > end)
-        return error_set(err, STATUS_CORRUPT, "the hash index's directory is damaged");
-    at = lower_bound(index, at, end, tag);
-    uint32_t stop = tag == UINT32_MAX ? end : lower_bound(index, at, end, tag + 1);
-    if (stop == at)
-        return STATUS_OK;
-    uint64_t *rows = malloc((stop - at) * sizeof *rows);
+    if (in->at > in->end)
+        return false;
+    *ret = peek(in) & ((UINT64_C(1) << bits) - 1);
+    in->at += bits;
+    return in->at <= in->end;
+}
+
+/* How many zeros before a one, which is taken too. */
+static inline bool take_zeros(struct bits *in, uint32_t *ret)
+{
+    uint64_t ahead = in->at > in->end ? 0 : peek(in);
+    if (ahead == 0)
+        return false;
+    *ret = (uint32_t)__builtin_ctzll(ahead);
+    in->at += *ret + 1;
+    return in->at <= in->end;
+}
+
+static inline bool take_gamma(struct bits *in, uint64_t *ret)
+{
+    uint32_t below;
+    uint64_t low;
+    if (!take_zeros(in, &below) || below > 32 || !take(in, below, &low))
+        return false;
+    *ret = UINT64_C(1) << below | low;
+    return true;
+}
+
+static inline bool take_rice(struct bits *in, uint32_t k, uint64_t *ret)
+{
+    uint32_t high;
+    uint64_t low;
+    if (!take_zeros(in, &high) || !take(in, k, &low))
+        return false;
+    *ret = (uint64_t)high << k | low;
+    return true;
+}
+
+/* --- groups --- */
+
+struct group {
+    uint64_t tag;
+    uint32_t rows;
+    uint64_t list_end; /* where its list ends, as far as it says so; else 0 */
+};
+
+static struct bits open_bucket(const struct hash_index *index, uint64_t bucket)
+{
+    uint32_t from = index->directory[bucket], to = index->directory[bucket + 1];
+    return (struct bits){.bytes = index->buckets + from, .end = (uint64_t)(to - from) * 8};
+}
+
+/* The next group up to its rows; `next`: the lowest tag that may come. */
+static bool take_group(const struct hash_index *index, struct bits *in, uint64_t next,
+                       struct group *ret)
+{
+    uint64_t gap, rows, bits;
+    if (!take_rice(in, index->tag_bits - HASH_INDEX_RICE_LESS, &gap) || !take_gamma(in, &rows) ||
+        rows > index->entries_len)
+        return false;
+    *ret = (struct group){.tag = next + gap, .rows = (uint32_t)rows};
+    if (rows < HASH_INDEX_LONG_LIST)
+        return true;
+    if (!take_gamma(in, &bits) || bits > in->end - in->at)
+        return false;
+    ret->list_end = in->at + bits;
+    return true;
+}
+
+/* Its rows into `rows`; NULL: over them. */
+static bool take_rows(const struct hash_index *index, struct bits *in, const struct group *group,
+                      uint64_t *rows)
+{
+    uint64_t k = 0, row, high, low;
+    if (!rows && group->list_end) {
+        in->at = group->list_end;
+        return true;
+    }
+    if ((group->rows > 1 && !take(in, 5, &k)) || !take(in, index->row_bits, &row))
+        return false;
+    for (uint32_t i = 0;; i++) {
+        if (row >= index->rows)
+            return false;
+        if (rows)
+            rows[i] = row;
+        if (i + 1 == group->rows)
+            return true;
+        if (!take_gamma(in, &high) || !take(in, (uint32_t)k, &low))
+            return false;
+        row += ((high - 1) << k | low) + 1;
+    }
+}
+
+static enum status damaged(struct error *err)
+{
+    return error_set(err, STATUS_CORRUPT, "a bucket of the hash index is damaged");
+}
+
+static enum status read_rows(const struct hash_index *index, struct bits *in,
+                             const struct group *group, uint64_t **ret_rows, struct error *err)
+{
+    uint64_t *rows = malloc(group->rows * sizeof *rows);
     if (!rows)
         return error_no_memory(err);
-    for (uint32_t i = at; i < stop; i++)
-        rows[i - at] = index->entries[2 * (size_t)i + 1];
+    if (!take_rows(index, in, group, rows)) {
+        free(rows);
+        return damaged(err);
+    }
     *ret_rows = rows;
-    *ret_len = stop - at;
+    return STATUS_OK;
+}
+
+enum status hash_index_lookup(const struct hash_index *index, uint64_t hash, uint64_t limit,
+                              uint64_t **ret_rows, uint32_t *ret_len, struct error *err)
+{
+    uint64_t key = hash_index_key(index, hash), groups, next = 0;
+    uint64_t tag = key & ((UINT64_C(1) << index->tag_bits) - 1);
+    struct bits in = open_bucket(index, key >> index->tag_bits);
+    *ret_rows = NULL;
+    *ret_len = 0;
+    if (!take_gamma(&in, &groups))
+        return damaged(err);
+    for (groups--; groups; groups--) {
+        struct group group;
+        if (!take_group(index, &in, next, &group))
+            return damaged(err);
+        if (group.tag > tag)
+            return STATUS_OK;
+        if (group.tag == tag) {
+            *ret_len = group.rows;
+            return group.rows <= limit ? read_rows(index, &in, &group, ret_rows, err) : STATUS_OK;
+        }
+        if (!take_rows(index, &in, &group, NULL))
+            return damaged(err);
+        next = group.tag + 1;
+    }
+    return STATUS_OK;
+}
+
+static enum status visit_bucket(const struct hash_index *index, uint64_t bucket,
+                                hash_visit_fn visit, void *context, struct error *err)
+{
+    struct bits in = open_bucket(index, bucket);
+    uint64_t groups, next = 0, *rows = NULL;
+    if (!take_gamma(&in, &groups))
+        return damaged(err);
+    for (groups--; groups; groups--) {
+        struct group group;
+        if (!take_group(index, &in, next, &group) || group.tag >> index->tag_bits)
+            return damaged(err);
+        TRY(read_rows(index, &in, &group, &rows, err));
+        enum status status =
+            visit(context, bucket << index->tag_bits | group.tag, rows, group.rows, err);
+        free(rows);
+        TRY(status);
+        next = group.tag + 1;
+    }
+    return STATUS_OK;
+}
+
+enum status hash_index_visit(const struct hash_index *index, hash_visit_fn visit, void *context,
+                             struct error *err)
+{
+    for (uint64_t b = 0; b < UINT64_C(1) << index->bucket_bits; b++)
+        TRY(visit_bucket(index, b, visit, context, err));
     return STATUS_OK;
 }

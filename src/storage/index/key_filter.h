@@ -3,7 +3,8 @@
  * A slot is a word with one bit a segment. A key sets its segment's bit in KEY_FILTER_PROBES slots;
  * a look-up ANDs these words, so that its cost is a few cache lines whatever the number of
  * segments. Segments of one filter have about the same number of keys (its size class), for all of
- * them share the number of slots. Keys are the tags of the hash sidecar (the low half of the hash).
+ * them share the number of slots. Keys are the bits of the hash that every hash sidecar keeps
+ * (hash_index_tag).
  *
  * A filter of KEY_FILTER_FEW members has words of 16 bits; four of one class join into one of
  * KEY_FILTER_MANY. Immutable once filled; shared by reference. */

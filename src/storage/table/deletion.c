@@ -361,8 +361,14 @@ static enum status load_file(struct deletion *deletion, struct error *err)
     struct sys_file *file = NULL;
     struct sys_map map;
     struct deletion_builder builder;
-    TRY(sys_open(deletion->sys, deletion->full_path, SYS_READ, &file, err));
-    enum status status = sys_map(deletion->sys, file, &map, err);
+    enum status status = sys_open(deletion->sys, deletion->full_path, SYS_READ, &file, err);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(err, STATUS_CORRUPT,
+                         "%s is missing: it says which rows of its data file are deleted, so none "
+                         "of these is read (quarry repair)",
+                         deletion->full_path);
+    TRY(status);
+    status = sys_map(deletion->sys, file, &map, err);
     sys_close(deletion->sys, file);
     if (status != STATUS_OK)
         return status;

@@ -13,7 +13,7 @@
 #include "storage/table/partition.h"
 #include "storage/table/snapshot.h"
 
-enum { INDEX_BUILD_BYTES_A_ROW = 24 }; /* pairs, entries and directory */
+enum { INDEX_BUILD_BYTES_A_ROW = 40 }; /* pairs, once more in order, and what is written */
 
 uint64_t segment_index_memory(const struct segment *segment, const struct index_def *def)
 {

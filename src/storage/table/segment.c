@@ -416,6 +416,8 @@ static enum segment_index_state look(struct segment *segment, struct open_index 
     if (index->state == INDEX_UNKNOWN) {
         bool there = segment_index_path(segment, index->index_id, path, NULL) == STATUS_OK &&
                      sys_stat(segment->sys, path, &stat, NULL) == STATUS_OK;
+        if (there && !index_is_sorted(index->index_id)) /* else it is of an older version */
+            there = hash_index_is_current(segment->sys, path);
         index->state = there ? INDEX_FOUND : INDEX_ABSENT;
     }
     if (index->state == INDEX_FAILED)

@@ -31,7 +31,7 @@ static bool narrow(struct value *value, enum type type)
 }
 
 enum status segment_lookup(struct segment *segment, int32_t field_id, const struct value *value,
-                           bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
+                           uint64_t limit, bool *ret_used, uint64_t **ret_rows, uint32_t *ret_len,
                            struct error *err)
 {
     *ret_used = false;
@@ -49,12 +49,16 @@ enum status segment_lookup(struct segment *segment, int32_t field_id, const stru
     if (!index)
         return STATUS_OK;
     if (narrow(&wanted, segment_meta(segment)->columns[column].type)) {
-        enum status status = hash_index_lookup(index, value_hash(&wanted), ret_rows, ret_len, err);
-        if (status == STATUS_CORRUPT)
-            return STATUS_OK; /* slower, never wrong: the caller scans */
+        enum status status =
+            hash_index_lookup(index, value_hash(&wanted), limit, ret_rows, ret_len, err);
+        if (status == STATUS_CORRUPT) { /* slower, never wrong: the caller scans */
+            segment_index_damaged(segment, field_id);
+            *ret_len = 0;
+            return STATUS_OK;
+        }
         TRY(status);
     }
-    *ret_used = true;
+    *ret_used = *ret_len <= limit;
     return STATUS_OK;
 }
 

@@ -31,15 +31,14 @@ enum status segment_lookup_tuple(struct segment *segment, const struct index_def
     const struct hash_index *index = segment_hash_index(segment, def->id);
     if (!index)
         return STATUS_OK;
-    enum status status =
-        hash_index_lookup(index, values_hash(values, def->fields_len), ret_rows, ret_len, err);
-    if (status == STATUS_CORRUPT)
-        return STATUS_OK; /* slower, never wrong: the caller scans */
-    *ret_used = status == STATUS_OK && *ret_len <= limit;
-    if (!*ret_used) {
-        free(*ret_rows);
-        *ret_rows = NULL;
+    enum status status = hash_index_lookup(index, values_hash(values, def->fields_len), limit,
+                                           ret_rows, ret_len, err);
+    if (status == STATUS_CORRUPT) { /* slower, never wrong: the caller scans */
+        segment_index_damaged(segment, def->id);
+        *ret_len = 0;
+        return STATUS_OK;
     }
+    *ret_used = status == STATUS_OK && *ret_len <= limit;
     return status;
 }
 

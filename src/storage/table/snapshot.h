@@ -192,7 +192,7 @@ enum status segment_index_path(const struct segment *segment, int32_t index_id,
 /* The segment has all its columns. */
 bool segment_has_columns(const struct segment *segment, const struct index_def *def);
 /* index_build.c: reads the columns and writes their sidecar, whole by rename, synced. Takes memory
- * for the columns and 24 bytes a row, see segment_index_memory. */
+ * for the columns and 40 bytes a row, see segment_index_memory. */
 enum status segment_index_build(struct sys *sys, struct segment *segment,
                                 const struct index_def *def, struct error *err);
 uint64_t segment_index_memory(const struct segment *segment, const struct index_def *def);

@@ -131,8 +131,8 @@ static void test_order(void **state)
     uint64_t *rows = NULL;
     uint32_t len;
     bool used;
-    assert_ok(segment_lookup(view.segments[0], view.schema->fields[0].id, &value, &used, &rows,
-                             &len, &test_err));
+    assert_ok(segment_lookup(view.segments[0], view.schema->fields[0].id, &value, UINT64_MAX, &used,
+                             &rows, &len, &test_err));
     assert_true(used);
     assert_int_equal(len, 1);
     assert_int_equal(rows[0], 1234);
@@ -223,7 +223,8 @@ static void test_widened(void **state)
     uint32_t len;
     bool used;
     int32_t id = view.schema->fields[schema_find(view.schema, STR("k"))].id;
-    assert_ok(segment_lookup(view.segments[0], id, &value, &used, &rows, &len, &test_err));
+    assert_ok(
+        segment_lookup(view.segments[0], id, &value, UINT64_MAX, &used, &rows, &len, &test_err));
     assert_true(used && len == 2 && rows[0] == 3 && rows[1] == 4);
     free(rows);
     assert_true(segment_bounds(view.segments[0], id, &min, &max, &nulls));

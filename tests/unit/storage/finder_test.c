@@ -27,8 +27,8 @@ static uint32_t count_candidates(struct view *view, int64_t id, bool *ret_known)
         uint64_t *rows;
         uint32_t len;
         count += candidate;
-        assert_ok(segment_lookup(view->segments[i], view->schema->fields[field].id, &value, &used,
-                                 &rows, &len, &test_err));
+        assert_ok(segment_lookup(view->segments[i], view->schema->fields[field].id, &value,
+                                 UINT64_MAX, &used, &rows, &len, &test_err));
         assert_true(used);
         assert_true(len == 0 || candidate);
         free(rows);

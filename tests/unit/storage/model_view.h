@@ -217,7 +217,7 @@ static void check_segment_index(const struct view *view, uint32_t unit, uint32_t
     if (!segment_column_type(segment, id, &type) || (type == TYPE_INT64 && cell != floor(cell)))
         return;
     struct value value = cell_value(cell, type, text);
-    assert_ok(segment_lookup(segment, id, &value, &used, &rows, &len, &test_err));
+    assert_ok(segment_lookup(segment, id, &value, UINT64_MAX, &used, &rows, &len, &test_err));
     if (used) {
         check_found(column, cell, cell, rows, len, false);
         free(rows);

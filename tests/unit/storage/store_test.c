@@ -381,8 +381,8 @@ static uint32_t count_by_index(struct view *view, const char *column, int32_t fi
         uint64_t *rows;
         struct column values;
         struct parquet_reader *reader;
-        assert_ok(
-            segment_lookup(view->segments[i], field_id, value, &used, &rows, &len, &test_err));
+        assert_ok(segment_lookup(view->segments[i], field_id, value, UINT64_MAX, &used, &rows, &len,
+                                 &test_err));
         assert_true(used);
         assert_ok(segment_reader(view->segments[i], &reader, &test_err));
         column_init(&values, value->type);
@@ -433,7 +433,8 @@ static void test_index_lookup(void **state)
     bool used;
     uint64_t *rows;
     uint32_t len;
-    assert_ok(segment_lookup(view.segments[0], 4, &none, &used, &rows, &len, &test_err));
+    assert_ok(
+        segment_lookup(view.segments[0], 4, &none, UINT64_MAX, &used, &rows, &len, &test_err));
     assert_false(used); /* no index on value */
     view_close(&view);
     struct source_stats stats;
@@ -469,7 +470,8 @@ static void test_damaged_index(void **state)
         bool used;
         uint64_t *rows;
         uint32_t len;
-        assert_ok(segment_lookup(view.segments[i], 1, &value, &used, &rows, &len, &test_err));
+        assert_ok(
+            segment_lookup(view.segments[i], 1, &value, UINT64_MAX, &used, &rows, &len, &test_err));
         assert_int_equal(used, i == 2);
         free(rows);
     }

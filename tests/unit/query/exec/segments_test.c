@@ -500,7 +500,7 @@ static void ordered(void **state)
         struct stored stored = {0};
         model_state = seed * 0xA0761D6478BD642Fu;
         stored_init(&stored, seed == 1 ? 9000 : seed == 2 ? MANY_ROWS_MAX : 300);
-        for (int i = 0; i < (seed == 1 ? 30 : 120); i++) {
+        for (int i = 0; i < (seed == 1 ? 15 : 60); i++) {
             struct str columns[ORDERS_MAX];
             uint32_t len = choose_order(columns);
             char *text = model_random(2)   ? prefix_filter(&stored)

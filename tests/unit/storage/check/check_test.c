@@ -2,6 +2,7 @@
  * it may and leaves the rest. */
 #include "../fixture.h"
 
+#include "storage/backup/backup.h"
 #include "storage/check/check.h"
 
 struct seen {
@@ -151,15 +152,116 @@ static void test_deleted_rows(void **state)
         flip(path, bit);
         check(dir, &seen);
         if (seen.len) {
-            assert_int_equal(seen.kinds[0], CHECK_METADATA);
+            assert_int_equal(seen.kinds[0], CHECK_DELETES);
             assert_string_equal(seen.files[0], path);
-            assert_int_equal(repair(dir, true).mended, 0);
+            assert_int_equal(repair(dir, false).mended, 0); /* nothing unasked */
         }
         flip(path, bit);
     }
     check(dir, &seen);
     assert_int_equal(seen.len, 0);
     fixture_remove(dir);
+}
+
+/* Rows 0 to 599 of which 10 of the first file are deleted, all flushed; the path of the file of
+ * deleted rows. */
+static void fill_deleted(char dir[256], char path[700])
+{
+    char folder[300], name[300] = "";
+    fill(dir);
+    struct store *store = fixture_open(sys_posix(), dir);
+    struct source *source = fixture_source(store, "s");
+    assert_ok(delete_rows(source, 10));
+    source_unref(source);
+    store_close(store, true);
+    snprintf(folder, sizeof folder, "%s/sources/s/data/kind=k0", dir);
+    assert_ok(sys_list_dir(sys_posix(), folder, find_deletes, name, &test_err));
+    snprintf(path, 700, "%s/%s", folder, name);
+}
+
+/* Without the file no row of its segment is read; others are. */
+static void test_lost_deletes(void **state)
+{
+    (void)state;
+    char dir[256], path[700], segment[512], aside[512];
+    struct seen seen;
+    struct sys_stat stat;
+    struct view view;
+    fill_deleted(dir, path);
+    assert_ok(sys_unlink(sys_posix(), path, &test_err));
+    assert_int_equal(check(dir, &seen).damage, 1);
+    assert_int_equal(seen.kinds[0], CHECK_DELETES);
+    struct store *store = fixture_open(sys_posix(), dir);
+    struct source *source = fixture_source(store, "s");
+    assert_ok(view_open(source, &view, &test_err));
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < view.segments_len; i++) {
+        enum status status = deletion_load(view.deletions[i], &test_err);
+        assert_true(status == STATUS_OK || status == STATUS_CORRUPT);
+        refused += status != STATUS_OK;
+        if (status != STATUS_OK)
+            assert_non_null(strstr(test_err.message, ".deletes.parquet"));
+    }
+    assert_int_equal(refused, 1);
+    view_close(&view);
+    source_unref(source);
+    store_close(store, false);
+    struct repair_summary repaired = repair(dir, false);
+    assert_int_equal(repaired.left, 1);
+    assert_int_equal(repair(dir, true).mended, 1);
+    snprintf(segment, sizeof segment, "%s/sources/s/data/kind=k0/00000001.parquet", dir);
+    snprintf(aside, sizeof aside, "%s/damaged/s/00000001.parquet", dir);
+    assert_int_equal(sys_stat(sys_posix(), segment, &stat, NULL), STATUS_NOT_FOUND);
+    assert_ok(sys_stat(sys_posix(), aside, &stat, &test_err));
+    assert_int_equal(check(dir, &seen).damage, 0);
+    store = fixture_open(sys_posix(), dir);
+    source = fixture_source(store, "s");
+    assert_ok(view_open(source, &view, &test_err));
+    assert_int_equal(view.rows, 500); /* all rows of its segment are gone, none came back */
+    view_close(&view);
+    source_unref(source);
+    store_close(store, true);
+    fixture_remove(dir);
+}
+
+/* Damaged data files are taken from a backup: exactly, and only from the same life of the source.
+ */
+static void test_from_backup(void **state)
+{
+    (void)state;
+    char dir[256], other[256], path[700], segment[512], backup[300];
+    struct seen seen;
+    struct backup_result made;
+    struct backup_progress progress = {0};
+    fill_deleted(dir, path);
+    snprintf(backup, sizeof backup, "%s.backup", dir);
+    assert_ok(backup_cold(sys_posix(), dir, backup, &progress, &made, &test_err));
+    snprintf(segment, sizeof segment, "%s/sources/s/data/kind=k1/00000002.parquet", dir);
+    for (int lost = 0; lost < 2; lost++) {
+        if (lost)
+            assert_ok(sys_unlink(sys_posix(), path, &test_err));
+        else
+            flip(path, (size_of(path) - 20) * 8);
+        flip(segment, 1000);
+        assert_int_equal(check(dir, &seen).damage, 2);
+        struct repair_options options = {.path = dir, .backup = backup};
+        struct repair_summary summary;
+        assert_ok(store_repair(sys_posix(), &options, &summary, &test_err));
+        assert_int_equal(summary.mended, 2);
+        assert_int_equal(summary.left, 0);
+        assert_int_equal(check(dir, &seen).damage, 0);
+        assert_int_equal(seen.len, 0);
+    }
+    fill_deleted(other, path); /* files of the same names, of another life */
+    flip(path, (size_of(path) - 20) * 8);
+    struct repair_options options = {.path = other, .backup = backup};
+    struct repair_summary summary;
+    assert_ok(store_repair(sys_posix(), &options, &summary, &test_err));
+    assert_int_equal(summary.mended, 0);
+    assert_int_equal(summary.left, 1);
+    fixture_remove(dir);
+    fixture_remove(other);
+    fixture_remove(backup);
 }
 
 static void test_refuses(void **state)
@@ -447,7 +549,8 @@ int main(void)
         cmocka_unit_test(test_clean),        cmocka_unit_test(test_deleted_rows),
         cmocka_unit_test(test_refuses),      cmocka_unit_test(test_every_file_kind),
         cmocka_unit_test(test_log),          cmocka_unit_test(test_repair_indexes_and_leftovers),
-        cmocka_unit_test(test_drop_damaged), cmocka_unit_test(test_missing_segment),
+        cmocka_unit_test(test_drop_damaged), cmocka_unit_test(test_lost_deletes),
+        cmocka_unit_test(test_from_backup),  cmocka_unit_test(test_missing_segment),
         cmocka_unit_test(test_kept_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
