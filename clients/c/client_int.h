@@ -35,8 +35,10 @@ struct message {
     const char *bad; /* what is wrong with an argument, or NULL */
 };
 
+/* --- message.c --- */
 /* `format`: path with %s for texts that are encoded here. */
 void message_init(struct message *m, const char *method, const char *format, ...);
+void message_encode(struct buf *buf, const char *text); /* all but letters, digits, -._~ as %XX */
 void message_query(struct message *m, const char *name, const char *value); /* NULL: left out */
 void message_query_int(struct message *m, const char *name, int64_t value);
 void message_pairs(struct message *m, const char *const *pairs);       /* NULL is fine */
@@ -47,6 +49,7 @@ void put_json(struct message *m, const char *name, const char *json); /* NULL: l
 void put_members(struct message *m, const char *json);                /* of an object */
 void message_need(struct message *m, const char *name, const char *value);
 
+/* --- client.c --- */
 /* Sends and releases. `member`: the part of the answer that is wanted, as a JSON pointer; NULL:
  * all.
  */

@@ -20,6 +20,7 @@ struct job {
     double found, groups;
     double filter_columns, out_columns;
     struct access_choice *choice;
+    bool quick; /* the caller may look at few rows only: nothing is to be sketched for it */
 };
 
 /* --- the profile --- */
@@ -53,9 +54,10 @@ static void keep(struct optimizer *optimizer, struct kept_profile *kept, const s
 }
 
 /* *ret NULL: nothing is known of the source's values. */
-static enum status profile_of(struct optimizer *optimizer, const struct view *view,
-                              struct sketch **ret, struct error *err)
+static enum status profile_of(struct job *job, struct sketch **ret, struct error *err)
 {
+    struct optimizer *optimizer = job->optimizer;
+    const struct view *view = job->view;
     *ret = NULL;
     if (!view->source)
         return STATUS_OK;
@@ -64,6 +66,10 @@ static enum status profile_of(struct optimizer *optimizer, const struct view *vi
     *ret = take_kept(optimizer, kept, view);
     if (*ret)
         return STATUS_OK;
+    if (job->quick) {
+        *ret = source_sketch(view->source);
+        return STATUS_OK;
+    }
     TRY(profile_of_view(view, ret, err));
     if (*ret)
         keep(optimizer, kept, view, *ret);
@@ -298,7 +304,7 @@ static enum status estimate(struct job *job, const struct exec_context *context,
 {
     struct access_choice *choice = job->choice;
     TRY(exec_forecast(job->view, job->shape->filter, context, &job->forecast, err));
-    TRY(profile_of(job->optimizer, job->view, ret_sketch, err));
+    TRY(profile_of(job, ret_sketch, err));
     TRY(estimate_rows(job->view, job->shape, &job->forecast, *ret_sketch, context,
                       &choice->rows_raw, err));
     measure(job);
@@ -362,8 +368,12 @@ enum status optimizer_choose(struct optimizer *optimizer, struct view *view,
 {
     char label[HISTORY_LABEL_MAX];
     int64_t began_us = sys_mono_us(optimizer->options.sys);
-    struct job job = {
-        .optimizer = optimizer, .view = view, .shape = shape, .offer = offer, .choice = ret};
+    struct job job = {.optimizer = optimizer,
+                      .view = view,
+                      .shape = shape,
+                      .offer = offer,
+                      .choice = ret,
+                      .quick = context->rows_max > 0};
     *ret = (struct access_choice){.template = shape_template(shape, label), .rows_found = -1};
     if (optimizer->options.disabled && !offer->forced) {
         add_plan(&job, offer->own ? PATH_INDEX : PATH_DUCKDB, (struct access_work){0}, false);

@@ -122,7 +122,16 @@ enum status shared_revoke(struct gateway *gateway, struct str id, int64_t until_
                           struct error *err);
 enum status shared_upkeep(struct gateway *gateway, struct error *err);
 
-/* --- tenants.c: principals of kind "tenant" of the own tenant --- */
+/* --- tenants_list.c: principals of kind "tenant" of the own tenant --- */
+
+enum { TENANT_LIMITS = 4 };
+extern const char *const tenant_limits[TENANT_LIMITS]; /* attributes, and members of bodies */
+/* The gateway in the own tenant, for the request's caller (NULL: for itself). */
+struct caller tenants_own_caller(struct gateway *gateway, const struct request *request);
+/* `for_people`: with name and times, else what the file tells. */
+void tenant_write(struct json_writer *w, const struct record *tenant, bool for_people);
+enum status tenants_page(struct gateway *gateway, struct str cursor, uint32_t limit,
+                         struct arena *arena, struct record_page *ret, struct error *err);
 
 /* The own one among them. */
 enum status tenants_ensure_own(struct gateway *gateway, struct error *err);

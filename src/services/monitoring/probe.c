@@ -44,8 +44,7 @@ static void fail(struct probe *probe, struct sys *sys, const char *what, int err
 static void begin(struct probe *probe, struct sys *sys, const struct probe_target *target)
 {
     char port[8];
-    struct addrinfo *address,
-        hints = {.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *address, hints = {.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     probe->begun_us = sys_mono_us(sys);
     if (!target->port) {
         finish(probe, sys, "not running");

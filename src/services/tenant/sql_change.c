@@ -91,6 +91,9 @@ static enum status mark_row(struct change *change, const struct batch *batch, ui
         return error_set(err, STATUS_UNSUPPORTED_SQL,
                          "a row of the target is met by several rows of the other tables: it is "
                          "not clear what becomes of it");
+    const struct view *view = mutation_view(change->mutation);
+    if (unit >= (uint64_t)view->segments_len + view->chunks_len)
+        return error_set(err, STATUS_INTERNAL, "a worker named a place that there is not");
     change->any = true;
     change->last_unit = unit;
     change->last_row = at;
@@ -110,6 +113,8 @@ static enum status take_row(struct change *change, const struct batch *batch, ui
         TRY(mark_row(change, batch, row, action == LANG_REMOVE, err));
     if (action == LANG_REMOVE)
         return STATUS_OK;
+    if (batch->columns_len == LANG_CHANGE_COLUMNS)
+        return error_set(err, STATUS_INTERNAL, "a worker sent rows of another shape");
     change->affected.inserted += action == LANG_ADD;
     return add_row(change, batch, row, err);
 }
@@ -271,6 +276,8 @@ static enum status change_rows(struct change *change, struct str write_id, struc
     if (status == STATUS_OK)
         status = mutation_commit(change->mutation, change->rows->rows ? change->rows : NULL,
                                  &result, err);
+    if (change->statement->query.statement == LANG_DELETE) /* those met twice count once */
+        change->affected.deleted = result.rows;
     return status;
 }
 
