@@ -2,7 +2,8 @@
  *
  *   token
  *
- * HS256, RS256 (2048 bits), ES256 and EdDSA; each the same token over and over, as a client sends it
+ * HS256, RS256 (2048 bits), ES256 and EdDSA; each the same token over and over, as a client sends
+ * it
  * ("again"), and for asymmetric keys with the cache of right signatures emptied before ("first").
  * 100,000 other tokens are revoked meanwhile. CPU microseconds; one line of JSON for each. Build:
  * see bench/run.sh (token). */
@@ -114,8 +115,8 @@ static void measure(enum auth_alg alg)
     must(jwt_sign(&ring, &claims, &token, &err), &err);
     double first = check(verifier, key, buf_str(&token), FIRST_ROUNDS, true);
     double again = check(verifier, key, buf_str(&token), ROUNDS, false);
-    printf("{\"algorithm\":\"%s\",\"first_us\":%.2f,\"again_us\":%.2f}\n", auth_alg_name(alg), first,
-           again);
+    printf("{\"algorithm\":\"%s\",\"first_us\":%.2f,\"again_us\":%.2f}\n", auth_alg_name(alg),
+           first, again);
     buf_release(&token);
     keyring_release(&ring);
     verifier_free(verifier);

@@ -110,8 +110,8 @@ bool http_request_query_at(const struct http_request *request, uint32_t index, s
 struct str http_request_client(const struct http_request *request); /* address text */
 /* Bytes of the answer's body so far. */
 uint64_t http_request_sent(struct http_request *request);
-struct arena *http_request_arena(struct http_request *request);     /* freed after the answer */
-bool http_request_gone(const struct http_request *request);         /* the client hung up */
+struct arena *http_request_arena(struct http_request *request); /* freed after the answer */
+bool http_request_gone(const struct http_request *request);     /* the client hung up */
 
 /* The whole body when it was buffered. */
 struct str http_request_body(const struct http_request *request);

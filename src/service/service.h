@@ -63,8 +63,8 @@ struct request {
     bool alone; /* but for one of ALONE_HERE, whose client is the only one */
     bool given_back;
     const struct operation *admitted; /* the gate has let it pass; logged when it is over */
-    int status;   /* HTTP status of the answer, 0: none yet */
-    bool started; /* a streamed answer was begun */
+    int status;                       /* HTTP status of the answer, 0: none yet */
+    bool started;                     /* a streamed answer was begun */
 };
 
 /* Does the deed and answers, or returns a failure (with request->error set by passing
@@ -139,7 +139,7 @@ struct service_options {
     request_handler fallback;
     bool front; /* browsers of the world reach it: with headers that tell them what not to do */
     struct trace_options trace;
-    int64_t slow_us; /* requests that take longer are told in the log; 0: none */
+    int64_t slow_us;             /* requests that take longer are told in the log; 0: none */
     const char *allowed_origins; /* of browsers' pages, see cors.h; NULL: "*" */
     /* Detail for /health: writes members, `timestamp` among them, into the begun object `details`;
      * false: unhealthy, with *ret_status text. May be NULL. */

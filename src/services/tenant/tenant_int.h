@@ -150,7 +150,7 @@ struct tenant_node {
     _Atomic uint64_t quota_bytes;
     struct read_counters reads;
     struct optimizer *optimizer;
-    char *optimizer_path; /* its state; borrowed by it */
+    char *optimizer_path;      /* its state; borrowed by it */
     struct value_cache *cache; /* results, partial aggregates */
 };
 
@@ -302,7 +302,7 @@ struct sql_plan {
     struct tenant_node *node;
     const struct sql_job *job;
     struct own_statement own;
-    bool is_own;                  /* our operators can do it */
+    bool is_own; /* our operators can do it */
     struct access_choice choice;
     struct buf key;               /* of its result in the cache; empty: it may not be kept */
     struct cached_result *cached; /* the result, referenced; or NULL */
@@ -311,11 +311,11 @@ struct sql_plan {
     struct exec_stats exec;
     struct access_outcome outcome;
 };
-enum status sql_plan_make(struct request *request, const struct sql_job *job,
-                           struct sql_plan *ret, struct error *err);
-enum status sql_plan_run(struct sql_plan *statement, struct str query_id, int64_t timeout_us,
-                          const atomic_bool *cancelled, const struct sql_sink *sink,
+enum status sql_plan_make(struct request *request, const struct sql_job *job, struct sql_plan *ret,
                           struct error *err);
+enum status sql_plan_run(struct sql_plan *statement, struct str query_id, int64_t timeout_us,
+                         const atomic_bool *cancelled, const struct sql_sink *sink,
+                         struct error *err);
 void sql_plan_release(struct sql_plan *statement);
 
 /* The text "YYYY-MM-DDTHH:MM:SS.ffffffZ" or null. */
