@@ -43,7 +43,8 @@ enum status sqlite_verify(struct backend *base, backend_fault_fn fault, void *co
         "SELECT 'asset ' || id || ' is in the tag table with tags that it lacks' FROM assets WHERE"
         " EXISTS (SELECT tag FROM asset_tags WHERE asset=seq EXCEPT SELECT value FROM"
         " json_each(tags))",
-        "SELECT DISTINCT 'asset ' || assets.id || ' has properties that their table lacks' FROM assets,"
+        "SELECT DISTINCT 'asset ' || assets.id || ' has properties that their table lacks' FROM "
+        "assets,"
         " json_each(iif(json_valid(properties), properties, '{}')) AS j"
         " WHERE j.type IN ('text', 'integer', 'real', 'true', 'false')"
         " AND length(CAST(j.value AS BLOB)) <= 200 AND NOT EXISTS (SELECT 1 FROM asset_properties"

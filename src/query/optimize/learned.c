@@ -85,8 +85,8 @@ static double clamp(double value)
 /* Errors to both sides are chance: to correct them would add to them. */
 double learned_row_correction(const struct template_history *template)
 {
-    if (!template || template->seen < HISTORY_SEEN_MIN ||
-        fabs(template->miss) < CORRECTION_MIN || fabs(template->miss) < ONE_SIDED * template->noise)
+    if (!template || template->seen < HISTORY_SEEN_MIN || fabs(template->miss) < CORRECTION_MIN ||
+        fabs(template->miss) < ONE_SIDED * template->noise)
         return 0;
     return clamp(template->miss);
 }

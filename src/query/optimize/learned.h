@@ -3,8 +3,8 @@
  * choice that was made last.
  *
  * Guards: corrections are decaying means, clamped, used from HISTORY_SEEN_MIN observations on and
- * only when the estimates err to one side; they are forgotten when the source's rows have changed by a fifth. At most HISTORY_TEMPLATES. Not
- * thread-safe. */
+ * only when the estimates err to one side; they are forgotten when the source's rows have changed
+ * by a fifth. At most HISTORY_TEMPLATES. Not thread-safe. */
 #ifndef QUARRY_QUERY_LEARNED_H
 #define QUARRY_QUERY_LEARNED_H
 

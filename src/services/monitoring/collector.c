@@ -111,7 +111,7 @@ static bool is_cancelled(void *context)
     return atomic_load(&collector->ends);
 }
 
-/* The text is emptied when there is no answer. */
+/* The text is emptied when there is no answer, or no such service. */
 static void fetch_metrics(struct collector *collector, enum service_kind kind, struct buf *ret)
 {
     char url[COLLECTOR_URL_MAX];
@@ -146,8 +146,6 @@ static void round_of_metrics(struct collector *collector, struct buf texts[SERVI
     struct alert_input inputs[SERVICE_COUNT];
     size_t n = 0;
     for (int i = 0; i < SERVICE_COUNT && !atomic_load(&collector->ends); i++) {
-        if (!collector->targets[i].set) /* never unset */
-            continue;
         fetch_metrics(collector, (enum service_kind)i, &texts[i]);
         inputs[n++] =
             (struct alert_input){service_info((enum service_kind)i)->name, buf_str(&texts[i])};

@@ -24,7 +24,7 @@ struct collector_options {
     struct sys *sys;
     uint32_t interval_s;
     int timeout_ms; /* of one answer */
-    /* After each round, in the collector's thread: one input a service that is known. */
+    /* After each round, in the collector's thread: one input a service. */
     void (*on_round)(void *context, const struct alert_input *inputs, size_t len);
     void *context;
 };

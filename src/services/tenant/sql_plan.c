@@ -500,8 +500,7 @@ static void note_outcome(struct sql_plan *statement, const struct tee *tee)
         .rows_found = own ? (double)exec->rows_matched : -1,
         .rows_out = (double)stats->rows,
         .cut = stats->truncated || statement->own.shape.limit >= 0,
-        .files =
-            own ? (double)exec->segments_read : (double)stats->files,
+        .files = own ? (double)exec->segments_read : (double)stats->files,
         .rows_scanned = own ? (double)exec->rows_scanned : -1,
     };
     /* Of files whose partial was kept no rows were looked at. */

@@ -50,11 +50,11 @@ struct tenant_node_options {
     uint32_t plans_max;    /* 0: the optimizer's default */
     int64_t cache_life_us; /* of plans, results, partial aggregates; 0: none are kept */
     uint64_t cache_bytes;  /* 0: no results or partials are kept */
-    uint32_t http_workers;                                       /* 0: 64 */
+    uint32_t http_workers; /* 0: 64 */
     uint32_t connections_max, idle_timeout_s, request_timeout_s; /* 0: the listener's defaults */
     struct trace_options trace;
-    int64_t slow_us; /* 0: slow requests are not told */
-    const char *tls_certificate, *tls_key;                       /* PEM texts; both or none */
+    int64_t slow_us;                       /* 0: slow requests are not told */
+    const char *tls_certificate, *tls_key; /* PEM texts; both or none */
 };
 
 /* Opens the store (recovery included) and serves. Strings are borrowed until stop. */
