@@ -29,8 +29,8 @@ enum status access_open(const struct quarryd_options *options, struct sys *sys,
                         const struct log *log, struct access *ret, struct error *err);
 void access_close(struct access *access);
 /* "Bearer <token>" of an admin of TENANT_ID, for what the services of this process ask of others.
- * `access` as void for call backs; any thread. */
-enum status access_operator_token(void *access, struct buf *ret, struct error *err);
+ * `context` is the access, for call backs; any thread. */
+enum status access_operator_token(void *context, struct buf *ret, struct error *err);
 /* Whether calls to that kind of service need a token. */
 bool access_is_required(const struct quarryd_options *options, enum service_kind kind);
 

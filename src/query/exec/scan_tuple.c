@@ -245,7 +245,8 @@ enum status scan_look_up_tuples(struct scan *scan, struct segment *segment, uint
                                 struct scan_found *ret, struct error *err)
 {
     enum status status = STATUS_OK;
-    *ret = (struct scan_found){0};
+    struct scan_found best = {0};
+    *ret = best;
     if (scan->composites_len == 0)
         return STATUS_OK;
     struct said *said = malloc(INDEX_FIELDS_MAX * sizeof *said);
@@ -253,20 +254,21 @@ enum status scan_look_up_tuples(struct scan *scan, struct segment *segment, uint
         return error_no_memory(err);
     for (uint32_t i = 0; i < scan->composites_len && status == STATUS_OK; i++) {
         const struct composite *composite = &scan->composites[i];
-        uint64_t limit = ret->usable ? ret->len : scan->unit_rows / SCAN_LOOKUP_SHARE;
-        struct scan_found found;
+        uint64_t limit = best.usable ? best.len : scan->unit_rows / SCAN_LOOKUP_SHARE;
+        struct scan_found found = {0};
         uint32_t known = read_columns(scan, segment, composite, said);
-        if (known == 0 || (ret->usable && ret->len <= SCAN_FEW_ROWS))
+        if (known == 0 || (best.usable && best.len <= SCAN_FEW_ROWS))
             continue;
         status = look_up(scan, segment, chunk, composite, said, known, limit, &found, err);
-        if (status == STATUS_OK && found.usable && (!ret->usable || found.len < ret->len)) {
-            free(ret->rows);
-            *ret = found;
+        if (status == STATUS_OK && found.usable && (!best.usable || found.len < best.len)) {
+            free(best.rows);
+            best = found;
         } else {
             free(found.rows);
         }
     }
     free(said);
+    *ret = best;
     return status;
 }
 

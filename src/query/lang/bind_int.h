@@ -69,7 +69,7 @@ struct bind_relation *bind_table(struct binder *b, const struct node *table,
 /* The type of a column reference; an unknown one is reported. */
 uint8_t bind_ref(struct binder *b, struct node *ref, struct bind_scope *scope);
 /* Of a table; NULL: of any in scope. */
-void bind_unknown_column(struct binder *b, const struct node *at, struct str name,
+void bind_unknown_column(struct binder *b, const struct node *ref, struct str name,
                          const struct bind_relation *in, const struct bind_scope *scope);
 /* Whether it is certainly a column of a table of this very scope. */
 bool bind_is_own_column(const struct bind_scope *scope, const struct node *ref);
@@ -92,8 +92,8 @@ bool bind_is_aggregate(const struct node *node);
 /* An aggregate outside of sub-queries. */
 bool bind_has_aggregate(const struct node *node);
 void bind_check_call(struct binder *b, const struct node *call, const uint8_t *types, size_t count);
-void bind_check_comparison(struct binder *b, const struct node *left, uint8_t left_type,
-                           const struct node *right, uint8_t right_type);
+void bind_check_comparison(struct binder *b, const struct node *left, uint8_t x,
+                           const struct node *right, uint8_t y);
 void bind_check_arithmetic(struct binder *b, const struct node *node, uint8_t left, uint8_t right);
 void bind_check_grouping(struct binder *b, const struct node *select,
                          const struct bind_scope *scope);

@@ -65,7 +65,7 @@ void optimizer_record(struct optimizer *optimizer, const struct access_choice *c
                       const struct access_outcome *outcome);
 
 /* The contract's objects (1.6): a plan, and all of a choice with its alternatives. */
-void access_plan_write(const struct access_choice *choice, uint32_t plan,
+void access_plan_write(const struct access_choice *choice, uint32_t index,
                        const struct query_shape *shape, struct json_writer *w);
 void access_choice_write(const struct access_choice *choice, const struct query_shape *shape,
                          struct json_writer *w);

@@ -161,8 +161,8 @@ static int compare_values(const struct column *column, uint32_t a, uint32_t b, b
             order = x_minus ? -1 : 1;
         else if (x.bytes.len != y.bytes.len)
             order = (x.bytes.len < y.bytes.len ? -1 : 1) * (x_minus ? -1 : 1);
-        else
-            order = memcmp(x.bytes.data, y.bytes.data, x.bytes.len) * (x_minus ? -1 : 1);
+        else if ((order = memcmp(x.bytes.data, y.bytes.data, x.bytes.len)) != 0)
+            order = (order < 0) == x_minus ? 1 : -1;
     } else {
         order = value_compare(&x, &y);
     }

@@ -24,7 +24,7 @@ struct monitoring_options {
 
 /* `base` has everything but kind and handlers. Texts are borrowed until stop, log_folder copied. */
 enum status monitoring_start(const struct service_options *base,
-                             const struct monitoring_options *options,
+                             const struct monitoring_options *settings,
                              struct monitoring **ret_monitoring, struct error *err);
 struct service *monitoring_service(struct monitoring *monitoring);
 /* Where a service is to be probed; port 0: it does not run. Host copied; any thread. */

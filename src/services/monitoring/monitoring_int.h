@@ -39,7 +39,7 @@ bool monitoring_sees_all(const struct monitoring *monitoring, const struct ident
 /* health.c: what the collector saw, as metrics */
 void monitoring_record_health(struct monitoring *monitoring);
 /* alerts.c */
-void monitoring_alert_changed(void *monitoring, const struct alert *alert);
+void monitoring_alert_changed(void *context, const struct alert *alert);
 void monitoring_collect_alerts(struct monitoring *monitoring, struct metrics *metrics);
 
 enum status handle_health_all(struct request *request);

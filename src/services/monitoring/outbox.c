@@ -131,7 +131,7 @@ static void *run(void *context)
 enum status outbox_open(struct sys *sys, const char *url, struct outbox **ret, struct error *err)
 {
     if (strlen(url) >= OUTBOX_URL_MAX ||
-        (strncmp(url, "http://", 7) && strncmp(url, "https://", 8)))
+        (!str_starts(str_of(url), STR("http://")) && !str_starts(str_of(url), STR("https://"))))
         return error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is no http or https URL", url);
     struct outbox *outbox = calloc(1, sizeof *outbox);
     if (!outbox)

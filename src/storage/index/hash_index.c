@@ -291,6 +291,7 @@ static enum status visit_bucket(const struct hash_index *index, uint64_t bucket,
         enum status status =
             visit(context, bucket << index->tag_bits | group.tag, rows, group.rows, err);
         free(rows);
+        rows = NULL;
         TRY(status);
         next = group.tag + 1;
     }
