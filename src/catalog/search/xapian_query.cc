@@ -245,7 +245,11 @@ enum status text_index_query(struct text_index *index, const struct text_query *
                          "a search has at most %d bytes of text, %d hits, offset %d",
                          TEXT_QUERY_MAX, TEXT_HITS_MAX, TEXT_OFFSET_MAX);
     for (int tries = 1;; tries++) {
+        /* at last no commit of this process may go by */
+        std::unique_lock<std::mutex> quiet(index->write_lock, std::defer_lock);
         try {
+            if (tries == TRIES)
+                quiet.lock();
             reader database(index);
             try {
                 *ret = {};
