@@ -93,7 +93,10 @@ uint64_t lang_fingerprint(struct arena *arena, struct str text, enum lang_dialec
     struct buf *to = out ? out : &own;
     size_t start = to->len;
     normalize(tokens, count, to);
-    uint64_t hash = buf_failed(to) ? 0 : str_hash(str_make(to->data + start, to->len - start));
+    struct str added = STR(""); /* an empty text may leave the buffer without memory */
+    if (to->len > start)
+        added = str_make(to->data + start, to->len - start);
+    uint64_t hash = buf_failed(to) ? 0 : str_hash(added);
     buf_release(&own);
     return hash;
 }
