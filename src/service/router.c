@@ -166,6 +166,8 @@ static enum status decode_params(const struct pattern *pattern, const struct str
 
 static enum status unknown_route(const struct router *router, struct str path, struct error *err)
 {
+    if (!err) /* who wants no words does not pay for them */
+        return STATUS_UNKNOWN_ROUTE;
     struct nearest nearest = nearest_begin(path);
     for (size_t i = 0; i < router->len; i++)
         nearest_offer(&nearest, router->patterns[i].path);

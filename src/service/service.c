@@ -203,6 +203,13 @@ static void answer_failure(struct request *request, enum status status)
         request_respond_error(request, &request->error);
 }
 
+static enum status find_route(struct request *request, struct route *route, bool in_words)
+{
+    return router_find(request->service->router, http_request_method(request->http),
+                       http_request_target(request->http), request->arena, route,
+                       in_words ? &request->error : NULL);
+}
+
 static void serve(struct request *request, struct route *route)
 {
     enum http_method method = http_request_method(request->http);
@@ -213,9 +220,9 @@ static void serve(struct request *request, struct route *route)
         http_respond(request->http, 204, STR_NONE, STR(""));
         return;
     }
-    enum status status =
-        router_find(request->service->router, method, http_request_target(request->http),
-                    request->arena, route, &request->error);
+    enum status status = find_route(request, route, !options->fallback);
+    if (status == STATUS_METHOD_NOT_ALLOWED && options->fallback)
+        status = find_route(request, route, true);
     request->route = route;
     request->operation = route->operation;
     if (status == STATUS_METHOD_NOT_ALLOWED)
@@ -231,6 +238,8 @@ static void serve(struct request *request, struct route *route)
     } else if (status == STATUS_UNKNOWN_ROUTE && options->fallback) {
         request->context = options->context;
         status = options->fallback(request);
+        if (status == STATUS_UNKNOWN_ROUTE)
+            status = find_route(request, route, true);
     }
     if (status != STATUS_OK && !request->given_back)
         answer_failure(request, status);

@@ -135,7 +135,7 @@ struct service_options {
     size_t handlers_len;
     void *context; /* handed to handlers and to the calls below */
     /* Takes requests of no operation of this service, their bodies unread (http_read) and of any
-     * size; what it cannot serve it returns as it found it (request->error is set). NULL: 404. */
+     * size; for what it cannot serve it returns STATUS_UNKNOWN_ROUTE. NULL: 404. */
     request_handler fallback;
     bool front; /* browsers of the world reach it: with headers that tell them what not to do */
     struct trace_options trace;

@@ -84,13 +84,12 @@ static enum status find_operation(struct gateway *gateway, struct request *reque
     static const enum service_kind ORDER[] = {SERVICE_TENANT,      SERVICE_CATALOG,
                                               SERVICE_INTERPRETER, SERVICE_OPTIMIZER,
                                               SERVICE_OPERATION,   SERVICE_MONITORING};
-    struct error other = ERROR_INIT;
     struct route route;
     enum status status = STATUS_UNKNOWN_ROUTE;
     for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER && status != STATUS_OK; i++) {
         enum status found =
             router_find(gateway->routers[ORDER[i]], http_request_method(request->http),
-                        http_request_target(request->http), request->arena, &route, &other);
+                        http_request_target(request->http), request->arena, &route, NULL);
         if (found == STATUS_OK || found == STATUS_METHOD_NOT_ALLOWED) {
             status = found;
             request->operation = route.operation;
@@ -98,7 +97,9 @@ static enum status find_operation(struct gateway *gateway, struct request *reque
         }
     }
     if (status == STATUS_METHOD_NOT_ALLOWED)
-        request->error = other;
+        status = router_find(gateway->routers[*ret_kind], http_request_method(request->http),
+                             http_request_target(request->http), request->arena, &route,
+                             &request->error);
     return status;
 }
 
