@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "catalog/record_walk.h"
+
 enum { PAGE = 200 };
 
 /* --- digests --- */
@@ -50,43 +52,8 @@ bool catalog_digest_equal(const struct catalog_digest *a, const struct catalog_d
 
 /* --- the merge --- */
 
-/* One side's records in order, a page at a time. */
-struct side {
-    struct backend *backend;
-    enum domain domain;
-    struct arena arena; /* of the page at hand */
-    struct record_page page;
-    uint32_t at;
-    char after[64];
-    bool ended;
-};
-
-static enum status side_fill(struct side *side, struct error *err)
-{
-    if (side->ended || side->at < side->page.len)
-        return STATUS_OK;
-    arena_release(&side->arena);
-    side->at = 0;
-    TRY(backend_scan(side->backend, side->domain, str_of(side->after), PAGE, &side->arena,
-                     &side->page, err));
-    side->ended = side->page.len == 0;
-    return STATUS_OK;
-}
-
-static const struct record *side_record(const struct side *side)
-{
-    return side->at < side->page.len ? &side->page.records[side->at] : NULL;
-}
-
-static void side_next(struct side *side)
-{
-    struct str id = side->page.records[side->at++].id;
-    memcpy(side->after, id.data, id.len);
-    side->after[id.len] = 0;
-}
-
 struct transfer {
-    struct side from, to;
+    struct record_walk from, to;
     struct arena arena; /* of the changes at hand */
     struct change removals[PAGE], inserts[PAGE];
     uint32_t removals_len, inserts_len;
@@ -124,7 +91,8 @@ static enum status add_change(struct transfer *transfer, enum change_kind kind,
 /* The smaller of the two ids at hand decides. */
 static enum status merge_step(struct transfer *transfer, struct error *err)
 {
-    const struct record *from = side_record(&transfer->from), *to = side_record(&transfer->to);
+    const struct record *from = record_walk_record(&transfer->from),
+                        *to = record_walk_record(&transfer->to);
     int order = !from ? 1 : !to ? -1 : str_cmp(from->id, to->id);
     bool same = order == 0 && record_equal(from, to);
     if (order >= 0 && !same)
@@ -135,9 +103,9 @@ static enum status merge_step(struct transfer *transfer, struct error *err)
     transfer->result->copied += order <= 0 && !same;
     transfer->result->removed += order > 0;
     if (order <= 0)
-        side_next(&transfer->from);
+        record_walk_next(&transfer->from);
     if (order >= 0)
-        side_next(&transfer->to);
+        record_walk_next(&transfer->to);
     return STATUS_OK;
 }
 
@@ -146,9 +114,9 @@ static enum status merge_domain(struct transfer *transfer, transfer_progress_fn 
 {
     uint64_t done = 0;
     for (;;) {
-        TRY(side_fill(&transfer->from, err));
-        TRY(side_fill(&transfer->to, err));
-        bool ended = !side_record(&transfer->from) && !side_record(&transfer->to);
+        TRY(record_walk_fill(&transfer->from, err));
+        TRY(record_walk_fill(&transfer->to, err));
+        bool ended = !record_walk_record(&transfer->from) && !record_walk_record(&transfer->to);
         if (ended || transfer->removals_len == PAGE || transfer->inserts_len == PAGE) {
             TRY(flush(transfer, err));
             if (progress)
@@ -165,14 +133,12 @@ static enum status transfer_domain(struct transfer *transfer, struct backend *fr
                                    struct backend *to, enum domain domain,
                                    transfer_progress_fn progress, void *context, struct error *err)
 {
-    transfer->from = (struct side){.backend = from, .domain = domain};
-    transfer->to = (struct side){.backend = to, .domain = domain};
-    arena_init(&transfer->from.arena, 0);
-    arena_init(&transfer->to.arena, 0);
+    record_walk_init(&transfer->from, from, domain);
+    record_walk_init(&transfer->to, to, domain);
     arena_init(&transfer->arena, 0);
     enum status status = merge_domain(transfer, progress, context, err);
-    arena_release(&transfer->from.arena);
-    arena_release(&transfer->to.arena);
+    record_walk_release(&transfer->from);
+    record_walk_release(&transfer->to);
     arena_release(&transfer->arena);
     return status;
 }

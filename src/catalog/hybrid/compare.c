@@ -2,22 +2,13 @@
 #include <stdlib.h>
 
 #include "catalog/hybrid/hybrid_int.h"
+#include "catalog/record_walk.h"
 
-enum { PAGE = 200, ID_MAX = 64 };
-
-/* One side's assets, a page at a time. */
-struct side {
-    struct backend *backend;
-    struct arena arena;
-    struct record_page page;
-    uint32_t at;
-    char after[ID_MAX];
-    bool ended;
-};
+enum { PAGE = 200 };
 
 struct compare {
     struct hybrid_backend *backend;
-    struct side stored, copied;
+    struct record_walk stored, copied;
     bool mends;
     backend_fault_fn fault; /* may be NULL */
     void *context;
@@ -25,31 +16,6 @@ struct compare {
     uint32_t len;
     struct arena arena; /* of these */
 };
-
-static enum status side_fill(struct side *side, struct error *err)
-{
-    if (side->ended || side->at < side->page.len)
-        return STATUS_OK;
-    arena_release(&side->arena);
-    side->at = 0;
-    TRY(backend_scan(side->backend, DOMAIN_ASSET, str_of(side->after), PAGE, &side->arena,
-                     &side->page, err));
-    side->ended = side->page.len == 0;
-    return STATUS_OK;
-}
-
-static const struct record *side_record(const struct side *side)
-{
-    return side->at < side->page.len ? &side->page.records[side->at] : NULL;
-}
-
-static void side_next(struct side *side)
-{
-    struct str id = side->page.records[side->at++].id;
-    size_t len = id.len < ID_MAX ? id.len : ID_MAX - 1;
-    memcpy(side->after, id.data, len);
-    side->after[len] = '\0';
-}
 
 /* --- those that differ --- */
 
@@ -107,15 +73,15 @@ static enum status differs(struct compare *compare, const struct record *record,
 
 static enum status step(struct compare *compare, struct error *err)
 {
-    const struct record *stored = side_record(&compare->stored);
-    const struct record *copied = side_record(&compare->copied);
+    const struct record *stored = record_walk_record(&compare->stored);
+    const struct record *copied = record_walk_record(&compare->copied);
     int order = !stored ? 1 : !copied ? -1 : str_cmp(stored->id, copied->id);
     if (order != 0 || !follow_equal(copied, stored))
         TRY(differs(compare, order <= 0 ? stored : copied, err));
     if (order <= 0)
-        side_next(&compare->stored);
+        record_walk_next(&compare->stored);
     if (order >= 0)
-        side_next(&compare->copied);
+        record_walk_next(&compare->copied);
     return STATUS_OK;
 }
 
@@ -124,9 +90,9 @@ static enum status merge(struct compare *compare, struct error *err)
     for (;;) {
         if (hybrid_is_stopping(compare->backend))
             return error_set(err, STATUS_CANCELLED, "the catalog is being closed");
-        TRY(side_fill(&compare->stored, err));
-        TRY(side_fill(&compare->copied, err));
-        if (!side_record(&compare->stored) && !side_record(&compare->copied))
+        TRY(record_walk_fill(&compare->stored, err));
+        TRY(record_walk_fill(&compare->copied, err));
+        if (!record_walk_record(&compare->stored) && !record_walk_record(&compare->copied))
             return flush(compare, err);
         TRY(step(compare, err));
     }
@@ -138,18 +104,14 @@ enum status compare_all(struct hybrid_backend *backend, struct backend *search, 
     struct compare *compare = calloc(1, sizeof *compare);
     if (!compare)
         return error_no_memory(err);
-    *compare = (struct compare){.backend = backend,
-                                .stored.backend = backend->primary,
-                                .copied.backend = search,
-                                .mends = mends,
-                                .fault = fault,
-                                .context = context};
-    arena_init(&compare->stored.arena, 0);
-    arena_init(&compare->copied.arena, 0);
+    *compare =
+        (struct compare){.backend = backend, .mends = mends, .fault = fault, .context = context};
+    record_walk_init(&compare->stored, backend->primary, DOMAIN_ASSET);
+    record_walk_init(&compare->copied, search, DOMAIN_ASSET);
     arena_init(&compare->arena, 0);
     enum status status = merge(compare, err);
-    arena_release(&compare->stored.arena);
-    arena_release(&compare->copied.arena);
+    record_walk_release(&compare->stored);
+    record_walk_release(&compare->copied);
     arena_release(&compare->arena);
     free(compare);
     return status;

@@ -249,37 +249,39 @@ enum status sqlite_journal_read(struct backend *base, int64_t at_us, journal_fn 
 
 /* --- forgetting --- */
 
-/* A page at a time, so that commits are not held up. */
-static enum status trim_page(struct sqlite_backend *backend, int64_t before_us, int *ret_removed,
-                             struct error *err)
+/* Runs a deletion with one time as parameter. */
+static enum status trim(struct sqlite_backend *backend, struct str sql, int64_t before_us,
+                        struct error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    TRY(connection_prepare(
-        &backend->writer,
-        STR("DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE seq <="
-            " (SELECT max(seq) FROM journal_commits WHERE at_us < ?1) ORDER BY seq LIMIT 10000)"),
-        &stmt, err));
+    TRY(connection_prepare(&backend->writer, sql, &stmt, err));
     sqlite3_bind_int64(stmt, 1, before_us);
     enum status status =
         sqlite3_step(stmt) == SQLITE_DONE ? STATUS_OK : connection_failed(&backend->writer, err);
     statement_done(stmt);
-    *ret_removed = sqlite3_changes(backend->writer.db);
     return status;
+}
+
+/* A page at a time, so that commits are not held up. */
+static enum status trim_page(struct sqlite_backend *backend, int64_t before_us, int *ret_removed,
+                             struct error *err)
+{
+    TRY(trim(backend,
+             STR("DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE seq <="
+                 " (SELECT max(seq) FROM journal_commits WHERE at_us < ?1) ORDER BY seq"
+                 " LIMIT 10000)"),
+             before_us, err));
+    *ret_removed = sqlite3_changes(backend->writer.db);
+    return STATUS_OK;
 }
 
 static enum status trim_commits(struct sqlite_backend *backend, int64_t before_us,
                                 struct error *err)
 {
-    sqlite3_stmt *stmt = NULL;
-    TRY(connection_prepare(&backend->writer,
-                           STR("DELETE FROM journal_commits WHERE seq <"
-                               " (SELECT max(seq) FROM journal_commits WHERE at_us < ?1)"),
-                           &stmt, err));
-    sqlite3_bind_int64(stmt, 1, before_us);
-    enum status status =
-        sqlite3_step(stmt) == SQLITE_DONE ? STATUS_OK : connection_failed(&backend->writer, err);
-    statement_done(stmt);
-    return status;
+    return trim(backend,
+                STR("DELETE FROM journal_commits WHERE seq <"
+                    " (SELECT max(seq) FROM journal_commits WHERE at_us < ?1)"),
+                before_us, err);
 }
 
 enum status sqlite_journal_trim(struct backend *base, int64_t before_us, struct error *err)
