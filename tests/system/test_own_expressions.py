@@ -145,7 +145,7 @@ def same(one, two):
 
 def test_expressions_agree_with_the_engine(session_client, table):
     maker, paths = Maker(random.Random(21)), collections.Counter()
-    for _ in range(400):
+    for _ in range(250):
         query = maker.query(table)
         engine, own = ask(session_client, query, ENGINE), ask(session_client, query, OWN)
         assert (engine is None) == (own is None), query
@@ -155,4 +155,4 @@ def test_expressions_agree_with_the_engine(session_client, table):
         assert own["columns"] == engine["columns"], query
         assert same(own["rows"], engine["rows"]), query
         paths[own["statistics"]["access_path"]] += 1
-    assert paths["pruned_scan"] > 200 and paths["refused"] < 100, paths
+    assert paths["pruned_scan"] > 120 and paths["refused"] < 50, paths

@@ -1,5 +1,5 @@
-/* agg_groups.c: the groups of a slice's rows. Dictionary codes do where all keys have them: the group
- * of each combination of entries is looked up once a row group. */
+/* agg_groups.c: the groups of a slice's rows. Dictionary codes do where all keys have them: the
+ * group of each combination of entries is looked up once a row group. */
 #include <stdlib.h>
 
 #include "query/exec/agg_run_int.h"

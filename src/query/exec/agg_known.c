@@ -59,7 +59,7 @@ static enum status take_known(struct agg_run *run, uint32_t index, struct segmen
 }
 
 enum status agg_segment_known(void *context, struct segment *segment, bool *ret_known,
-                                 struct error *err)
+                              struct error *err)
 {
     struct agg_run *run = context;
     uint64_t deleted = deletion_count(run->scan.deleted);

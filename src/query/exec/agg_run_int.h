@@ -18,10 +18,10 @@ struct agg_run {
     struct aggregate *agg;
     struct scan scan;
     struct agg_computed *computed; /* as the aggregate's */
-    int32_t *columns;     /* schema field of each state, -1: none */
-    int32_t *key_columns; /* of each key */
-    bool *known;          /* states that have the open segment already, from its bounds */
-    uint32_t *groups;     /* of each selected row; SCAN_SLICE_ROWS */
+    int32_t *columns;              /* schema field of each state, -1: none */
+    int32_t *key_columns;          /* of each key */
+    bool *known;                   /* states that have the open segment already, from its bounds */
+    uint32_t *groups;              /* of each selected row; SCAN_SLICE_ROWS */
     uint32_t *codes;
     /* Groups of all combinations of the keys' present dictionary entries (null is one more entry of
      * each); UINT32_MAX: not asked yet. */

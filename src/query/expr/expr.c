@@ -40,13 +40,13 @@ static const struct {
     const char *name;
     enum expr_unit unit;
 } units[] = {
-    {"year", UNIT_YEAR},           {"quarter", UNIT_QUARTER},
-    {"month", UNIT_MONTH},         {"week", UNIT_WEEK},
-    {"day", UNIT_DAY},             {"hour", UNIT_HOUR},
-    {"minute", UNIT_MINUTE},       {"second", UNIT_SECOND},
-    {"dow", UNIT_DAY_OF_WEEK},     {"isodow", UNIT_ISO_DAY_OF_WEEK},
-    {"doy", UNIT_DAY_OF_YEAR},     {"dayofweek", UNIT_DAY_OF_WEEK},
-    {"dayofmonth", UNIT_DAY},      {"dayofyear", UNIT_DAY_OF_YEAR},
+    {"year", UNIT_YEAR},       {"quarter", UNIT_QUARTER},
+    {"month", UNIT_MONTH},     {"week", UNIT_WEEK},
+    {"day", UNIT_DAY},         {"hour", UNIT_HOUR},
+    {"minute", UNIT_MINUTE},   {"second", UNIT_SECOND},
+    {"dow", UNIT_DAY_OF_WEEK}, {"isodow", UNIT_ISO_DAY_OF_WEEK},
+    {"doy", UNIT_DAY_OF_YEAR}, {"dayofweek", UNIT_DAY_OF_WEEK},
+    {"dayofmonth", UNIT_DAY},  {"dayofyear", UNIT_DAY_OF_YEAR},
 };
 
 bool expr_unit_parse(struct str name, enum expr_unit *ret)

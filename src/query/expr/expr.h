@@ -5,9 +5,9 @@
  * are nodes of their own. Values are those of the SQL engine: NULL by three-valued logic, NaN equal
  * to itself and above all numbers, texts by bytes, lengths in code points.
  *
- * What our operators could do otherwise than the engine is a *doubt*: overflow, an infinite result or NaN,
- * upper or lower case beyond ASCII, a time outside years 1 to 9999. Then evaluation ends with
- * EXPR_DOUBT, whatever row it was, and the engine has to do the query. */
+ * What our operators could do otherwise than the engine is a *doubt*: overflow, an infinite result
+ * or NaN, upper or lower case beyond ASCII, a time outside years 1 to 9999. Then evaluation ends
+ * with EXPR_DOUBT, whatever row it was, and the engine has to do the query. */
 #ifndef QUARRY_QUERY_EXPR_H
 #define QUARRY_QUERY_EXPR_H
 
@@ -29,7 +29,7 @@ enum expr_op {
     EXPR_ADD,
     EXPR_SUBTRACT,
     EXPR_MULTIPLY,
-    EXPR_DIVIDE, /* doubles */
+    EXPR_DIVIDE,   /* doubles */
     EXPR_QUOTIENT, /* whole numbers */
     EXPR_MODULO,
     EXPR_NEGATE,

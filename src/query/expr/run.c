@@ -53,7 +53,7 @@ enum status step_set_null(struct step *step, uint32_t row, struct error *err)
     struct column *out = &step->out;
     TRY(need_validity(out, err));
     out->nulls += !column_is_null(out, row);
-    out->validity[row >> 3] &= (uint8_t)~(1u << (row & 7));
+    out->validity[row >> 3] &= (uint8_t) ~(1u << (row & 7));
     clear_slot(out, row);
     return STATUS_OK;
 }

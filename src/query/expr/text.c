@@ -36,7 +36,8 @@ static void likes(struct step *step, uint32_t rows)
 
 static enum status fits(enum status status, struct error *err)
 {
-    return status == STATUS_OK ? status : error_set(err, status, "the texts of one batch do not fit");
+    return status == STATUS_OK ? status
+                               : error_set(err, status, "the texts of one batch do not fit");
 }
 
 static enum status append_case(struct step *step, struct str text, struct error *err)

@@ -31,8 +31,8 @@ struct expr;
  * STATUS_INVALID_ARGUMENT naming the field and what is known. */
 enum status filter_parse(yyjson_val *filters, struct filter **ret_filter, struct error *err);
 void filter_free(struct filter *filter);
-/* Also asks for what a BOOL expression over the schema's fields (query/expr) says; once a filter. It
- * is not copied. */
+/* Also asks for what a BOOL expression over the schema's fields (query/expr) says; once a filter.
+ * It is not copied. */
 void filter_require(struct filter *filter, const struct expr *where);
 bool filter_is_empty(const struct filter *filter);
 

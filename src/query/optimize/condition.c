@@ -1,7 +1,7 @@
 /* condition.c: WHERE as conditions of the filter language. Each comparison is taken only where both
  * sides have the same kind of value, so that no engine's casts matter (constant.c); texts also LIKE
- * without a backslash, booleans alone or with NOT. What is left over of an AND becomes an expression
- * (expression.c) that is evaluated over the rows that the conditions let through.
+ * without a backslash, booleans alone or with NOT. What is left over of an AND becomes an
+ * expression (expression.c) that is evaluated over the rows that the conditions let through.
  */
 #include "query/optimize/typed.h"
 
@@ -141,7 +141,7 @@ static bool add_comparison(struct where *where, const struct node *node)
 static bool add_between(struct where *where, const struct node *node)
 {
     uint32_t field;
-    if (node->flags || !reader_column(where->reader, kid(node, 0), &field) ||
+    if (node_has_other(node, 0) || !reader_column(where->reader, kid(node, 0), &field) ||
         where->reader->schema->fields[field].type == TYPE_BOOL)
         return false;
     return add(where, (struct condition_node){field, "gte", kid(node, 1), false}) &&
@@ -152,7 +152,7 @@ static bool add_in(struct where *where, const struct node *node)
 {
     uint32_t field;
     const struct node *list = kid(node, 1);
-    if ((node->flags & ~(uint32_t)NODE_NOT) || !node_is(list, N_LIST) || list->count == 0 ||
+    if (node_has_other(node, NODE_NOT) || !node_is(list, N_LIST) || list->count == 0 ||
         !reader_column(where->reader, kid(node, 0), &field) ||
         where->reader->schema->fields[field].type == TYPE_BOOL)
         return false;
@@ -164,10 +164,11 @@ static bool add_like(struct where *where, const struct node *node)
 {
     uint32_t field;
     struct str pattern;
-    if (node->flags || !str_is(node->text, "LIKE") || kid(node, 2) ||
+    if (node_has_other(node, 0) || !str_is(node->text, "LIKE") || kid(node, 2) ||
         !reader_column(where->reader, kid(node, 0), &field) ||
         where->reader->schema->fields[field].type != TYPE_STRING ||
-        !constant_text(where->reader, kid(node, 1), &pattern) || memchr(pattern.data, '\\', pattern.len))
+        !constant_text(where->reader, kid(node, 1), &pattern) ||
+        memchr(pattern.data, '\\', pattern.len))
         return false;
     return add(where, (struct condition_node){field, "like", kid(node, 1), false});
 }
@@ -175,7 +176,7 @@ static bool add_like(struct where *where, const struct node *node)
 static bool add_is(struct where *where, const struct node *node)
 {
     uint32_t field;
-    if ((node->flags & ~(uint32_t)NODE_NOT) || !str_is(node->text, "NULL") || kid(node, 1) ||
+    if (node_has_other(node, NODE_NOT) || !str_is(node->text, "NULL") || kid(node, 1) ||
         !reader_column(where->reader, kid(node, 0), &field) ||
         where->reader->schema->fields[field].type == TYPE_JSON)
         return false;

@@ -1,5 +1,5 @@
-/* constant.c: values that are written in a statement or given as its parameters. Each is taken only in
- * the form that means the same to every reader:
+/* constant.c: values that are written in a statement or given as its parameters. Each is taken only
+ * in the form that means the same to every reader:
  *
  *   whole numbers   within int64
  *   numbers         of at most 15 digits (a double and the engine's DECIMAL agree)
@@ -88,7 +88,7 @@ bool constant_real(const struct reader *reader, const struct node *node, double 
 
 bool constant_text(const struct reader *reader, const struct node *node, struct str *ret)
 {
-    if (node_is(node, N_STRING) && !node->flags)
+    if (node_is(node, N_STRING) && !node_has_other(node, 0))
         *ret = node->text;
     else if (node_is(node, N_PARAM))
         *ret = json_str_of(parameter(reader, node));
@@ -102,12 +102,12 @@ static bool time_text(const struct node *node, const char *type, struct str *ret
 {
     if (node_is(node, N_CAST)) {
         const struct node *to = kid(node, 1);
-        if (node->flags || kid(node, 2) || !node_is(to, N_TYPE) || to->count ||
-            !str_is(to->text, type))
+        if (node_has_other(node, NODE_NO_PARENS) || kid(node, 2) || !node_is(to, N_TYPE) ||
+            to->count || !str_is(to->text, type))
             return false;
         node = kid(node, 0);
     }
-    if (!node_is(node, N_STRING) || node->flags)
+    if (!node_is(node, N_STRING) || node_has_other(node, 0))
         return false;
     *ret = node->text;
     return true;

@@ -72,7 +72,7 @@ static bool negated(const struct scope *scope, bool wanted, struct typed *ret)
 static bool between(const struct scope *scope, const struct node *node, struct typed *ret)
 {
     struct typed value, low, high, above, below;
-    return !(node->flags & ~(uint32_t)NODE_NOT) && read_two(scope, node, &value, &low) &&
+    return !node_has_other(node, NODE_NOT) && read_two(scope, node, &value, &low) &&
            read_expression(scope, kid(node, 2), &high) &&
            compare(scope, EXPR_GE, value, low, &above) &&
            compare(scope, EXPR_LE, value, high, &below) &&
@@ -85,7 +85,7 @@ static bool in_list(const struct scope *scope, const struct node *node, struct t
 {
     const struct node *list = kid(node, 1);
     struct typed value, item, equal;
-    if ((node->flags & ~(uint32_t)NODE_NOT) || !node_is(list, N_LIST) || list->count == 0 ||
+    if (node_has_other(node, NODE_NOT) || !node_is(list, N_LIST) || list->count == 0 ||
         list->count > IN_LIST_MAX || !read_expression(scope, kid(node, 0), &value))
         return false;
     struct expr *any = typed_make(scope, EXPR_OR, SQL_BOOLEAN, list->count);
@@ -103,7 +103,7 @@ static bool like(const struct scope *scope, const struct node *node, struct type
 {
     struct str pattern;
     struct typed value;
-    if ((node->flags & ~(uint32_t)NODE_NOT) || !str_is(node->text, "LIKE") || kid(node, 2) ||
+    if (node_has_other(node, NODE_NOT) || !str_is(node->text, "LIKE") || kid(node, 2) ||
         !constant_text(scope->reader, kid(node, 1), &pattern) ||
         (pattern.len && memchr(pattern.data, '\\', pattern.len)) ||
         !read_expression(scope, kid(node, 0), &value) || value.kind != SQL_VARCHAR ||
@@ -119,7 +119,7 @@ static bool is(const struct scope *scope, const struct node *node, struct typed 
 {
     struct typed value, otherwise;
     bool truth = str_is(node->text, "TRUE"), falsehood = str_is(node->text, "FALSE");
-    if ((node->flags & ~(uint32_t)NODE_NOT) || kid(node, 1) ||
+    if (node_has_other(node, NODE_NOT) || kid(node, 1) ||
         !read_expression(scope, kid(node, 0), &value) || value.kind == SQL_NULL)
         return false;
     bool not = node->flags & NODE_NOT;
@@ -147,12 +147,11 @@ static bool binary(const struct scope *scope, const struct node *node, struct ty
     static const struct {
         const char *sign;
         enum expr_op op;
-    } signs[] = {{"+", EXPR_ADD},       {"-", EXPR_SUBTRACT}, {"*", EXPR_MULTIPLY},
-                 {"/", EXPR_DIVIDE},    {"//", EXPR_QUOTIENT}, {"%", EXPR_MODULO},
-                 {"||", EXPR_CONCAT},   {"=", EXPR_EQ},       {"<>", EXPR_NE},
-                 {"!=", EXPR_NE},       {"<", EXPR_LT},       {"<=", EXPR_LE},
-                 {">", EXPR_GT},        {">=", EXPR_GE},      {"AND", EXPR_AND},
-                 {"OR", EXPR_OR}};
+    } signs[] = {
+        {"+", EXPR_ADD},       {"-", EXPR_SUBTRACT}, {"*", EXPR_MULTIPLY}, {"/", EXPR_DIVIDE},
+        {"//", EXPR_QUOTIENT}, {"%", EXPR_MODULO},   {"||", EXPR_CONCAT},  {"=", EXPR_EQ},
+        {"<>", EXPR_NE},       {"!=", EXPR_NE},      {"<", EXPR_LT},       {"<=", EXPR_LE},
+        {">", EXPR_GT},        {">=", EXPR_GE},      {"AND", EXPR_AND},    {"OR", EXPR_OR}};
     size_t i = 0;
     while (i < sizeof signs / sizeof *signs && !str_is(node->text, signs[i].sign))
         i++;

@@ -32,8 +32,8 @@ bool read_extract(const struct scope *scope, const struct node *node, struct typ
 static bool named_time(const struct scope *scope, const struct node *call, struct typed *args,
                        struct typed *ret)
 {
-    enum expr_op op = str_eq_nocase(call->text, STR("date_trunc")) ? EXPR_TIME_TRUNC
-                                                                   : EXPR_TIME_PART;
+    enum expr_op op =
+        str_eq_nocase(call->text, STR("date_trunc")) ? EXPR_TIME_TRUNC : EXPR_TIME_PART;
     return args[0].kind == SQL_TEXT &&
            time_of(scope, op, args[0].expr->constant.bytes, args[1], ret);
 }
@@ -147,22 +147,38 @@ static const struct {
     uint8_t least, most;
     bool (*read)(const struct scope *, const struct node *, struct typed *, struct typed *);
 } functions[] = {
-    {"abs", 1, 1, absolute},          {"ceil", 1, 1, floor_or_ceil},
-    {"ceiling", 1, 1, floor_or_ceil}, {"char_length", 1, 1, length},
-    {"coalesce", 1, ARGS_MAX, coalesce}, {"date_part", 2, 2, named_time},
-    {"date_trunc", 2, 2, named_time}, {"datepart", 2, 2, named_time},
-    {"day", 1, 1, part_function},     {"dayofmonth", 1, 1, part_function},
-    {"dayofweek", 1, 1, part_function}, {"dayofyear", 1, 1, part_function},
-    {"floor", 1, 1, floor_or_ceil},   {"hour", 1, 1, part_function},
-    {"if", 3, 3, if_},                {"ifnull", 2, 2, coalesce},
-    {"isodow", 1, 1, part_function},  {"lcase", 1, 1, lower},
-    {"len", 1, 1, length},            {"length", 1, 1, length},
-    {"lower", 1, 1, lower},           {"minute", 1, 1, part_function},
-    {"month", 1, 1, part_function},   {"quarter", 1, 1, part_function},
-    {"round", 1, 2, round_},          {"second", 1, 1, part_function},
-    {"substr", 2, 3, substring},      {"substring", 2, 3, substring},
-    {"ucase", 1, 1, upper},           {"upper", 1, 1, upper},
-    {"week", 1, 1, part_function},    {"year", 1, 1, part_function},
+    {"abs", 1, 1, absolute},
+    {"ceil", 1, 1, floor_or_ceil},
+    {"ceiling", 1, 1, floor_or_ceil},
+    {"char_length", 1, 1, length},
+    {"coalesce", 1, ARGS_MAX, coalesce},
+    {"date_part", 2, 2, named_time},
+    {"date_trunc", 2, 2, named_time},
+    {"datepart", 2, 2, named_time},
+    {"day", 1, 1, part_function},
+    {"dayofmonth", 1, 1, part_function},
+    {"dayofweek", 1, 1, part_function},
+    {"dayofyear", 1, 1, part_function},
+    {"floor", 1, 1, floor_or_ceil},
+    {"hour", 1, 1, part_function},
+    {"if", 3, 3, if_},
+    {"ifnull", 2, 2, coalesce},
+    {"isodow", 1, 1, part_function},
+    {"lcase", 1, 1, lower},
+    {"len", 1, 1, length},
+    {"length", 1, 1, length},
+    {"lower", 1, 1, lower},
+    {"minute", 1, 1, part_function},
+    {"month", 1, 1, part_function},
+    {"quarter", 1, 1, part_function},
+    {"round", 1, 2, round_},
+    {"second", 1, 1, part_function},
+    {"substr", 2, 3, substring},
+    {"substring", 2, 3, substring},
+    {"ucase", 1, 1, upper},
+    {"upper", 1, 1, upper},
+    {"week", 1, 1, part_function},
+    {"year", 1, 1, part_function},
 };
 
 bool read_call(const struct scope *scope, const struct node *node, struct typed *ret)
@@ -174,7 +190,7 @@ bool read_call(const struct scope *scope, const struct node *node, struct typed 
            !str_eq_nocase(node->text, str_of(functions[i].name)))
         i++;
     if (i == sizeof functions / sizeof *functions || len < functions[i].least ||
-        len > functions[i].most || node->flags || !is_plain_call(node))
+        len > functions[i].most || node_has_other(node, 0) || !is_plain_call(node))
         return false;
     for (size_t k = 0; k < len; k++)
         if (!read_expression(scope, kid(list, k), &args[k]))
@@ -187,9 +203,9 @@ static bool cast_kind(const struct node *type, enum sql_kind *ret)
     static const struct {
         const char *name;
         enum sql_kind kind;
-    } names[] = {{"BIGINT", SQL_BIGINT},   {"INTEGER", SQL_INTEGER},     {"INT", SQL_INTEGER},
-                 {"DOUBLE", SQL_DOUBLE},   {"VARCHAR", SQL_VARCHAR},     {"TEXT", SQL_VARCHAR},
-                 {"DATE", SQL_DATE},       {"TIMESTAMP", SQL_TIMESTAMP}};
+    } names[] = {{"BIGINT", SQL_BIGINT}, {"INTEGER", SQL_INTEGER},    {"INT", SQL_INTEGER},
+                 {"DOUBLE", SQL_DOUBLE}, {"VARCHAR", SQL_VARCHAR},    {"TEXT", SQL_VARCHAR},
+                 {"DATE", SQL_DATE},     {"TIMESTAMP", SQL_TIMESTAMP}};
     if (!node_is(type, N_TYPE) || type->count)
         return false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -204,7 +220,7 @@ bool read_cast(const struct scope *scope, const struct node *node, struct typed 
 {
     enum sql_kind to;
     struct typed value;
-    if (node->flags || kid(node, 2) || !cast_kind(kid(node, 1), &to) ||
+    if (node_has_other(node, NODE_NO_PARENS) || kid(node, 2) || !cast_kind(kid(node, 1), &to) ||
         !read_expression(scope, kid(node, 0), &value))
         return false;
     *ret = value;

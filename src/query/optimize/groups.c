@@ -148,7 +148,7 @@ static bool is_aggregate_call(const struct node *call)
     for (size_t i = CALL_ARGS + 1; i < call->count; i++)
         if (i != CALL_FILTER && kid(call, i))
             return false;
-    return !(call->flags & ~(uint32_t)NODE_DISTINCT);
+    return !node_has_other(call, NODE_DISTINCT);
 }
 
 /* The number of the aggregate among those of the statement; equal ones are computed once. */
@@ -367,8 +367,8 @@ static bool finish(struct groups *groups)
     if (!out->types)
         return false;
     for (uint32_t i = 0; i < columns; i++) {
-        enum sql_kind kind = i < groups->keys_len ? groups->key_kinds[i]
-                                                  : groups->spec_kinds[i - groups->keys_len];
+        enum sql_kind kind =
+            i < groups->keys_len ? groups->key_kinds[i] : groups->spec_kinds[i - groups->keys_len];
         out->types[i] = kind == SQL_HUGEINT ? TYPE_JSON : sql_kind_type(kind);
     }
     place_derived(out, columns);

@@ -1,5 +1,5 @@
-/* names.c: what the engine calls a column of the answer that has no alias. Where that is not certain
- * there is no name, and the engine does the query. */
+/* names.c: what the engine calls a column of the answer that has no alias. Where that is not
+ * certain there is no name, and the engine does the query. */
 #include "query/optimize/statement_int.h"
 
 enum { NAME_TEXT = 300 };
@@ -69,7 +69,8 @@ static bool put_number(struct buf *out, struct str text)
 
 static bool put_string(struct buf *out, const struct node *node)
 {
-    if (node->flags || (node->text.len && memchr(node->text.data, '\'', node->text.len)))
+    if (node_has_other(node, 0) ||
+        (node->text.len && memchr(node->text.data, '\'', node->text.len)))
         return false;
     return buf_append_char(out, '\'') && buf_append_str(out, node->text) &&
            buf_append_char(out, '\'');

@@ -79,8 +79,7 @@ static bool read_item(struct rows *rows, const struct node *item)
         return false;
     if (reader_column(rows->reader, expression, &field))
         return add_column(rows, name, field);
-    return read_expression(&scope, expression, &value) &&
-           add_derived(rows->reader, value, &from) &&
+    return read_expression(&scope, expression, &value) && add_derived(rows->reader, value, &from) &&
            add_output(rows->reader, name, sql_kind_name(value.kind), from);
 }
 
@@ -126,8 +125,7 @@ static bool read_order(struct rows *rows)
 bool read_rows(struct reader *reader, const struct node *items)
 {
     struct own_statement *out = reader->out;
-    struct rows rows = {reader,
-                        arena_array(reader->arena, OWN_COLUMNS_MAX, sizeof *rows.columns)};
+    struct rows rows = {reader, arena_array(reader->arena, OWN_COLUMNS_MAX, sizeof *rows.columns)};
     if (!rows.columns)
         return false;
     for (size_t i = 0; i < items->count; i++)

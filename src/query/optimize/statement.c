@@ -28,7 +28,7 @@ bool is_plain_call(const struct node *call)
     for (size_t i = CALL_ARGS + 1; i < call->count; i++)
         if (kid(call, i))
             return false;
-    return node_is(call, N_CALL) && !(call->flags & ~(uint32_t)NODE_DISTINCT);
+    return node_is(call, N_CALL) && !node_has_other(call, NODE_DISTINCT);
 }
 
 static bool take_field(void *context, const struct node *node, struct typed *ret)
@@ -52,9 +52,8 @@ struct scope field_scope(struct reader *reader)
 /* Nothing else than these parts. */
 static bool has_only_known_parts(const struct node *select)
 {
-    static const int strange[] = {SLOT_WITH,       SELECT_DISTINCT_ON, SELECT_QUALIFY,
-                                  SELECT_WINDOWS,  SELECT_SAMPLE,      SELECT_LIMIT_BY,
-                                  SELECT_INTO};
+    static const int strange[] = {SLOT_WITH,     SELECT_DISTINCT_ON, SELECT_QUALIFY, SELECT_WINDOWS,
+                                  SELECT_SAMPLE, SELECT_LIMIT_BY,    SELECT_INTO};
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
         if (kid(select, (size_t)strange[i]))
             return false;

@@ -1,6 +1,7 @@
 /* statement.h: SELECTs that our own operators answer exactly as the SQL engine would: one table, a
- * filter, columns or expressions, aggregates and HAVING by columns or expressions, an order, a limit.
- * Of functions and types those of query/expr. Everything else is left to the engine; so is everything about which there is a doubt. */
+ * filter, columns or expressions, aggregates and HAVING by columns or expressions, an order, a
+ * limit. Of functions and types those of query/expr. Everything else is left to the engine; so is
+ * everything about which there is a doubt. */
 #ifndef QUARRY_QUERY_STATEMENT_H
 #define QUARRY_QUERY_STATEMENT_H
 
@@ -38,7 +39,7 @@ struct own_statement {
     uint32_t outputs_len;
     struct own_derived *derived;
     uint32_t derived_len;
-    const struct expr *having; /* which groups; NULL: all */
+    const struct expr *having;               /* which groups; NULL: all */
     struct own_order orders[OWN_ORDERS_MAX]; /* of aggregates */
     uint32_t orders_len;
     int64_t limit; /* of the answer; -1: none */

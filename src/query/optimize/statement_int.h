@@ -29,6 +29,11 @@ static inline const struct node *expression_of(const struct node *item)
 {
     return node_is(item, N_ALIAS) ? kid(item, 0) : item;
 }
+/* Says more than `allowed`: something we do not know. */
+static inline bool node_has_other(const struct node *node, uint32_t allowed)
+{
+    return node->flags & ~(allowed | NODE_PAREN | NODE_LOWERED);
+}
 /* A call with arguments and perhaps DISTINCT, nothing more. */
 bool is_plain_call(const struct node *call);
 

@@ -4,10 +4,10 @@
 const char *sql_kind_name(enum sql_kind kind)
 {
     static const char *const names[] = {
-        [SQL_NULL] = "INTEGER",   [SQL_BOOLEAN] = "BOOLEAN", [SQL_INTEGER] = "INTEGER",
-        [SQL_BIGINT] = "BIGINT",  [SQL_HUGEINT] = "HUGEINT", [SQL_DECIMAL] = "DECIMAL",
-        [SQL_DOUBLE] = "DOUBLE",  [SQL_TEXT] = "VARCHAR",    [SQL_VARCHAR] = "VARCHAR",
-        [SQL_DATE] = "DATE",      [SQL_TIMESTAMP] = "TIMESTAMP",
+        [SQL_NULL] = "INTEGER",  [SQL_BOOLEAN] = "BOOLEAN",     [SQL_INTEGER] = "INTEGER",
+        [SQL_BIGINT] = "BIGINT", [SQL_HUGEINT] = "HUGEINT",     [SQL_DECIMAL] = "DECIMAL",
+        [SQL_DOUBLE] = "DOUBLE", [SQL_TEXT] = "VARCHAR",        [SQL_VARCHAR] = "VARCHAR",
+        [SQL_DATE] = "DATE",     [SQL_TIMESTAMP] = "TIMESTAMP",
     };
     return names[kind];
 }
@@ -232,8 +232,8 @@ bool typed_convert(const struct scope *scope, struct typed *value, enum sql_kind
     if (kind == SQL_DOUBLE && value->expr->op == EXPR_CONSTANT &&
         (from == SQL_DECIMAL || sql_is_whole(from)))
         return convert_constant(scope, value);
-    bool widens = (sql_is_whole(from) && kind == SQL_DOUBLE) ||
-                  (from == SQL_DATE && kind == SQL_TIMESTAMP);
+    bool widens =
+        (sql_is_whole(from) && kind == SQL_DOUBLE) || (from == SQL_DATE && kind == SQL_TIMESTAMP);
     struct expr *expr = widens ? typed_make(scope, EXPR_CAST, kind, 1) : NULL;
     if (!expr)
         return false;
