@@ -27,11 +27,11 @@ static void test_families_are_merged(void **state)
         {"one", STR("# HELP a text of a\n# TYPE a counter\na 1\n# HELP b b\n# TYPE b "
                     "gauge\nb{x=\"}\"} 2\n")},
         {"two", STR("# HELP c c\n# TYPE c gauge\nc{} 5\n# HELP a other words\n# TYPE a "
-                    "counter\na{y=\"1\"} 3 99")},
+                    "counter\na{y=\"1\"} 3")},
     };
     check(inputs, 2,
           "# HELP a text of a\n# TYPE a counter\na{instance=\"one\"} "
-          "1\na{instance=\"two\",y=\"1\"} 3 99\n"
+          "1\na{instance=\"two\",y=\"1\"} 3\n"
           "# HELP b b\n# TYPE b gauge\nb{instance=\"one\",x=\"}\"} 2\n"
           "# HELP c c\n# TYPE c gauge\nc{instance=\"two\"} 5\n");
 }
