@@ -107,7 +107,7 @@ static void gives(struct fixture *f, const struct expr *expr, uint32_t rows, con
     const struct expr_source source = {f, input};
     const struct column *values = NULL;
     struct buf buf;
-    buf_init(&buf, 0);
+    buf_init(&buf, 1 << 16);
     assert_int_equal(expr_run_new(expr, &run, &err), STATUS_OK);
     for (int again = 0; again < 2; again++) { /* memory is used again */
         enum status status = expr_run_eval(run, &source, rows, &values, &err);
@@ -208,8 +208,8 @@ static void normal_form(void **state)
 {
     struct fixture *f = *state;
     struct buf one, two;
-    buf_init(&one, 0);
-    buf_init(&two, 0);
+    buf_init(&one, 1 << 16);
+    buf_init(&two, 1 << 16);
     expr_write(op(f, EXPR_ADD, TYPE_INT64, 2, col(f, INT), whole(f, 1)), true, &one);
     expr_write(op(f, EXPR_ADD, TYPE_INT64, 2, col(f, INT), whole(f, 2)), true, &two);
     assert_false(str_eq(buf_str(&one), buf_str(&two)));
