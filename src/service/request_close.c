@@ -52,7 +52,8 @@ static void log_access(struct request *request, int64_t us)
     log.service = request->service->info->name;
     const struct error *err = &request->error;
     const struct identity *who = &request->identity;
-    struct str path = http_request_path(request->http);
+    bool secret = request->operation && request->operation->flags & OPERATION_SECRET_PATH;
+    struct str path = secret ? str_of(request->operation->path) : http_request_path(request->http);
     log_event(&log, fault ? LOG_ERROR : LOG_DEBUG, "request",
               LOG_TEXT("request_id", request->request_id),
               LOG_TEXT("method", http_request_method_text(request->http)),

@@ -168,7 +168,7 @@ enum status backup_control(struct request *request);
 /* nodes_federation.c: nodes from elsewhere */
 enum status nodes_import(struct request *request);
 enum status nodes_pull(struct request *request);
-/* npm.c, npm_publish.c, npm_tags.c, npm_audit.c: registry protocol of npm */
+/* npm*.c: registry protocol of npm */
 enum status npm_package(struct request *request);
 enum status npm_manifest(struct request *request);
 enum status npm_tarball(struct request *request);
@@ -180,5 +180,13 @@ enum status npm_search(struct request *request);
 enum status npm_ping(struct request *request);
 enum status npm_whoami(struct request *request);
 enum status npm_advisories(struct request *request);
+enum status npm_user(struct request *request);
+enum status npm_user_packages(struct request *request);
+enum status npm_collaborators(struct request *request);
+enum status npm_visibility(struct request *request);
+enum status npm_access_set(struct request *request);
+enum status npm_change(struct request *request);
+enum status npm_remove(struct request *request);
+enum status npm_tarball_remove(struct request *request);
 
 #endif

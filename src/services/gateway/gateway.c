@@ -35,6 +35,8 @@ const struct service_handler gateway_handlers[] = {
     {"auth_key_create", gateway_key_create},
     {"auth_key_rotate", gateway_key_rotate},
     {"auth_key_revoke", gateway_key_revoke},
+    {"npm_login", gateway_npm_login},
+    {"npm_logout", gateway_npm_logout},
 };
 const size_t gateway_handlers_len = sizeof gateway_handlers / sizeof *gateway_handlers;
 
@@ -139,6 +141,7 @@ enum status gateway_start(const struct service_options *base, const struct gatew
     gateway->log = base->log;
     gateway->gate = base->gate;
     gateway->options = *options;
+    gateway->tls = base->http.tls_certificate != NULL;
     pthread_mutex_init(&gateway->keys_lock, NULL);
     pthread_mutex_init(&gateway->tenants_lock, NULL);
     pthread_mutex_init(&gateway->upkeep_lock, NULL);

@@ -183,6 +183,10 @@ static void copy_headers(struct forward *f)
     char *chain = arena_printf(request->arena, "%.*s%s%.*s", STR_ARG(before),
                                before.len ? ", " : "", STR_ARG(client));
     add_field(f, STR("X-Forwarded-For"), chain ? str_of(chain) : client);
+    if (!http_request_header(request->http, "x-forwarded-host").data)
+        add_field(f, STR("X-Forwarded-Host"), http_request_header(request->http, "host"));
+    if (!http_request_header(request->http, "x-forwarded-proto").data)
+        add_field(f, STR("X-Forwarded-Proto"), f->gateway->tls ? STR("https") : STR("http"));
 }
 
 static enum status upload(void *context, void *data, size_t cap, size_t *ret_len, struct error *err)
