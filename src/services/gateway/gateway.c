@@ -5,6 +5,7 @@
 #include "base/datetime.h"
 
 #include "services/gateway/gateway_int.h"
+#include "services/gateway/websocket.h"
 
 enum { WORKERS_DEFAULT = 16, UPKEEP_US = 5000000 };
 
@@ -151,7 +152,7 @@ enum status gateway_start(const struct service_options *base, const struct gatew
         workers > PASSWORD_JOBS_DIVISOR ? workers / PASSWORD_JOBS_DIVISOR : 1;
     struct service_options service = *base;
     service.kind = SERVICE_GATEWAY;
-    service.http.workers = (uint32_t)workers + options->query_threads;
+    service.http.workers = (uint32_t)workers + options->query_threads + WEBSOCKETS_MAX;
     service.context = gateway;
     service.handlers = gateway_handlers;
     service.handlers_len = gateway_handlers_len;

@@ -38,6 +38,7 @@ struct gateway {
     bool tls;
     struct rate_limiter *limiter;
     struct lockout *lockout;
+    _Atomic uint32_t websockets; /* open */
     _Atomic int password_jobs;
     int password_jobs_max;
     struct thread upkeep;
