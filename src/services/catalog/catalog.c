@@ -50,6 +50,7 @@ static const struct service_handler handlers[] = {
     {"config_set", config_set},
     {"config_delete", config_delete},
     {"audit_list", audit_list},
+    {"events_list", events_list},
     {"metadata_sources", metadata_sources},
     {"metadata_stats", metadata_stats},
     {"metadata_compact", metadata_compact},

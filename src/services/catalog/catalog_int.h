@@ -123,6 +123,7 @@ enum status config_get(struct request *request);
 enum status config_set(struct request *request);
 enum status config_delete(struct request *request);
 enum status audit_list(struct request *request);
+enum status events_list(struct request *request);
 /* config_secret.c: values of settings that are stored encrypted */
 bool config_is_secret(const struct record *config);
 enum status config_seal(struct request *request, struct str value, struct record *config);

@@ -1,77 +1,6 @@
 /* system_rows.c: the rows of the system tables. */
 #include "services/tenant/system.h"
 
-/* ---- rows ---- */
-
-/* One value after the other, in the order of the columns; the first failure stays. */
-struct row {
-    struct system_fill *fill;
-    uint32_t at;
-    enum status status;
-};
-
-static struct column *next(struct row *row)
-{
-    return &row->fill->batch->columns[row->at++].column;
-}
-
-static void keep(struct row *row, enum status status)
-{
-    if (row->status == STATUS_OK)
-        row->status = status;
-}
-
-static void put_text(struct row *row, struct str text)
-{
-    struct column *column = next(row);
-    keep(row, text.data ? column_append_bytes(column, text) : column_append_null(column));
-}
-
-static void put_textz(struct row *row, const char *text)
-{
-    put_text(row, str_of(text));
-}
-
-static void put_int(struct row *row, int64_t value)
-{
-    keep(row, column_append_int64(next(row), value));
-}
-
-static void put_bool(struct row *row, bool value)
-{
-    keep(row, column_append_bool(next(row), value));
-}
-
-/* 0 is null. */
-static void put_time(struct row *row, int64_t us)
-{
-    struct column *column = next(row);
-    keep(row, us ? column_append_int64(column, us) : column_append_null(column));
-}
-
-static void put_names(struct row *row, const struct str *names, uint32_t len)
-{
-    struct buf text;
-    buf_init(&text, 1 << 20);
-    for (uint32_t i = 0; i < len; i++) {
-        buf_append_str(&text, i ? STR(",") : STR(""));
-        buf_append_str(&text, names[i]);
-    }
-    if (buf_failed(&text))
-        keep(row, STATUS_NO_MEMORY);
-    else
-        put_text(row, text.len ? buf_str(&text) : STR(""));
-    buf_release(&text);
-}
-
-static enum status end_row(struct row *row, struct error *err)
-{
-    if (row->status != STATUS_OK)
-        return error_no_memory(err);
-    row->fill->batch->rows++;
-    return STATUS_OK;
-}
-
 /* ---- sources ---- */
 
 enum status system_fill_sources(struct system_fill *fill, struct error *err)
@@ -82,20 +11,20 @@ enum status system_fill_sources(struct system_fill *fill, struct error *err)
         struct source_stats stats;
         struct row row = {.fill = fill};
         source_get_stats(source, &stats);
-        put_text(&row, config->source_id);
-        put_text(&row, config->name);
-        put_int(&row, (int64_t)fill->views->views[i].rows);
-        put_int(&row, (int64_t)stats.files);
-        put_int(&row, (int64_t)stats.bytes);
-        put_int(&row, (int64_t)stats.memtable_rows);
-        put_int(&row, (int64_t)stats.snapshot_id);
-        put_int(&row, (int64_t)stats.snapshots);
-        put_time(&row, stats.last_updated_us);
-        put_names(&row, config->partition_columns, config->partition_columns_len);
-        put_names(&row, config->key_columns, config->key_columns_len);
-        put_names(&row, config->index_columns, config->index_columns_len);
-        put_bool(&row, config->wal_enabled);
-        TRY(end_row(&row, err));
+        row_text(&row, config->source_id);
+        row_text(&row, config->name);
+        row_int(&row, (int64_t)fill->views->views[i].rows);
+        row_int(&row, (int64_t)stats.files);
+        row_int(&row, (int64_t)stats.bytes);
+        row_int(&row, (int64_t)stats.memtable_rows);
+        row_int(&row, (int64_t)stats.snapshot_id);
+        row_int(&row, (int64_t)stats.snapshots);
+        row_time(&row, stats.last_updated_us);
+        row_names(&row, config->partition_columns, config->partition_columns_len);
+        row_names(&row, config->key_columns, config->key_columns_len);
+        row_names(&row, config->index_columns, config->index_columns_len);
+        row_bool(&row, config->wal_enabled);
+        TRY(row_end(&row, err));
     }
     return STATUS_OK;
 }
@@ -116,17 +45,17 @@ static enum status put_column(struct system_fill *fill, const struct view *view,
     const struct field *field = &view->schema->fields[i];
     const struct field_traits *traits = &view->schema->traits[i];
     struct row row = {.fill = fill};
-    put_text(&row, config->source_id);
-    put_text(&row, field->name);
-    put_int(&row, (int64_t)i + 1);
-    put_textz(&row, type_name(field->type));
-    put_bool(&row, traits->required);
-    put_text(&row, traits->comment);
-    put_bool(&row,
+    row_text(&row, config->source_id);
+    row_text(&row, field->name);
+    row_int(&row, (int64_t)i + 1);
+    row_textz(&row, type_name(field->type));
+    row_bool(&row, traits->required);
+    row_text(&row, traits->comment);
+    row_bool(&row,
              is_listed(config->partition_columns, config->partition_columns_len, field->name));
-    put_bool(&row, is_listed(config->key_columns, config->key_columns_len, field->name));
-    put_bool(&row, is_listed(config->index_columns, config->index_columns_len, field->name));
-    return end_row(&row, err);
+    row_bool(&row, is_listed(config->key_columns, config->key_columns_len, field->name));
+    row_bool(&row, is_listed(config->index_columns, config->index_columns_len, field->name));
+    return row_end(&row, err);
 }
 
 enum status system_fill_columns(struct system_fill *fill, struct error *err)
@@ -148,20 +77,20 @@ static enum status put_snapshot(struct system_fill *fill, struct str source,
     uint32_t len = info->tags_len < SNAPSHOT_TAGS_MAX ? info->tags_len : SNAPSHOT_TAGS_MAX;
     for (uint32_t i = 0; i < len; i++)
         tags[i] = str_of(info->tags[i]);
-    put_text(&row, source);
-    put_int(&row, (int64_t)info->id);
-    put_int(&row, (int64_t)info->parent);
-    put_time(&row, info->time_us);
-    put_text(&row, info->is_damaged ? STR_NONE : str_of(snapshot_operation_name(info->operation)));
-    put_int(&row, (int64_t)info->rows);
-    put_int(&row, (int64_t)info->bytes);
-    put_int(&row, (int64_t)info->files);
-    put_int(&row, (int64_t)info->added);
-    put_int(&row, (int64_t)info->removed);
-    put_bool(&row, info->is_current);
-    put_bool(&row, info->is_damaged);
-    put_names(&row, tags, len);
-    return end_row(&row, err);
+    row_text(&row, source);
+    row_int(&row, (int64_t)info->id);
+    row_int(&row, (int64_t)info->parent);
+    row_time(&row, info->time_us);
+    row_text(&row, info->is_damaged ? STR_NONE : str_of(snapshot_operation_name(info->operation)));
+    row_int(&row, (int64_t)info->rows);
+    row_int(&row, (int64_t)info->bytes);
+    row_int(&row, (int64_t)info->files);
+    row_int(&row, (int64_t)info->added);
+    row_int(&row, (int64_t)info->removed);
+    row_bool(&row, info->is_current);
+    row_bool(&row, info->is_damaged);
+    row_names(&row, tags, len);
+    return row_end(&row, err);
 }
 
 enum status system_fill_snapshots(struct system_fill *fill, struct error *err)
@@ -197,13 +126,13 @@ enum status system_fill_files(struct system_fill *fill, struct error *err)
         for (uint32_t k = 0; k < view->segments_len; k++) {
             struct segment_info info = segment_info(view->segments[k]);
             struct row row = {.fill = fill};
-            put_text(&row, source_config(view->source)->source_id);
-            put_int(&row, (int64_t)info.id);
-            put_textz(&row, below(info.path));
-            put_int(&row, (int64_t)info.rows);
-            put_int(&row, (int64_t)info.bytes);
-            put_int(&row, view->deletions ? (int64_t)deletion_count(view->deletions[k]) : 0);
-            TRY(end_row(&row, err));
+            row_text(&row, source_config(view->source)->source_id);
+            row_int(&row, (int64_t)info.id);
+            row_textz(&row, below(info.path));
+            row_int(&row, (int64_t)info.rows);
+            row_int(&row, (int64_t)info.bytes);
+            row_int(&row, view->deletions ? (int64_t)deletion_count(view->deletions[k]) : 0);
+            TRY(row_end(&row, err));
         }
     }
     return STATUS_OK;
@@ -254,7 +183,7 @@ static void put_value(struct row *row, const struct value *value, bool known)
     struct buf text;
     struct json_writer w;
     if (!known) {
-        put_text(row, STR_NONE);
+        row_text(row, STR_NONE);
         return;
     }
     buf_init(&text, 1 << 20);
@@ -262,7 +191,7 @@ static void put_value(struct row *row, const struct value *value, bool known)
     value_write_json(&w, value);
     struct str json = buf_str(&text);
     bool quoted = json.len >= 2 && json.data[0] == '"' && !memchr(json.data, '\\', json.len);
-    put_text(row, quoted ? str_make(json.data + 1, json.len - 2) : json);
+    row_text(row, quoted ? str_make(json.data + 1, json.len - 2) : json);
     buf_release(&text);
 }
 
@@ -274,17 +203,17 @@ enum status system_fill_statistics(struct system_fill *fill, struct error *err)
             struct bounds bounds = bounds_of(view, k);
             bool ranged = bounds.known && bounds.any;
             struct row row = {.fill = fill};
-            put_text(&row, source_config(view->source)->source_id);
-            put_text(&row, view->schema->fields[k].name);
-            put_textz(&row, type_name(view->schema->fields[k].type));
-            put_int(&row, (int64_t)bounds.rows);
+            row_text(&row, source_config(view->source)->source_id);
+            row_text(&row, view->schema->fields[k].name);
+            row_textz(&row, type_name(view->schema->fields[k].type));
+            row_int(&row, (int64_t)bounds.rows);
             put_value(&row, &bounds.min, ranged);
             put_value(&row, &bounds.max, ranged);
             if (bounds.known)
-                put_int(&row, (int64_t)bounds.nulls);
+                row_int(&row, (int64_t)bounds.nulls);
             else
-                keep(&row, column_append_null(next(&row)));
-            TRY(end_row(&row, err));
+                row_null(&row);
+            TRY(row_end(&row, err));
         }
     }
     return STATUS_OK;
@@ -302,10 +231,10 @@ enum status system_fill_queries(struct system_fill *fill, struct error *err)
         struct row row = {.fill = fill};
         if (!query->used)
             continue;
-        put_textz(&row, query->id);
-        put_textz(&row, query->text);
-        put_time(&row, query->started_us);
-        status = end_row(&row, err);
+        row_textz(&row, query->id);
+        row_textz(&row, query->text);
+        row_time(&row, query->started_us);
+        status = row_end(&row, err);
     }
     pthread_mutex_unlock(&node->queries.lock);
     return status;
@@ -327,11 +256,11 @@ enum status system_fill_standard_tables(struct system_fill *fill, struct error *
     const struct tenant_node *node = fill->request->context;
     for (uint32_t i = 0; i < fill->views->len; i++) {
         struct row row = {.fill = fill};
-        put_textz(&row, node->options.tenant_id);
-        put_textz(&row, "main");
-        put_text(&row, source_config(fill->views->views[i].source)->source_id);
-        put_textz(&row, "BASE TABLE");
-        TRY(end_row(&row, err));
+        row_textz(&row, node->options.tenant_id);
+        row_textz(&row, "main");
+        row_text(&row, source_config(fill->views->views[i].source)->source_id);
+        row_textz(&row, "BASE TABLE");
+        TRY(row_end(&row, err));
     }
     return STATUS_OK;
 }
@@ -343,14 +272,14 @@ enum status system_fill_standard_columns(struct system_fill *fill, struct error 
         const struct view *view = &fill->views->views[i];
         for (uint32_t k = 0; k < view->schema->fields_len; k++) {
             struct row row = {.fill = fill};
-            put_textz(&row, node->options.tenant_id);
-            put_textz(&row, "main");
-            put_text(&row, source_config(view->source)->source_id);
-            put_text(&row, view->schema->fields[k].name);
-            put_int(&row, (int64_t)k + 1);
-            put_textz(&row, view->schema->traits[k].required ? "NO" : "YES");
-            put_textz(&row, standard_type(view->schema->fields[k].type));
-            TRY(end_row(&row, err));
+            row_textz(&row, node->options.tenant_id);
+            row_textz(&row, "main");
+            row_text(&row, source_config(view->source)->source_id);
+            row_text(&row, view->schema->fields[k].name);
+            row_int(&row, (int64_t)k + 1);
+            row_textz(&row, view->schema->traits[k].required ? "NO" : "YES");
+            row_textz(&row, standard_type(view->schema->fields[k].type));
+            TRY(row_end(&row, err));
         }
     }
     return STATUS_OK;
