@@ -73,7 +73,7 @@ def test_audit_and_ingestion(world):
     client.request("POST", "/collections/vectors/ingestions", {"source_type": "file", "records_count": 5},
                    bearer(admin)).ok(201)
     found = rows(server, admin, "SELECT source_type, status, records_count FROM system.ingestion_logs")
-    assert found == [["file", "started", 5]]
+    assert found == [["file", "pending", 5]]
     found = rows(server, admin, "SELECT count(*) AS n FROM system.audit_logs WHERE action = 'asset.create' "
                  "AND resource_type = 'collection' AND success")
     assert found[0] == [1]

@@ -137,6 +137,12 @@ enum status sources_ask_node(struct request *request, const char *method, const 
                              struct str body, struct http_reply *reply);
 /* Takes the node's sources over as assets. */
 enum status sources_sync(struct request *request, const struct caller *caller);
+/* Hides assets of that kind that the node's answer does not name any more. */
+enum status sources_hide_gone(struct request *request, const struct caller *system, struct str kind,
+                              yyjson_val *details);
+/* views.c: the same for its views, after the sources. */
+enum status views_take_over(struct request *request, const struct caller *system,
+                            yyjson_val *details);
 /* partitions.c */
 enum status metadata_partitions(struct request *request);
 enum status metadata_sources(struct request *request);

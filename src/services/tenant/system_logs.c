@@ -147,7 +147,7 @@ static enum status ask(struct system_fill *fill, struct http_client *client, con
 
 /* ---- rows ---- */
 
-static void put_json(struct row *row, yyjson_val *value)
+static void put_json(struct system_row *row, yyjson_val *value)
 {
     struct buf text;
     struct json_writer w;
@@ -155,25 +155,25 @@ static void put_json(struct row *row, yyjson_val *value)
     json_writer_init(&w, &text);
     json_value(&w, value);
     if (buf_failed(&text))
-        row_keep(row, STATUS_NO_MEMORY);
+        system_row_failed(row, STATUS_NO_MEMORY);
     else
-        row_text(row, buf_str(&text));
+        system_put_text(row, buf_str(&text));
     buf_release(&text);
 }
 
-static void put_value(struct row *row, enum type type, yyjson_val *value, int divisor)
+static void put_value(struct system_row *row, enum type type, yyjson_val *value, int divisor)
 {
     int64_t us = 0;
     if (!value || yyjson_is_null(value))
-        row_null(row);
+        system_put_null(row);
     else if (type == TYPE_BOOL)
-        row_bool(row, yyjson_get_bool(value));
+        system_put_bool(row, yyjson_get_bool(value));
     else if (type == TYPE_INT64)
-        row_int(row, yyjson_get_sint(value) / (divisor ? divisor : 1));
+        system_put_int(row, yyjson_get_sint(value) / (divisor ? divisor : 1));
     else if (type == TYPE_TIMESTAMP)
-        row_time(row, timestamp_parse(json_str_of(value), &us) ? us : 0);
+        system_put_time(row, timestamp_parse(json_str_of(value), &us) ? us : 0);
     else if (yyjson_is_str(value))
-        row_text(row, json_str_of(value));
+        system_put_text(row, json_str_of(value));
     else
         put_json(row, value);
 }
@@ -181,14 +181,14 @@ static void put_value(struct row *row, enum type type, yyjson_val *value, int di
 static enum status put_event(struct system_fill *fill, const struct log_table *table,
                              yyjson_val *event, struct error *err)
 {
-    struct row row = {.fill = fill};
+    struct system_row row = {.fill = fill};
     for (uint32_t i = 0; i < SYSTEM_COLUMNS_MAX && table->members[i].name; i++) {
         const struct log_member *member = &table->members[i];
         yyjson_val *object = member->place == IN_EVENT ? event : json_get(event, "attributes");
         put_value(&row, fill->batch->columns[i].column.type, json_get(object, member->name),
                   member->divisor);
     }
-    return row_end(&row, err);
+    return system_end_row(&row, err);
 }
 
 /* One page; *ret_cursor empty: the last. */

@@ -1,6 +1,76 @@
 /* system_rows.c: the rows of the system tables. */
 #include "services/tenant/system.h"
 
+/* ---- rows ---- */
+
+static struct column *next(struct system_row *row)
+{
+    return &row->fill->batch->columns[row->at++].column;
+}
+
+void system_row_failed(struct system_row *row, enum status status)
+{
+    if (row->status == STATUS_OK)
+        row->status = status;
+}
+
+void system_put_text(struct system_row *row, struct str text)
+{
+    struct column *column = next(row);
+    system_row_failed(row,
+                      text.data ? column_append_bytes(column, text) : column_append_null(column));
+}
+
+static void put_textz(struct system_row *row, const char *text)
+{
+    system_put_text(row, str_of(text));
+}
+
+void system_put_int(struct system_row *row, int64_t value)
+{
+    system_row_failed(row, column_append_int64(next(row), value));
+}
+
+void system_put_bool(struct system_row *row, bool value)
+{
+    system_row_failed(row, column_append_bool(next(row), value));
+}
+
+/* 0 is null. */
+void system_put_time(struct system_row *row, int64_t us)
+{
+    struct column *column = next(row);
+    system_row_failed(row, us ? column_append_int64(column, us) : column_append_null(column));
+}
+
+static void put_names(struct system_row *row, const struct str *names, uint32_t len)
+{
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    for (uint32_t i = 0; i < len; i++) {
+        buf_append_str(&text, i ? STR(",") : STR(""));
+        buf_append_str(&text, names[i]);
+    }
+    if (buf_failed(&text))
+        system_row_failed(row, STATUS_NO_MEMORY);
+    else
+        system_put_text(row, text.len ? buf_str(&text) : STR(""));
+    buf_release(&text);
+}
+
+void system_put_null(struct system_row *row)
+{
+    system_row_failed(row, column_append_null(next(row)));
+}
+
+enum status system_end_row(struct system_row *row, struct error *err)
+{
+    if (row->status != STATUS_OK)
+        return error_no_memory(err);
+    row->fill->batch->rows++;
+    return STATUS_OK;
+}
+
 /* ---- sources ---- */
 
 enum status system_fill_sources(struct system_fill *fill, struct error *err)
@@ -9,22 +79,22 @@ enum status system_fill_sources(struct system_fill *fill, struct error *err)
         struct source *source = fill->views->views[i].source;
         const struct source_config *config = source_config(source);
         struct source_stats stats;
-        struct row row = {.fill = fill};
+        struct system_row row = {.fill = fill};
         source_get_stats(source, &stats);
-        row_text(&row, config->source_id);
-        row_text(&row, config->name);
-        row_int(&row, (int64_t)fill->views->views[i].rows);
-        row_int(&row, (int64_t)stats.files);
-        row_int(&row, (int64_t)stats.bytes);
-        row_int(&row, (int64_t)stats.memtable_rows);
-        row_int(&row, (int64_t)stats.snapshot_id);
-        row_int(&row, (int64_t)stats.snapshots);
-        row_time(&row, stats.last_updated_us);
-        row_names(&row, config->partition_columns, config->partition_columns_len);
-        row_names(&row, config->key_columns, config->key_columns_len);
-        row_names(&row, config->index_columns, config->index_columns_len);
-        row_bool(&row, config->wal_enabled);
-        TRY(row_end(&row, err));
+        system_put_text(&row, config->source_id);
+        system_put_text(&row, config->name);
+        system_put_int(&row, (int64_t)fill->views->views[i].rows);
+        system_put_int(&row, (int64_t)stats.files);
+        system_put_int(&row, (int64_t)stats.bytes);
+        system_put_int(&row, (int64_t)stats.memtable_rows);
+        system_put_int(&row, (int64_t)stats.snapshot_id);
+        system_put_int(&row, (int64_t)stats.snapshots);
+        system_put_time(&row, stats.last_updated_us);
+        put_names(&row, config->partition_columns, config->partition_columns_len);
+        put_names(&row, config->key_columns, config->key_columns_len);
+        put_names(&row, config->index_columns, config->index_columns_len);
+        system_put_bool(&row, config->wal_enabled);
+        TRY(system_end_row(&row, err));
     }
     return STATUS_OK;
 }
@@ -44,18 +114,18 @@ static enum status put_column(struct system_fill *fill, const struct view *view,
     const struct source_config *config = source_config(view->source);
     const struct field *field = &view->schema->fields[i];
     const struct field_traits *traits = &view->schema->traits[i];
-    struct row row = {.fill = fill};
-    row_text(&row, config->source_id);
-    row_text(&row, field->name);
-    row_int(&row, (int64_t)i + 1);
-    row_textz(&row, type_name(field->type));
-    row_bool(&row, traits->required);
-    row_text(&row, traits->comment);
-    row_bool(&row,
-             is_listed(config->partition_columns, config->partition_columns_len, field->name));
-    row_bool(&row, is_listed(config->key_columns, config->key_columns_len, field->name));
-    row_bool(&row, is_listed(config->index_columns, config->index_columns_len, field->name));
-    return row_end(&row, err);
+    struct system_row row = {.fill = fill};
+    system_put_text(&row, config->source_id);
+    system_put_text(&row, field->name);
+    system_put_int(&row, (int64_t)i + 1);
+    put_textz(&row, type_name(field->type));
+    system_put_bool(&row, traits->required);
+    system_put_text(&row, traits->comment);
+    system_put_bool(
+        &row, is_listed(config->partition_columns, config->partition_columns_len, field->name));
+    system_put_bool(&row, is_listed(config->key_columns, config->key_columns_len, field->name));
+    system_put_bool(&row, is_listed(config->index_columns, config->index_columns_len, field->name));
+    return system_end_row(&row, err);
 }
 
 enum status system_fill_columns(struct system_fill *fill, struct error *err)
@@ -72,25 +142,26 @@ enum status system_fill_columns(struct system_fill *fill, struct error *err)
 static enum status put_snapshot(struct system_fill *fill, struct str source,
                                 const struct snapshot_info *info, struct error *err)
 {
-    struct row row = {.fill = fill};
+    struct system_row row = {.fill = fill};
     struct str tags[SNAPSHOT_TAGS_MAX];
     uint32_t len = info->tags_len < SNAPSHOT_TAGS_MAX ? info->tags_len : SNAPSHOT_TAGS_MAX;
     for (uint32_t i = 0; i < len; i++)
         tags[i] = str_of(info->tags[i]);
-    row_text(&row, source);
-    row_int(&row, (int64_t)info->id);
-    row_int(&row, (int64_t)info->parent);
-    row_time(&row, info->time_us);
-    row_text(&row, info->is_damaged ? STR_NONE : str_of(snapshot_operation_name(info->operation)));
-    row_int(&row, (int64_t)info->rows);
-    row_int(&row, (int64_t)info->bytes);
-    row_int(&row, (int64_t)info->files);
-    row_int(&row, (int64_t)info->added);
-    row_int(&row, (int64_t)info->removed);
-    row_bool(&row, info->is_current);
-    row_bool(&row, info->is_damaged);
-    row_names(&row, tags, len);
-    return row_end(&row, err);
+    system_put_text(&row, source);
+    system_put_int(&row, (int64_t)info->id);
+    system_put_int(&row, (int64_t)info->parent);
+    system_put_time(&row, info->time_us);
+    system_put_text(&row,
+                    info->is_damaged ? STR_NONE : str_of(snapshot_operation_name(info->operation)));
+    system_put_int(&row, (int64_t)info->rows);
+    system_put_int(&row, (int64_t)info->bytes);
+    system_put_int(&row, (int64_t)info->files);
+    system_put_int(&row, (int64_t)info->added);
+    system_put_int(&row, (int64_t)info->removed);
+    system_put_bool(&row, info->is_current);
+    system_put_bool(&row, info->is_damaged);
+    put_names(&row, tags, len);
+    return system_end_row(&row, err);
 }
 
 enum status system_fill_snapshots(struct system_fill *fill, struct error *err)
@@ -125,14 +196,14 @@ enum status system_fill_files(struct system_fill *fill, struct error *err)
         const struct view *view = &fill->views->views[i];
         for (uint32_t k = 0; k < view->segments_len; k++) {
             struct segment_info info = segment_info(view->segments[k]);
-            struct row row = {.fill = fill};
-            row_text(&row, source_config(view->source)->source_id);
-            row_int(&row, (int64_t)info.id);
-            row_textz(&row, below(info.path));
-            row_int(&row, (int64_t)info.rows);
-            row_int(&row, (int64_t)info.bytes);
-            row_int(&row, view->deletions ? (int64_t)deletion_count(view->deletions[k]) : 0);
-            TRY(row_end(&row, err));
+            struct system_row row = {.fill = fill};
+            system_put_text(&row, source_config(view->source)->source_id);
+            system_put_int(&row, (int64_t)info.id);
+            put_textz(&row, below(info.path));
+            system_put_int(&row, (int64_t)info.rows);
+            system_put_int(&row, (int64_t)info.bytes);
+            system_put_int(&row, view->deletions ? (int64_t)deletion_count(view->deletions[k]) : 0);
+            TRY(system_end_row(&row, err));
         }
     }
     return STATUS_OK;
@@ -178,12 +249,12 @@ static struct bounds bounds_of(const struct view *view, uint32_t field)
     return all;
 }
 
-static void put_value(struct row *row, const struct value *value, bool known)
+static void put_value(struct system_row *row, const struct value *value, bool known)
 {
     struct buf text;
     struct json_writer w;
     if (!known) {
-        row_text(row, STR_NONE);
+        system_put_text(row, STR_NONE);
         return;
     }
     buf_init(&text, 1 << 20);
@@ -191,7 +262,7 @@ static void put_value(struct row *row, const struct value *value, bool known)
     value_write_json(&w, value);
     struct str json = buf_str(&text);
     bool quoted = json.len >= 2 && json.data[0] == '"' && !memchr(json.data, '\\', json.len);
-    row_text(row, quoted ? str_make(json.data + 1, json.len - 2) : json);
+    system_put_text(row, quoted ? str_make(json.data + 1, json.len - 2) : json);
     buf_release(&text);
 }
 
@@ -202,18 +273,18 @@ enum status system_fill_statistics(struct system_fill *fill, struct error *err)
         for (uint32_t k = 0; k < view->schema->fields_len; k++) {
             struct bounds bounds = bounds_of(view, k);
             bool ranged = bounds.known && bounds.any;
-            struct row row = {.fill = fill};
-            row_text(&row, source_config(view->source)->source_id);
-            row_text(&row, view->schema->fields[k].name);
-            row_textz(&row, type_name(view->schema->fields[k].type));
-            row_int(&row, (int64_t)bounds.rows);
+            struct system_row row = {.fill = fill};
+            system_put_text(&row, source_config(view->source)->source_id);
+            system_put_text(&row, view->schema->fields[k].name);
+            put_textz(&row, type_name(view->schema->fields[k].type));
+            system_put_int(&row, (int64_t)bounds.rows);
             put_value(&row, &bounds.min, ranged);
             put_value(&row, &bounds.max, ranged);
             if (bounds.known)
-                row_int(&row, (int64_t)bounds.nulls);
+                system_put_int(&row, (int64_t)bounds.nulls);
             else
-                row_null(&row);
-            TRY(row_end(&row, err));
+                system_put_null(&row);
+            TRY(system_end_row(&row, err));
         }
     }
     return STATUS_OK;
@@ -228,13 +299,13 @@ enum status system_fill_queries(struct system_fill *fill, struct error *err)
     pthread_mutex_lock(&node->queries.lock);
     for (uint32_t i = 0; i < QUERIES_MAX && status == STATUS_OK; i++) {
         const struct running_query *query = &node->queries.entries[i];
-        struct row row = {.fill = fill};
+        struct system_row row = {.fill = fill};
         if (!query->used)
             continue;
-        row_textz(&row, query->id);
-        row_textz(&row, query->text);
-        row_time(&row, query->started_us);
-        status = row_end(&row, err);
+        put_textz(&row, query->id);
+        put_textz(&row, query->text);
+        system_put_time(&row, query->started_us);
+        status = system_end_row(&row, err);
     }
     pthread_mutex_unlock(&node->queries.lock);
     return status;
@@ -255,12 +326,12 @@ enum status system_fill_standard_tables(struct system_fill *fill, struct error *
 {
     const struct tenant_node *node = fill->request->context;
     for (uint32_t i = 0; i < fill->views->len; i++) {
-        struct row row = {.fill = fill};
-        row_textz(&row, node->options.tenant_id);
-        row_textz(&row, "main");
-        row_text(&row, source_config(fill->views->views[i].source)->source_id);
-        row_textz(&row, "BASE TABLE");
-        TRY(row_end(&row, err));
+        struct system_row row = {.fill = fill};
+        put_textz(&row, node->options.tenant_id);
+        put_textz(&row, "main");
+        system_put_text(&row, source_config(fill->views->views[i].source)->source_id);
+        put_textz(&row, "BASE TABLE");
+        TRY(system_end_row(&row, err));
     }
     return STATUS_OK;
 }
@@ -271,15 +342,15 @@ enum status system_fill_standard_columns(struct system_fill *fill, struct error 
     for (uint32_t i = 0; i < fill->views->len; i++) {
         const struct view *view = &fill->views->views[i];
         for (uint32_t k = 0; k < view->schema->fields_len; k++) {
-            struct row row = {.fill = fill};
-            row_textz(&row, node->options.tenant_id);
-            row_textz(&row, "main");
-            row_text(&row, source_config(view->source)->source_id);
-            row_text(&row, view->schema->fields[k].name);
-            row_int(&row, (int64_t)k + 1);
-            row_textz(&row, view->schema->traits[k].required ? "NO" : "YES");
-            row_textz(&row, standard_type(view->schema->fields[k].type));
-            TRY(row_end(&row, err));
+            struct system_row row = {.fill = fill};
+            put_textz(&row, node->options.tenant_id);
+            put_textz(&row, "main");
+            system_put_text(&row, source_config(view->source)->source_id);
+            system_put_text(&row, view->schema->fields[k].name);
+            system_put_int(&row, (int64_t)k + 1);
+            put_textz(&row, view->schema->traits[k].required ? "NO" : "YES");
+            put_textz(&row, standard_type(view->schema->fields[k].type));
+            TRY(system_end_row(&row, err));
         }
     }
     return STATUS_OK;
