@@ -133,9 +133,13 @@ def _same_value(a, b, tolerance):
     return a == b or math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
 
 
+def same_row_lists(ours, theirs, tolerance=1e-9):
+    """Whether both are the same rows in the same order."""
+    return len(ours) == len(theirs) and all(
+        len(a) == len(b) and all(_same_value(x, y, tolerance) for x, y in zip(a, b))
+        for a, b in zip(ours, theirs))
+
+
 def same_rows(ours, theirs, tolerance=1e-9):
     """Whether both are the same rows in any order; numbers but for the rounding of sums."""
-    if len(ours) != len(theirs):
-        return False
-    return all(len(a) == len(b) and all(_same_value(x, y, tolerance) for x, y in zip(a, b))
-               for a, b in zip(sorted(ours, key=_order), sorted(theirs, key=_order)))
+    return same_row_lists(sorted(ours, key=_order), sorted(theirs, key=_order), tolerance)
