@@ -194,7 +194,7 @@ static enum status publish(struct quarryd *q, struct error *err)
         tenant_nodes_first(q->nodes, &node);
         ports[SERVICE_TENANT] = node.port;
     }
-    control_publish(q->control, ports);
+    TRY(control_publish(q->control, ports, err));
     if (q->options.ports_file)
         TRY(ports_write(q->sys, q->options.ports_file, ports, err));
     announce(q, ports);

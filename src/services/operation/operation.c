@@ -6,6 +6,7 @@ static const struct service_handler handlers[] = {
     {"query_execute", operation_execute},
     {"tenant_nodes", operation_nodes_get},
     {"tenant_node_command", operation_node_command},
+    {"services_list", operation_services_get},
     {"operation_queries", operation_queries_get},
     {"operation_query_cancel", operation_query_cancel},
 };

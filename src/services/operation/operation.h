@@ -3,6 +3,7 @@
 #ifndef QUARRY_SERVICES_OPERATION_H
 #define QUARRY_SERVICES_OPERATION_H
 
+#include "catalog/presence.h"
 #include "service/query_queue.h"
 #include "service/service.h"
 
@@ -37,8 +38,16 @@ struct operation_nodes {
     void (*leave)(void *context, struct str tenant);
 };
 
+/* Where the services of the installation are; any thread. NULL: not known. */
+struct operation_services {
+    void *context;
+    enum status (*list)(void *context, struct arena *arena, struct instances *ret,
+                        struct error *err);
+};
+
 struct operation_options {
     struct operation_nodes nodes;
+    struct operation_services services;
     struct query_queue *queue; /* borrowed */
     const char *tenant;        /* its admins are operators */
 };

@@ -11,11 +11,16 @@ struct operation_service {
 };
 
 /* nodes.c */
+/* ISO 8601, or null for 0. */
+void operation_write_time(struct json_writer *w, int64_t us);
 bool operation_health(void *context, struct json_writer *details, const char **ret_status);
 bool operation_ready(void *context);
 void operation_collect_nodes(struct operation_service *operation, struct metrics *metrics);
 enum status operation_nodes_get(struct request *request);
 enum status operation_node_command(struct request *request);
+
+/* services.c */
+enum status operation_services_get(struct request *request);
 
 /* execute.c */
 enum status operation_execute(struct request *request);
