@@ -2,10 +2,8 @@
 of deploy/, which must not know a metric that api/metrics.def does not have.
 """
 import json
-import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +13,7 @@ import urllib.request
 import pytest
 
 from lib.quarry import ROOT, SERVICES, Client
+from lib.wait import free_ports
 
 DEPLOY = ROOT / "deploy"
 PATIENCE_S = 60
@@ -105,12 +104,6 @@ def prometheus_config(server, folder):
     return folder / "prometheus.yml"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def ask(port, path):
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
@@ -122,7 +115,7 @@ def ask(port, path):
 def test_a_real_prometheus_scrapes_all_services(busy_server, tmp_path):
     config = prometheus_config(busy_server, tmp_path)
     subprocess.run([need("promtool"), "check", "config", config], check=True, capture_output=True, timeout=60)
-    port = free_port()
+    port = free_ports(1)[0]
     with open(tmp_path / "log", "wb") as log:
         process = subprocess.Popen(
             [need("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={tmp_path}/tsdb",
