@@ -36,8 +36,10 @@ static enum status start_operation(struct control *control, const struct service
         .queue = control->queue,
         .services = {.context = control, .list = control_list_services},
         .tenant = settings_text(control->options->settings, SETTING_TENANT_ID)};
-    if (control->nodes)
+    if (control->nodes) {
         options.nodes = operation_calls(control->nodes);
+        options.scaling = scaling_calls(control->nodes);
+    }
     TRY(operation_start(base, &options, &control->operation, err));
     *ret = operation_service(control->operation);
     return STATUS_OK;
