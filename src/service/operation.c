@@ -24,6 +24,7 @@ static const struct service_info services[SERVICE_COUNT] = {
 #define QUEUED        OPERATION_QUEUED
 #define TRY_HERE      OPERATION_TRY_HERE
 #define ALONE_HERE    OPERATION_ALONE_HERE
+#define SECRET_PATH   OPERATION_SECRET_PATH
 #define REQUIRED      true
 #define NOTHING
 

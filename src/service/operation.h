@@ -95,6 +95,7 @@ enum operation_flags {
     OPERATION_QUEUED = 32,
     OPERATION_TRY_HERE = 64,
     OPERATION_ALONE_HERE = 128,
+    OPERATION_SECRET_PATH = 256,
 };
 
 enum {

@@ -52,7 +52,8 @@ static void on_head(void *context, struct http_request *http, uint64_t *body_max
     *buffer_body = false; /* what cannot be served is answered without waiting for its body */
     enum status found = router_find(service->router, http_request_method(http),
                                     http_request_target(http), arena, &route, NULL);
-    if (found == STATUS_UNKNOWN_ROUTE && service->options.fallback)
+    bool behind = found == STATUS_UNKNOWN_ROUTE || found == STATUS_METHOD_NOT_ALLOWED;
+    if (behind && service->options.fallback)
         *body_max = UINT64_MAX;
     if (found != STATUS_OK || !service->handlers[index_of(route.operation)])
         return;
@@ -210,6 +211,18 @@ static enum status find_route(struct request *request, struct route *route, bool
                        in_words ? &request->error : NULL);
 }
 
+/* A path may have one method here and another one behind. */
+static enum status pass_on(struct request *request, struct route *route, enum status found)
+{
+    const struct service_options *options = &request->service->options;
+    request->context = options->context;
+    enum status status = options->fallback(request);
+    if (status == STATUS_UNKNOWN_ROUTE ||
+        (status == STATUS_METHOD_NOT_ALLOWED && found == STATUS_METHOD_NOT_ALLOWED))
+        status = find_route(request, route, true);
+    return status;
+}
+
 static void serve(struct request *request, struct route *route)
 {
     enum http_method method = http_request_method(request->http);
@@ -220,27 +233,22 @@ static void serve(struct request *request, struct route *route)
         http_respond(request->http, 204, STR_NONE, STR(""));
         return;
     }
-    enum status status = find_route(request, route, !options->fallback);
-    if (status == STATUS_METHOD_NOT_ALLOWED && options->fallback)
-        status = find_route(request, route, true);
+    enum status found = find_route(request, route, !options->fallback), status = found;
     request->route = route;
     request->operation = route->operation;
-    if (status == STATUS_METHOD_NOT_ALLOWED)
+    if (found == STATUS_METHOD_NOT_ALLOWED && method == HTTP_OPTIONS) {
         set_allow(request, route);
-    if (status == STATUS_METHOD_NOT_ALLOWED && method == HTTP_OPTIONS) {
         request->status = 204;
         http_respond(request->http, 204, STR_NONE, STR(""));
         return;
     }
     trace_decide(request);
-    if (status == STATUS_OK) {
+    if (options->fallback && (found == STATUS_UNKNOWN_ROUTE || found == STATUS_METHOD_NOT_ALLOWED))
+        status = pass_on(request, route, found);
+    else if (found == STATUS_OK)
         status = run(request);
-    } else if (status == STATUS_UNKNOWN_ROUTE && options->fallback) {
-        request->context = options->context;
-        status = options->fallback(request);
-        if (status == STATUS_UNKNOWN_ROUTE)
-            status = find_route(request, route, true);
-    }
+    if (found == STATUS_METHOD_NOT_ALLOWED && status == STATUS_METHOD_NOT_ALLOWED)
+        set_allow(request, route);
     if (status != STATUS_OK && !request->given_back)
         answer_failure(request, status);
 }
@@ -272,7 +280,8 @@ static void log_access(struct request *request, int64_t us)
     log.service = request->service->info->name;
     const struct error *err = &request->error;
     const struct identity *who = &request->identity;
-    struct str path = http_request_path(request->http);
+    bool secret = request->operation && request->operation->flags & OPERATION_SECRET_PATH;
+    struct str path = secret ? str_of(request->operation->path) : http_request_path(request->http);
     log_event(&log, fault ? LOG_ERROR : LOG_DEBUG, "request",
               LOG_TEXT("request_id", request->request_id),
               LOG_TEXT("method", http_request_method_text(request->http)),

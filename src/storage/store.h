@@ -145,6 +145,8 @@ struct source_config {
                        * milliseconds; all unflushed rows if the log itself failed) */
 };
 
+/* [A-Za-z0-9_][A-Za-z0-9_.-]*, else STATUS_INVALID_ARGUMENT. */
+enum status source_check_id(struct str id, struct error *err);
 /* Checks the id (STATUS_INVALID_ARGUMENT) and that it is new (STATUS_CONFLICT when it exists with
  * another configuration; the same one again is fine). Durable when it returns. */
 enum status store_add_source(struct store *store, const struct source_config *config,

@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 
 from lib.quarry import ROOT, SERVICES, Client
-from lib.wait import free_ports
+from lib.wait import free_ports, until
 
 DEPLOY = ROOT / "deploy"
 PATIENCE_S = 60
@@ -65,12 +65,29 @@ def busy_server(server):
 @pytest.mark.parametrize("service", SERVICES)
 def test_promtool_checks_metrics(busy_server, service):
     text = Client(busy_server.ports[service]).get("/metrics").ok().data
-    result = subprocess.run([need("promtool"), "check", "metrics"], input=text, capture_output=True, timeout=60)
-    assert result.returncode == 0, result.stdout.decode() + result.stderr.decode()
+    promtool_accepts(text)
     known = names_of_the_list()
     for line in text.decode().splitlines():
         if not line.startswith("#"):
             assert re.split(r"[{ ]", line)[0] in known, line
+
+
+def promtool_accepts(text):
+    result = subprocess.run([need("promtool"), "check", "metrics"], input=text, capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stdout.decode() + result.stderr.decode()
+
+
+def test_all_services_in_one_text(busy_server):
+    monitoring = Client(busy_server.ports["monitoring"])
+
+    def collected():
+        text = monitoring.get("/federate").ok().text
+        return len(set(re.findall(r'^quarry_build_info\{instance="([^"]+)"', text, re.M))) == 7 and text
+
+    text = until(collected, "a round over all services")
+    promtool_accepts(text.encode())
+    assert text.count("# TYPE quarry_build_info ") == 1
+    assert re.search(r'^quarry_memtable_rows\{instance="tenant-node"[,}]', text, re.M)
 
 
 def test_all_figures_are_there(busy_server):

@@ -77,6 +77,7 @@ static enum status start_monitoring(struct control *control, const struct servic
         .log_retention_days = (uint32_t)settings_int(settings, SETTING_LOG_RETENTION_DAYS),
         .log_total_bytes = (uint64_t)settings_int(settings, SETTING_LOG_TOTAL_MB) << 20,
         .tenant = settings_text(settings, SETTING_TENANT_ID),
+        .offers_metrics = settings_bool(settings, SETTING_PROMETHEUS_ENABLED),
         .interval_s = (uint32_t)settings_int(settings, SETTING_METRICS_INTERVAL_SECONDS),
         .alert_rules_file = settings_text(settings, SETTING_ALERT_RULES_FILE),
         .alert_webhook_url = settings_text(settings, SETTING_ALERT_WEBHOOK_URL),

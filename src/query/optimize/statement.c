@@ -41,11 +41,13 @@ static bool read_table(struct reader *reader, const struct node *from,
     if (list_count(from) != 1 || !node_is(kid(from, 0), N_TABLE))
         return false;
     const struct node *table = kid(from, 0), *name = kid(table, 0), *alias = kid(table, 1);
-    if (kid(table, 2) || kid(table, 3) || !node_is(name, N_REF) || name->count != 1)
+    if (kid(table, 2) || kid(table, 3) || !node_is(name, N_REF) || name->count == 0)
+        return false;
+    if (name->count > 2 || (name->count == 2 && !str_is(kid(name, 0)->text, "main")))
         return false;
     if (alias && alias->count && (kid(alias, 0) || kid(alias, 1)))
         return false; /* names of columns */
-    reader->table = kid(name, 0)->text;
+    reader->table = kid(name, name->count - 1u)->text;
     reader->alias = alias ? alias->text : reader->table;
     for (uint32_t i = 0; i < tables_len; i++) {
         const struct view *view = tables[i].view;

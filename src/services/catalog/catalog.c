@@ -108,6 +108,14 @@ static const struct service_handler handlers[] = {
     {"npm_ping", npm_ping},
     {"npm_whoami", npm_whoami},
     {"npm_advisories", npm_advisories},
+    {"npm_user", npm_user},
+    {"npm_user_packages", npm_user_packages},
+    {"npm_collaborators", npm_collaborators},
+    {"npm_visibility", npm_visibility},
+    {"npm_access_set", npm_access_set},
+    {"npm_change", npm_change},
+    {"npm_remove", npm_remove},
+    {"npm_tarball_remove", npm_tarball_remove},
 };
 
 static bool health(void *context, struct json_writer *details, const char **ret_status)

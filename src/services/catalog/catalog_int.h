@@ -136,6 +136,12 @@ enum status sources_ask_node(struct request *request, const char *method, const 
                              struct str body, struct http_reply *reply);
 /* Takes the node's sources over as assets. */
 enum status sources_sync(struct request *request, const struct caller *caller);
+/* Hides assets of that kind that the node's answer does not name any more. */
+enum status sources_hide_gone(struct request *request, const struct caller *system, struct str kind,
+                              yyjson_val *details);
+/* views.c: the same for its views, after the sources. */
+enum status views_take_over(struct request *request, const struct caller *system,
+                            yyjson_val *details);
 /* partitions.c */
 enum status metadata_partitions(struct request *request);
 enum status metadata_sources(struct request *request);
@@ -168,7 +174,7 @@ enum status backup_control(struct request *request);
 /* nodes_federation.c: nodes from elsewhere */
 enum status nodes_import(struct request *request);
 enum status nodes_pull(struct request *request);
-/* npm.c, npm_publish.c, npm_tags.c, npm_audit.c: registry protocol of npm */
+/* npm*.c: registry protocol of npm */
 enum status npm_package(struct request *request);
 enum status npm_manifest(struct request *request);
 enum status npm_tarball(struct request *request);
@@ -180,5 +186,13 @@ enum status npm_search(struct request *request);
 enum status npm_ping(struct request *request);
 enum status npm_whoami(struct request *request);
 enum status npm_advisories(struct request *request);
+enum status npm_user(struct request *request);
+enum status npm_user_packages(struct request *request);
+enum status npm_collaborators(struct request *request);
+enum status npm_visibility(struct request *request);
+enum status npm_access_set(struct request *request);
+enum status npm_change(struct request *request);
+enum status npm_remove(struct request *request);
+enum status npm_tarball_remove(struct request *request);
 
 #endif

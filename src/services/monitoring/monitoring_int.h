@@ -51,5 +51,6 @@ enum status handle_top(struct request *request);
 enum status handle_slow(struct request *request);
 enum status handle_traces(struct request *request);
 enum status handle_trace(struct request *request);
+enum status handle_federate(struct request *request);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "services/tenant/tenant_int.h"
+#include "services/tenant/sql_view.h"
 
 static const struct service_handler handlers[] = {
     {"data_write", handle_write},
@@ -176,6 +176,8 @@ enum status tenant_node_start(const struct tenant_node_options *options,
     if (status == STATUS_OK)
         status = open_store(node, err);
     if (status == STATUS_OK)
+        status = sql_view_book_open(node->sys, node->options.data_path, &node->sql_views, err);
+    if (status == STATUS_OK)
         status = open_optimizer(node, err);
     if (status == STATUS_OK)
         status = statistics_start(node, err);
@@ -216,6 +218,7 @@ void tenant_node_stop(struct tenant_node *node, uint32_t grace_ms)
     statistics_stop(node);
     if (node->store)
         store_close(node->store, true);
+    sql_view_book_close(node->sql_views);
     query_table_release(node);
     admission_release(&node->admission);
     backup_job_release(&node->backup);

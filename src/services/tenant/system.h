@@ -6,7 +6,7 @@
 #include "query/lang/bind.h"
 #include "services/tenant/tenant_int.h"
 
-enum { SYSTEM_COLUMNS_MAX = 14, SYSTEM_TABLES_MAX = 8 };
+enum { SYSTEM_COLUMNS_MAX = 14, SYSTEM_TABLES_MAX = 10 };
 
 struct system_column {
     const char *name;
@@ -38,13 +38,27 @@ enum status system_table_open(struct request *request, const struct system_table
                               struct error *err);
 void system_table_close(struct tenant_node *node, struct sql_table *table);
 
-/* system_rows.c */
+/* --- rows: system_rows.c, and system_views.c --- */
+
+/* One value after the other, in the order of the columns; the first failure stays. */
+struct system_row {
+    struct system_fill *fill;
+    uint32_t at;
+    enum status status;
+};
+void system_put_text(struct system_row *row, struct str text); /* data NULL: null */
+void system_put_int(struct system_row *row, int64_t value);
+void system_put_bool(struct system_row *row, bool value);
+void system_put_time(struct system_row *row, int64_t us); /* 0: null */
+enum status system_end_row(struct system_row *row, struct error *err);
+
 enum status system_fill_sources(struct system_fill *fill, struct error *err);
 enum status system_fill_columns(struct system_fill *fill, struct error *err);
 enum status system_fill_snapshots(struct system_fill *fill, struct error *err);
 enum status system_fill_files(struct system_fill *fill, struct error *err);
 enum status system_fill_statistics(struct system_fill *fill, struct error *err);
 enum status system_fill_queries(struct system_fill *fill, struct error *err);
+enum status system_fill_views(struct system_fill *fill, struct error *err);
 enum status system_fill_standard_tables(struct system_fill *fill, struct error *err);
 enum status system_fill_standard_columns(struct system_fill *fill, struct error *err);
 

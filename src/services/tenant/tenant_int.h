@@ -152,6 +152,7 @@ struct tenant_node {
     struct optimizer *optimizer;
     char *optimizer_path;      /* its state; borrowed by it */
     struct value_cache *cache; /* results, partial aggregates */
+    struct sql_view_book *sql_views;
 };
 
 /* collect.c: gauges and counters before /metrics is written. */
