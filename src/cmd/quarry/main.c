@@ -41,6 +41,7 @@ static const struct command commands[] = {
      run_catalog},
     {"asset",
      "list | show ID | create KIND NAME | update ID | delete ID | undelete ID | move ID STATE |"
+     " approve ID STATE | announce ID STATE | approvals ID | withdraw ID APPROVAL |"
      " owner ID OWNER | history ID | lineage ID | relate ID TYPE TARGET | relations ID",
      NULL, "Assets of the catalog.", run_assets},
     {"user", "list | show NAME | create NAME | update NAME | delete NAME", NULL,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/quarryd/access.h"
+#include "cmd/quarryd/addresses.h"
 #include "cmd/quarryd/logs.h"
 #include "cmd/quarryd/node_channel.h"
 #include "cmd/quarryd/notify.h"
@@ -62,12 +63,31 @@ static struct compact_policy compaction_policy(const struct settings *settings)
     };
 }
 
-static enum status start(const struct quarryd_options *options, struct sys *sys,
-                         const struct log *log, const struct access *access, const char *sql_worker,
-                         struct tenant_node **ret_node, struct error *err)
+/* Where the catalog is that keeps the tenant's logs. */
+static void set_catalog(const struct quarryd_options *options, struct address *catalog,
+                        struct tenant_node_options *node)
 {
     const struct settings *settings = options->settings;
-    const struct tenant_node_options node = {
+    struct str list = str_of(settings_text(settings, SETTING_SERVICE_ADDRESSES));
+    bool found = true;
+    node->ports_file = options->ports_file;
+    node->catalog_host = options_reach(settings_text(settings, SETTING_BIND_HOST));
+    node->catalog_port = (uint16_t)settings_int(settings, SETTING_CATALOG_PORT);
+    while (addresses_next(&list, catalog, &found, NULL) == STATUS_OK && found) {
+        if (catalog->kind != SERVICE_CATALOG)
+            continue;
+        node->catalog_host = catalog->host;
+        node->catalog_port = catalog->port;
+        return;
+    }
+}
+
+static enum status start(const struct quarryd_options *options, struct sys *sys,
+                         const struct log *log, const struct access *access, const char *sql_worker,
+                         struct address *catalog, struct tenant_node **ret_node, struct error *err)
+{
+    const struct settings *settings = options->settings;
+    struct tenant_node_options node = {
         .sys = sys,
         .log = log,
         .gate = access->gate,
@@ -115,6 +135,7 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .idle_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_IDLE_TIMEOUT_SECONDS),
         .request_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_REQUEST_TIMEOUT_SECONDS),
     };
+    set_catalog(options, catalog, &node);
     enum status status = tenant_node_start(&node, ret_node, err);
     /* Of the conflicts only the lock's goes away by itself; a port that is taken does not. */
     for (int i = 0; status == STATUS_CONFLICT && i < LOCK_RETRIES; i++) {
@@ -185,6 +206,7 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     struct access access = {0};
     struct log_files *log_files = NULL;
     char sql_worker[SYS_PATH_MAX], line[64];
+    struct address catalog;
     log->service = service_info(SERVICE_TENANT)->name;
     enum status status = worker_path(options->settings, sql_worker, &err);
     if (status == STATUS_OK)
@@ -192,7 +214,7 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     if (status == STATUS_OK)
         status = access_open(options, sys, log, &access, &err);
     if (status == STATUS_OK)
-        status = start(options, sys, log, &access, sql_worker, &node, &err);
+        status = start(options, sys, log, &access, sql_worker, &catalog, &node, &err);
     if (status != STATUS_OK)
         return fail(options, &err);
     uint16_t ports[SERVICE_COUNT] = {[SERVICE_TENANT] = tenant_node_port(node)};

@@ -119,6 +119,13 @@ static enum status open_optimizer(struct tenant_node *node, struct error *err)
     return optimizer_open(&optimizer, &node->optimizer, err);
 }
 
+/* One sync for all writes of a round. */
+static void commit_writes(void *context, bool wait)
+{
+    const struct tenant_node *node = context;
+    store_commit(node->store, wait);
+}
+
 static enum status serve(struct tenant_node *node, struct error *err)
 {
     struct service_options options = {
@@ -139,6 +146,7 @@ static enum status serve(struct tenant_node *node, struct error *err)
         .handlers = handlers,
         .handlers_len = sizeof handlers / sizeof *handlers,
         .context = node,
+        .on_round = commit_writes,
         .health = health,
         .collect = tenant_collect,
         .trace = node->options.trace,

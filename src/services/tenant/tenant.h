@@ -56,6 +56,9 @@ struct tenant_node_options {
     struct trace_options trace;
     int64_t slow_us;                       /* 0: slow requests are not told */
     const char *tls_certificate, *tls_key; /* PEM texts; both or none */
+    const char *catalog_host;              /* where the tenant's logs are asked for */
+    uint16_t catalog_port;                 /* 0: as ports_file says when it is there */
+    const char *ports_file;                /* JSON, service to port; NULL: none */
 };
 
 /* Opens the store (recovery included) and serves. Strings are borrowed until stop. */

@@ -304,6 +304,7 @@ struct sql_plan {
     const struct sql_job *job;
     struct own_statement own;
     bool is_own; /* our operators can do it */
+    bool doubt;  /* they met something that the engine may do otherwise: it does the query */
     struct access_choice choice;
     struct buf key;               /* of its result in the cache; empty: it may not be kept */
     struct cached_result *cached; /* the result, referenced; or NULL */
