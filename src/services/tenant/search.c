@@ -105,8 +105,8 @@ enum form { AS_ARRAY, AS_LINES, AS_EVENTS };
 struct out {
     struct answer answer;
     enum form form;
-    uint64_t source_rows;    /* of the present source */
-    struct record_keys keys; /* likewise */
+    uint64_t source_rows; /* of the present source */
+    struct row_keys keys; /* likewise */
     bool in_event;
 };
 
@@ -170,13 +170,13 @@ static enum status write_rows(struct out *out, struct str source_id, const struc
 {
     struct json_writer *w = &out->answer.w;
     if (!out->keys.texts)
-        TRY(record_keys_take(&out->keys, out->answer.request->arena, batch, err));
+        TRY(row_keys_take(&out->keys, out->answer.request->arena, batch, err));
     for (uint32_t row = 0; row < batch->rows; row++) {
         if (out->form == AS_LINES)
             json_writer_init(w, &out->answer.buf);
         if (out->form == AS_EVENTS && row == 0)
             begin_event(out, source_id);
-        record_write(w, &out->keys, batch, row);
+        row_write(w, &out->keys, batch, row);
         if (out->form == AS_LINES)
             buf_append_char(&out->answer.buf, '\n');
         if (out->form != AS_EVENTS)
@@ -194,7 +194,7 @@ static enum status write_rows(struct out *out, struct str source_id, const struc
 static void begin_source(struct out *out, struct str source_id)
 {
     out->source_rows = 0;
-    out->keys = (struct record_keys){0};
+    out->keys = (struct row_keys){0};
     if (out->form == AS_ARRAY)
         begin_member(out, source_id);
 }

@@ -199,13 +199,13 @@ enum status answer_end(struct answer *answer, struct error *err);
 enum status answer_success(struct request *request);
 
 /* --- rows as JSON objects --- */
-struct record_keys {
+struct row_keys {
     const struct str *texts; /* of the columns; NULL: not taken yet */
 };
 /* Of all batches that have the columns of this one. */
-enum status record_keys_take(struct record_keys *keys, struct arena *arena,
+enum status row_keys_take(struct row_keys *keys, struct arena *arena,
                              const struct batch *batch, struct error *err);
-void record_write(struct json_writer *w, const struct record_keys *keys, const struct batch *batch,
+void row_write(struct json_writer *w, const struct row_keys *keys, const struct batch *batch,
                   uint32_t row);
 
 /* --- sources of a request --- */

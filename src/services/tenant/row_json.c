@@ -1,4 +1,4 @@
-/* record_json.c: rows as JSON objects. The keys are the same in each row, so they are escaped once.
+/* row_json.c: rows as JSON objects. The keys are the same in each row, so they are escaped once.
  */
 #include "services/tenant/tenant_int.h"
 
@@ -16,8 +16,8 @@ static struct str key_text(struct arena *arena, struct str name)
     return text;
 }
 
-enum status record_keys_take(struct record_keys *keys, struct arena *arena,
-                             const struct batch *batch, struct error *err)
+enum status row_keys_take(struct row_keys *keys, struct arena *arena, const struct batch *batch,
+                          struct error *err)
 {
     struct str *texts = arena_array(arena, batch->columns_len + 1u, sizeof *texts);
     if (!texts)
@@ -31,8 +31,8 @@ enum status record_keys_take(struct record_keys *keys, struct arena *arena,
     return STATUS_OK;
 }
 
-void record_write(struct json_writer *w, const struct record_keys *keys, const struct batch *batch,
-                  uint32_t row)
+void row_write(struct json_writer *w, const struct row_keys *keys, const struct batch *batch,
+               uint32_t row)
 {
     json_begin_object(w);
     for (uint32_t i = 0; i < batch->columns_len; i++) {
