@@ -11,7 +11,7 @@ pkg-config git curl ca-certificates jq
 libmicrohttpd-dev libgnutls28-dev libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev libisal-dev
 libseccomp-dev libcurl4-openssl-dev libsqlite3-dev libxxhash-dev libyaml-dev libssl-dev libcrypt-dev
 libxapian-dev libpq-dev libhiredis-dev libcmocka-dev postgresql-15 redis-server nginx prometheus
-python3 python3-pytest python3-yaml openssl zstd wrk apt-file $*"
+python3 python3-pytest python3-yaml docker-compose openssl zstd wrk apt-file $*"
 command -v node >/dev/null 2>&1 || packages="$packages nodejs"
 command -v npm >/dev/null 2>&1 || packages="$packages npm"
 

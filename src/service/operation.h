@@ -94,7 +94,7 @@ enum operation_flags {
     OPERATION_OPTIONAL_BODY = 16,
     OPERATION_QUEUED = 32,
     OPERATION_TRY_HERE = 64,
-    OPERATION_ALONE_HERE = 128,
+    OPERATION_SECRET_PATH = 128,
 };
 
 enum {

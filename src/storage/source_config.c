@@ -12,7 +12,7 @@ static bool is_id_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-static enum status check_id(struct str id, struct error *err)
+enum status source_check_id(struct str id, struct error *err)
 {
     bool ok = id.len >= 1 && id.len <= SOURCE_ID_MAX && is_id_char(id.data[0]);
     for (size_t i = 1; ok && i < id.len; i++)
@@ -94,7 +94,7 @@ static enum status check_settings(const struct source_settings *settings, struct
 
 enum status source_config_check(const struct source_config *config, struct error *err)
 {
-    TRY(check_id(config->source_id, err));
+    TRY(source_check_id(config->source_id, err));
     if (config->name.len > SOURCE_TEXT_MAX || config->connection_string.len > SOURCE_TEXT_MAX ||
         config->data_path.len > SOURCE_TEXT_MAX)
         return error_set(err, STATUS_INVALID_ARGUMENT,

@@ -25,6 +25,11 @@ struct sys *store_sys(const struct store *store)
     return store->sys;
 }
 
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
 bool source_is_removed(struct source *source)
 {
     pthread_mutex_lock(&source->lock);

@@ -76,5 +76,6 @@ enum status source_pin(struct source *source,
 void source_unpin(struct source_pin *pin);
 bool source_is_removed(struct source *source);
 struct sys *store_sys(const struct store *store);
+const char *store_path(const struct store *store);
 
 #endif

@@ -1,20 +1,12 @@
-"""What is in deploy/: scripts and nginx with real processes; the other files for agreeing with the
-lists of services, ports and settings."""
-import json
+"""The files in deploy/ for tools that are not here: they agree with the lists of services, ports and
+settings. What can be run is run by test_fleet.py and test_prometheus.py."""
 import os
-import pathlib
 import re
-import shutil
-import signal
-import socket
 import subprocess
-import time
 
-import pytest
 import yaml
 
-from lib.quarry import ROOT, SERVICES, Client, bin_folder
-from lib.tokens import bearer
+from lib.quarry import ROOT, SERVICES
 
 DEPLOY = ROOT / "deploy"
 PORTS = {"gateway": 8080, "operation": 8081, "optimizer": 8082, "catalog": 8083, "monitoring": 8084,
@@ -22,189 +14,7 @@ PORTS = {"gateway": 8080, "operation": 8081, "optimizer": 8082, "catalog": 8083,
 NAMES = {"gateway": "auth-gateway", "operation": "operation-node", "optimizer": "cbo-engine",
          "catalog": "metadata-catalog", "monitoring": "monitoring", "interpreter": "query-interpreter",
          "tenant": "tenant-node"}
-WAIT_S = 30
 
-
-def free_ports(count):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
-def until(what):
-    end = time.monotonic() + WAIT_S
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def run(script, *arguments):
-    environment = {**os.environ, "QUARRY_BIN": str(bin_folder())}
-    return subprocess.run([DEPLOY / "scripts" / script, *map(str, arguments)], env=environment, timeout=120,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-
-
-class Fleet:
-    """The seven services as seven processes, by the scripts."""
-
-    def __init__(self, folder):
-        self.data = folder / "data"
-        self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
-        self.settings = [f"--{name}-port={port}" for name, port in self.ports.items() if name != "tenant"]
-        self.settings += [f"--rest-port={self.ports['tenant']}", "--auth-required=yes", "--bcrypt-rounds=4"]
-
-    def start(self):
-        done = run("start_services.sh", self.data, *self.settings)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def client(self, service):
-        return Client(self.ports[service])
-
-    def pid(self, service):
-        return int((self.data / "processes" / f"{service}.pid").read_text())
-
-    def kill(self, service):
-        os.kill(self.pid(service), signal.SIGKILL)
-        until(lambda: not alive(self.pid(service)))
-
-
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory):
-    fleet = Fleet(tmp_path_factory.mktemp("fleet"))
-    try:
-        fleet.start()
-        yield fleet
-    finally:
-        run("stop_services.sh", fleet.data)
-
-
-@pytest.fixture(scope="module")
-def admin(fleet):
-    words = (fleet.data / "processes/gateway.log").read_text()
-    password = re.search(r"user 'admin' has the password (\S+)", words).group(1)
-    answer = fleet.client("gateway").post("/auth/login", {"username": "admin", "password": password})
-    return bearer(answer.ok().json["access_token"])
-
-
-def write(fleet, admin, value):
-    body = {"source_id": "s", "records": [{"fields": {"v": value}}]}
-    return fleet.client("gateway").request("POST", "/data/write", body, admin)
-
-
-def values(fleet, admin):
-    answer = fleet.client("gateway").request("POST", "/data/search", {"source_ids": ["s"], "filters": {}}, admin)
-    return sorted(record["v"] for record in answer.ok().json[0]["records"])
-
-
-def test_the_tour_through_the_gateway(fleet, admin):
-    door = fleet.client("gateway")
-    door.request("POST", "/sources/add", {"source_id": "s", "name": "s", "connection_string": "file://s",
-                                          "data_path": "s", "schema_definition": {"v": "int64"}}, admin).ok()
-    write(fleet, admin, 1).ok()
-    assert values(fleet, admin) == [1]
-    assert door.request("POST", "/query/sql", {"query": "SELECT sum(v) AS t FROM s"}, admin).ok().json["rows"] == [[1]]
-    parsed = door.request("POST", "/parse/sql", {"query": "SELECT v FROM s", "dialect": "duckdb"}, admin).ok().json
-    assert parsed["success"] is True
-    assert door.request("GET", "/metadata/sources", None, admin).ok()
-    health = until(lambda: (h := fleet.client("monitoring").request("GET", "/health/all", None, admin)).status == 200
-                   and h.json)
-    assert len({fleet.pid(service) for service in SERVICES}) == 7
-    assert "healthy" in json.dumps(health)
-
-
-@pytest.mark.parametrize("service,path", [
-    ("interpreter", "/dsl/schema"), ("catalog", "/assets"), ("operation", "/queries?limit=1"),
-    ("monitoring", "/health/all")])
-def test_one_service_dies_the_others_go_on(fleet, admin, service, path):
-    door = fleet.client("gateway")
-    before = values(fleet, admin)
-    fleet.client(service).request("GET", path, None, admin).ok()
-    fleet.kill(service)
-    if service in ("interpreter", "catalog"):
-        door.request("GET", path, None, admin).refused(503, "unavailable")
-    write(fleet, admin, 100 + len(before)).ok()
-    assert values(fleet, admin) == sorted([*before, 100 + len(before)])
-    assert f"{service} is ready" in fleet.start()
-    until(lambda: fleet.client(service).request("GET", path, None, admin).status == 200)
-    if service in ("interpreter", "catalog"):  # the breaker lets a probe pass after a while
-        until(lambda: door.request("GET", path, None, admin).status == 200)
-
-
-def test_the_tenant_node_dies(fleet, admin):
-    before = values(fleet, admin)
-    fleet.kill("tenant")
-    write(fleet, admin, 5).refused(503, "unavailable")
-    fleet.client("gateway").request("GET", "/assets", None, admin).ok()
-    fleet.start()
-    until(lambda: fleet.client("gateway").request("GET", "/sources", None, admin).status == 200)
-    assert values(fleet, admin) == before
-
-
-def test_the_gateway_dies(fleet, admin):
-    before = values(fleet, admin)
-    fleet.kill("gateway")
-    straight = fleet.client("tenant").request("POST", "/data/search", {"source_ids": ["s"], "filters": {}}, admin)
-    assert len(straight.ok().json[0]["records"]) == len(before)
-    fleet.start()
-    assert values(fleet, admin) == before  # tokens outlive it
-
-
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-
-
-def test_nginx_before_the_gateway(fleet, admin, tmp_path):
-    port = free_ports(1)[0]
-    text = (DEPLOY / "nginx/quarry.conf").read_text()
-    assert text.count("auth-gateway:8080") == 1 and text.count("listen 80;") == 1
-    text = text.replace("auth-gateway:8080", f"127.0.0.1:{fleet.ports['gateway']}")
-    text = text.replace("listen 80;", f"listen 127.0.0.1:{port};")
-    paths = "".join(f"{name}_temp_path {tmp_path}/{name};\n"
-                    for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; error_log {tmp_path}/error.log; pid {tmp_path}/pid; events {{}}\n"
-        f"http {{ access_log off;\n{paths}{text}\n}}\n")
-    command = [NGINX, "-p", tmp_path, "-e", tmp_path / "error.log", "-c", tmp_path / "nginx.conf"]
-    subprocess.run([*command, "-t"], check=True, capture_output=True)
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    try:
-        until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
-        door = Client(port)
-        assert door.request("GET", "/auth/me", None, admin).ok().json["username"] == "admin"
-        body = {"source_id": "s", "records": [{"fields": {"v": 7}}] * 20000}
-        assert door.request("POST", "/data/write", body, admin).ok().json["rows_written"] == 20000
-        found = door.request("POST", "/data/search", {"source_ids": ["s"], "filters": {"v": {"eq": 7}}}, admin)
-        assert len(found.ok().json[0]["records"]) == 20000
-        door.get("/data/anything").refused((401, 404))
-    finally:
-        process.terminate()
-        process.wait(WAIT_S)
-
-
-def test_stop_and_cleanup(fleet, admin):
-    pids = [fleet.pid(service) for service in SERVICES]
-    assert run("cleanup.sh", fleet.data).returncode == 1  # nobody said yes
-    done = run("stop_services.sh", fleet.data)
-    assert done.returncode == 0 and done.stdout.count("stopped") == 7
-    assert not any(alive(pid) for pid in pids)
-    assert run("cleanup.sh", "--yes", fleet.data.parent).returncode == 1  # no data folder
-    assert run("cleanup.sh", "--yes", fleet.data).returncode == 0
-    assert not fleet.data.exists()
-
-
-# --- files for tools that are not here ---
 
 def known_settings():
     text = (ROOT / "api/settings.def").read_text()
@@ -233,6 +43,15 @@ def test_compose_files():
     assert set(more["services"]) - set(base["services"]) == {"postgres", "redis", "nginx"}
     for name in set(more["services"]) & set(base["services"]):
         check_settings(more["services"][name]["environment"])
+
+
+def test_compose_reads_them():
+    docker = DEPLOY / "docker"
+    for files, services in ((["docker-compose.yml"], 7), (["docker-compose.yml", "docker-compose.prod.yml"], 10)):
+        command = ["docker-compose", *(word for file in files for word in ("-f", docker / file)), "config", "--services"]
+        done = subprocess.run(command, env={**os.environ, "POSTGRES_PASSWORD": "x"}, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=True)
+        assert len(done.stdout.split()) == services
 
 
 def test_dockerfile_takes_what_is_built():
@@ -270,6 +89,24 @@ def test_kubernetes_files():
         for patch in file.get("patches", []):
             assert patch["target"]["name"] in {*workloads, "quarry"} and yaml.safe_load(patch["patch"])
         assert {one["name"] for one in file.get("replicas", [])} <= set(workloads)
+
+
+def test_helm_chart():
+    chart = DEPLOY / "helm/quarry"
+    version = re.search(r"project\(quarry VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text()).group(1)
+    assert yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"] == version
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    check_settings(values["settings"])
+    services = {**values["services"], "tenant": values["tenant"]}
+    assert {kind: one["name"] for kind, one in services.items()} == NAMES
+    assert {kind: one["port"] for kind, one in services.items()} == PORTS
+    assert values["services"]["gateway"]["replicas"] == 1
+    for template in (chart / "templates").iterdir():
+        for path in re.findall(r"\.Values\.([\w.]+)", template.read_text()):
+            value = values
+            for name in path.split("."):
+                assert name in value, (template.name, path)
+                value = value[name]
 
 
 def test_units():

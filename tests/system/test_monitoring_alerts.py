@@ -5,23 +5,13 @@ import http.server
 import json
 import subprocess
 import threading
-import time
 
 import pytest
 
 from lib.quarry import Client, bin_folder
+from lib.wait import until
 
 PATIENCE_S = 60
-
-
-def until(look, what):
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("did not happen: " + what)
 
 
 class Receiver:

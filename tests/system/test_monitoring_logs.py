@@ -9,18 +9,9 @@ import time
 import urllib.parse
 
 from lib.quarry import Client
+from lib.wait import until
 
 PATIENCE_S = 30
-
-
-def until(look, what):
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("did not happen: " + what)
 
 
 def logs(server, service, **query):

@@ -5,25 +5,15 @@ import http.server
 import json
 import re
 import threading
-import time
 
 import pytest
 
 from lib.quarry import Client
+from lib.wait import until
 
 PATIENCE_S = 60
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
-
-
-def until(look, what):
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("did not happen: " + what)
 
 
 def headers(trace, flags="01"):

@@ -7,13 +7,12 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import re
-import subprocess
 import time
 
 import pytest
 
+from lib.npm import Npm, package
 from lib.quarry import Server
 
 SECRET = "a secret of the npm test, long enough for HS256"
@@ -34,39 +33,6 @@ def token(user="ann", roles=("admin",), tenant="default_tenant"):
     body = b64(json.dumps(claims).encode())
     sign = hmac.new(SECRET.encode(), f"{head}.{body}".encode(), hashlib.sha256).digest()
     return f"{head}.{body}.{b64(sign)}"
-
-
-class Npm:
-    """npm with a home of its own: nothing of the machine's configuration is seen."""
-
-    def __init__(self, home, port, bearer):
-        self.home = home
-        self.home.mkdir()
-        self.registry = f"http://127.0.0.1:{port}/npm/"
-        config = [f"registry={self.registry}", "fund=false", "update-notifier=false",
-                  "fetch-retries=0", "loglevel=warn"]
-        if bearer:
-            config.append(f"//127.0.0.1:{port}/npm/:_authToken={bearer}")
-        (self.home / "npmrc").write_text("\n".join(config) + "\n")
-        self.env = {"PATH": os.environ["PATH"], "HOME": str(home),
-                    "npm_config_userconfig": str(self.home / "npmrc"),
-                    "npm_config_globalconfig": str(self.home / "none"),
-                    "npm_config_cache": str(self.home / "cache")}
-
-    def __call__(self, folder, *arguments, fails=False):
-        done = subprocess.run(["npm", *arguments], cwd=folder, env=self.env, capture_output=True,
-                              text=True, timeout=120)
-        assert (done.returncode != 0) == fails, (arguments, done.stdout, done.stderr)
-        return done.stdout if not fails else done.stdout + done.stderr
-
-
-def package(folder, name, version, **more):
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = {"name": name, "version": version, "description": f"{name} for tests", **more}
-    (folder / "package.json").write_text(json.dumps(manifest))
-    (folder / "index.js").write_text(f"module.exports = '{name} {version}';\n")
-    (folder / "README.md").write_text(f"# {name}\n")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,8 @@
 of deploy/, which must not know a metric that api/metrics.def does not have.
 """
 import json
-import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +13,7 @@ import urllib.request
 import pytest
 
 from lib.quarry import ROOT, SERVICES, Client
+from lib.wait import free_ports, until
 
 DEPLOY = ROOT / "deploy"
 PATIENCE_S = 60
@@ -66,12 +65,29 @@ def busy_server(server):
 @pytest.mark.parametrize("service", SERVICES)
 def test_promtool_checks_metrics(busy_server, service):
     text = Client(busy_server.ports[service]).get("/metrics").ok().data
-    result = subprocess.run([need("promtool"), "check", "metrics"], input=text, capture_output=True, timeout=60)
-    assert result.returncode == 0, result.stdout.decode() + result.stderr.decode()
+    promtool_accepts(text)
     known = names_of_the_list()
     for line in text.decode().splitlines():
         if not line.startswith("#"):
             assert re.split(r"[{ ]", line)[0] in known, line
+
+
+def promtool_accepts(text):
+    result = subprocess.run([need("promtool"), "check", "metrics"], input=text, capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stdout.decode() + result.stderr.decode()
+
+
+def test_all_services_in_one_text(busy_server):
+    monitoring = Client(busy_server.ports["monitoring"])
+
+    def collected():
+        text = monitoring.get("/federate").ok().text
+        return len(set(re.findall(r'^quarry_build_info\{instance="([^"]+)"', text, re.M))) == 7 and text
+
+    text = until(collected, "a round over all services")
+    promtool_accepts(text.encode())
+    assert text.count("# TYPE quarry_build_info ") == 1
+    assert re.search(r'^quarry_memtable_rows\{instance="tenant-node"[,}]', text, re.M)
 
 
 def test_all_figures_are_there(busy_server):
@@ -105,12 +121,6 @@ def prometheus_config(server, folder):
     return folder / "prometheus.yml"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def ask(port, path):
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
@@ -122,7 +132,7 @@ def ask(port, path):
 def test_a_real_prometheus_scrapes_all_services(busy_server, tmp_path):
     config = prometheus_config(busy_server, tmp_path)
     subprocess.run([need("promtool"), "check", "config", config], check=True, capture_output=True, timeout=60)
-    port = free_port()
+    port = free_ports(1)[0]
     with open(tmp_path / "log", "wb") as log:
         process = subprocess.Popen(
             [need("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={tmp_path}/tsdb",

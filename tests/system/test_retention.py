@@ -2,9 +2,10 @@
 tells of purges stays; a purged collection takes its parts along."""
 
 import sqlite3
-import time
 
 import pytest
+
+from lib.wait import until
 
 
 @pytest.fixture
@@ -43,13 +44,6 @@ def rows_of(server, path):
                    {"Content-Type": "application/vnd.apache.parquet"}).ok()
     found = tenant.post("/data/search", {"source_ids": ["archived"]}).ok().json[0]["records"]
     return found
-
-
-def until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come about in a minute"
-        time.sleep(0.05)
 
 
 def test_by_itself_at_the_start(setup):

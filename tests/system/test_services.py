@@ -17,6 +17,8 @@ import time
 
 import pytest
 
+from lib.wait import is_alive, until
+
 ROOT = os.environ.get("QUARRY_ROOT") or os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BIN = os.environ.get("QUARRY_BIN") or os.path.join(ROOT, "build", "release", "bin")
 QUARRYD = os.path.join(BIN, "quarryd")
@@ -92,24 +94,6 @@ class Quarryd:
             if self.process.poll() is None:
                 self.process.kill()
             self.log.close()
-
-
-def until(condition, what):
-    end = time.monotonic() + SLOW
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError("did not happen: " + what)
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def children(pid):

@@ -177,6 +177,15 @@ static int compare_problems(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static enum status verdict(const struct binder *b)
+{
+    struct lang_problems *problems = b->problems;
+    if (b->failed)
+        return STATUS_NO_MEMORY;
+    qsort(problems->items, problems->count, sizeof *problems->items, compare_problems);
+    return problems->count ? STATUS_INVALID_SQL : STATUS_OK;
+}
+
 enum status lang_bind(struct arena *arena, struct lang_query *query,
                       const struct lang_catalog *catalog, struct lang_problems *ret)
 {
@@ -186,8 +195,19 @@ enum status lang_bind(struct arena *arena, struct lang_query *query,
     struct bind_scope *scope = bind_scope_new(&b, NULL);
     if (scope && query->root)
         bind_statement(&b, query->root, scope);
-    if (b.failed)
-        return STATUS_NO_MEMORY;
-    qsort(ret->items, ret->count, sizeof *ret->items, compare_problems);
-    return ret->count ? STATUS_INVALID_SQL : STATUS_OK;
+    return verdict(&b);
+}
+
+enum status lang_bind_query(struct arena *arena, struct lang_query *query,
+                            const struct lang_catalog *catalog, struct lang_source *ret_columns,
+                            struct lang_problems *ret)
+{
+    struct binder b = {
+        .arena = arena, .query = query, .catalog = catalog, .problems = ret, .id = query->dialect};
+    ret->count = 0;
+    const struct bind_relation *outputs = bind_query(&b, query->root, NULL);
+    if (!b.failed && outputs)
+        *ret_columns = (struct lang_source){
+            .columns = outputs->columns, .count = outputs->count, .open = outputs->open};
+    return verdict(&b);
 }

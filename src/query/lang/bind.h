@@ -45,6 +45,13 @@ struct lang_problems {
 struct lang_source lang_source_of(struct arena *arena, struct str name, const struct field *fields,
                                   size_t count);
 
+/* The same for a query whose columns are wanted: `ret_columns` gets them, names in the arena or the
+ * query's text (an expression without a name has the empty one), open when the engine has to say.
+ */
+enum status lang_bind_query(struct arena *arena, struct lang_query *query,
+                            const struct lang_catalog *catalog, struct lang_source *ret_columns,
+                            struct lang_problems *ret);
+
 /* STATUS_OK: nothing is wrong. STATUS_INVALID_SQL: `ret` says what. STATUS_NO_MEMORY. */
 enum status lang_bind(struct arena *arena, struct lang_query *query,
                       const struct lang_catalog *catalog, struct lang_problems *ret);

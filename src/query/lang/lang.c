@@ -133,6 +133,15 @@ enum status lang_generate(struct arena *arena, const struct lang_query *query,
     return write_tree(arena, root, query, to, target, out, problem);
 }
 
+enum status lang_rewrite(struct arena *arena, const struct lang_query *query, struct buf *out,
+                         struct lang_problem *problem)
+{
+    struct node *root = NULL;
+    *problem = (struct lang_problem){0};
+    TRY(lang_lower(arena, query, &root, problem));
+    return write_tree(arena, root, query, &target_duckdb, LANG_DUCKDB, out, problem);
+}
+
 enum status lang_canonical(struct arena *arena, const struct lang_query *query, struct buf *out,
                            struct lang_problem *problem)
 {

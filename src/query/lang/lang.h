@@ -149,6 +149,11 @@ enum status lang_parse(struct arena *arena, struct str text, enum lang_dialect d
 enum status lang_generate(struct arena *arena, const struct lang_query *query,
                           enum lang_dialect target, struct buf *out, struct lang_problem *problem);
 
+/* The same in DuckDB's dialect, written from the tree also when it came from that dialect: for
+ * trees that were changed (view.h). */
+enum status lang_rewrite(struct arena *arena, const struct lang_query *query, struct buf *out,
+                         struct lang_problem *problem);
+
 /* The statement in its own dialect, laid out canonically: keywords upper case, one space. */
 enum status lang_canonical(struct arena *arena, const struct lang_query *query, struct buf *out,
                            struct lang_problem *problem);

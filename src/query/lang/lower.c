@@ -187,6 +187,8 @@ struct node *lower(struct lower *l, const struct node *node)
 {
     if (!node || l->status != STATUS_OK)
         return NULL;
+    if (node->flags & NODE_DONE)
+        return (struct node *)node;
     switch (node->kind) {
     case N_CALL:
         return lower_call(l, node);

@@ -44,6 +44,7 @@ enum node_flag {
     NODE_LOWERED = 1 << 23, /* made by lowering: already in the common meaning */
     NODE_MATERIALIZED = 1 << 24,
     NODE_NO_PARENS = 1 << 25, /* CURRENT_DATE: a call without parentheses */
+    NODE_DONE = 1 << 26,      /* all below is lowered: a view's query in a statement */
 };
 
 struct node {

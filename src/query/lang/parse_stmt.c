@@ -370,7 +370,8 @@ static struct node *parse_drop(struct parser *p)
 {
     struct node *node = parse_node(p, N_DROP, 1);
     parse_next(p);
-    parse_accept_kw(p, KW_MATERIALIZED);
+    if (parse_accept_kw(p, KW_MATERIALIZED))
+        node->flags |= NODE_MATERIALIZED;
     if (parse_accept_kw(p, KW_TABLE))
         node->text = STR("TABLE");
     else if (parse_accept_kw(p, KW_VIEW))
@@ -389,8 +390,17 @@ static struct node *parse_show(struct parser *p)
     parse_next(p);
     node->text = parse_upper(p, parse_current(p)->text);
     parse_ident(p, true);
-    if (parse_accept_kw(p, KW_FROM) || parse_accept_kw(p, KW_IN))
+    if (str_is(node->text, "MATERIALIZED") && parse_accept_word(p, "VIEWS"))
+        node->text = STR("MATERIALIZED VIEWS");
+    if (str_is(node->text, "CREATE")) {
+        parse_accept_kw(p, KW_MATERIALIZED);
+        if (!parse_accept_kw(p, KW_VIEW))
+            parse_expected(p, "VIEW");
+        node->text = STR("CREATE VIEW");
         set_kid(p, node, 0, parse_dotted(p));
+    } else if (parse_accept_kw(p, KW_FROM) || parse_accept_kw(p, KW_IN)) {
+        set_kid(p, node, 0, parse_dotted(p));
+    }
     return parse_close(p, node);
 }
 

@@ -553,7 +553,7 @@ void write_statement(struct writer *w, const struct node *node)
         write_alter(w, node);
         break;
     case N_DROP:
-        write_text(w, "DROP ");
+        write_text(w, node->flags & NODE_MATERIALIZED ? "DROP MATERIALIZED " : "DROP ");
         write_str(w, node->text);
         write_text(w, node->flags & NODE_TRY ? " IF EXISTS " : " ");
         write_node(w, node->kids[0], 0);
@@ -561,7 +561,7 @@ void write_statement(struct writer *w, const struct node *node)
     case N_SHOW:
         write_text(w, "SHOW ");
         write_str(w, node->text);
-        write_clause(w, " FROM ", node->kids[0]);
+        write_clause(w, str_is(node->text, "CREATE VIEW") ? " " : " FROM ", node->kids[0]);
         break;
     case N_DESCRIBE:
         write_clause(w, "DESCRIBE ", node->kids[0]);

@@ -12,6 +12,10 @@ static const struct service_handler handlers[] = {
     {"assets_delete", assets_delete},
     {"assets_undelete", assets_undelete},
     {"assets_lifecycle", assets_lifecycle},
+    {"approvals_add", approvals_add},
+    {"approvals_list", approvals_list},
+    {"approvals_remove", approvals_remove},
+    {"notices_add", notices_add},
     {"assets_owner", assets_owner},
     {"assets_statistics", assets_statistics},
     {"assets_history", assets_history},
@@ -46,6 +50,7 @@ static const struct service_handler handlers[] = {
     {"config_set", config_set},
     {"config_delete", config_delete},
     {"audit_list", audit_list},
+    {"events_list", events_list},
     {"metadata_sources", metadata_sources},
     {"metadata_stats", metadata_stats},
     {"metadata_compact", metadata_compact},
@@ -108,6 +113,14 @@ static const struct service_handler handlers[] = {
     {"npm_ping", npm_ping},
     {"npm_whoami", npm_whoami},
     {"npm_advisories", npm_advisories},
+    {"npm_user", npm_user},
+    {"npm_user_packages", npm_user_packages},
+    {"npm_collaborators", npm_collaborators},
+    {"npm_visibility", npm_visibility},
+    {"npm_access_set", npm_access_set},
+    {"npm_change", npm_change},
+    {"npm_remove", npm_remove},
+    {"npm_tarball_remove", npm_tarball_remove},
 };
 
 static bool health(void *context, struct json_writer *details, const char **ret_status)

@@ -123,6 +123,7 @@ enum status config_get(struct request *request);
 enum status config_set(struct request *request);
 enum status config_delete(struct request *request);
 enum status audit_list(struct request *request);
+enum status events_list(struct request *request);
 /* config_secret.c: values of settings that are stored encrypted */
 bool config_is_secret(const struct record *config);
 enum status config_seal(struct request *request, struct str value, struct record *config);
@@ -136,6 +137,12 @@ enum status sources_ask_node(struct request *request, const char *method, const 
                              struct str body, struct http_reply *reply);
 /* Takes the node's sources over as assets. */
 enum status sources_sync(struct request *request, const struct caller *caller);
+/* Hides assets of that kind that the node's answer does not name any more. */
+enum status sources_hide_gone(struct request *request, const struct caller *system, struct str kind,
+                              yyjson_val *details);
+/* views.c: the same for its views, after the sources. */
+enum status views_take_over(struct request *request, const struct caller *system,
+                            yyjson_val *details);
 /* partitions.c */
 enum status metadata_partitions(struct request *request);
 enum status metadata_sources(struct request *request);
@@ -168,7 +175,18 @@ enum status backup_control(struct request *request);
 /* nodes_federation.c: nodes from elsewhere */
 enum status nodes_import(struct request *request);
 enum status nodes_pull(struct request *request);
-/* npm.c, npm_publish.c, npm_tags.c, npm_audit.c: registry protocol of npm */
+/* approvals.c */
+enum status approvals_add(struct request *request);
+enum status notices_add(struct request *request);
+enum status approvals_list(struct request *request);
+enum status approvals_remove(struct request *request);
+/* The asset, and as `issues` what its step was taken without (LACKS_APPROVAL, ...). */
+enum status respond_moved(struct request *request, const struct record *asset, unsigned lacks);
+enum status in_production(struct request *request, bool *ret);
+/* STATUS_CONFLICT, LC007, when drafts are asked for in production. */
+enum status check_drafts(struct request *request, bool drafts);
+
+/* npm*.c: registry protocol of npm */
 enum status npm_package(struct request *request);
 enum status npm_manifest(struct request *request);
 enum status npm_tarball(struct request *request);
@@ -180,5 +198,13 @@ enum status npm_search(struct request *request);
 enum status npm_ping(struct request *request);
 enum status npm_whoami(struct request *request);
 enum status npm_advisories(struct request *request);
+enum status npm_user(struct request *request);
+enum status npm_user_packages(struct request *request);
+enum status npm_collaborators(struct request *request);
+enum status npm_visibility(struct request *request);
+enum status npm_access_set(struct request *request);
+enum status npm_change(struct request *request);
+enum status npm_remove(struct request *request);
+enum status npm_tarball_remove(struct request *request);
 
 #endif

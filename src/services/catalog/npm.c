@@ -1,4 +1,6 @@
-/* npm.c: what npm reads: packages, tarballs, search; who it is and whether we are there. */
+/* npm.c: what npm reads: packages and tarballs; whether we are there. */
+#include <stdio.h>
+
 #include "services/catalog/npm_int.h"
 
 #include "catalog/node/semver_range.h"
@@ -88,10 +90,12 @@ enum status npm_package_asset(struct request *request, struct str name, struct r
 
 /* --- packages --- */
 
-/* Where the client reached us, as it says itself; only characters of hosts and ports. */
+/* Where the client reached us, as it or the gateway says; only characters of hosts and ports. */
 static struct str host_of(struct request *request)
 {
-    struct str host = http_request_header(request->http, "host");
+    struct str host = http_request_header(request->http, "x-forwarded-host");
+    if (!host.len)
+        host = http_request_header(request->http, "host");
     for (size_t i = 0; i < host.len; i++) {
         char c = host.data[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -138,8 +142,9 @@ static void write_manifest(struct request *request, struct json_writer *w,
     struct str attributes = version->attributes, name = escaped_name(request, version->name);
     yyjson_doc *doc = yyjson_read(attributes.data, attributes.len, 0);
     yyjson_val *manifest = yyjson_doc_get_root(doc);
-    char *url = arena_printf(request->arena, "http://%.*s/npm/%.*s/-/%.*s-%.*s.tgz",
-                             STR_ARG(host_of(request)), STR_ARG(name),
+    bool tls = str_is(http_request_header(request->http, "x-forwarded-proto"), "https");
+    char *url = arena_printf(request->arena, "http%s://%.*s/npm/%.*s/-/%.*s-%.*s.tgz",
+                             tls ? "s" : "", STR_ARG(host_of(request)), STR_ARG(name),
                              STR_ARG(base_name(version->name)), STR_ARG(version->version));
     json_begin_object(w);
     write_members(w, manifest, "dist", "_sha512");
@@ -173,15 +178,37 @@ static void write_time(struct json_writer *w, const struct record *versions, uin
     json_end_object(w);
 }
 
+/* What belongs to the package as a whole; before its asset is there, its last version stands for
+ * it. */
+static enum status write_whole(struct request *request, struct json_writer *w, struct str name,
+                               const struct record *last)
+{
+    char rev[24];
+    struct record package;
+    struct npm_people people;
+    enum status found = npm_package_asset(request, name, &package);
+    if (found != STATUS_OK && found != STATUS_NOT_FOUND)
+        return found;
+    bool has = found == STATUS_OK;
+    TRY(npm_people_of(request, has ? &package : last, &people));
+    (void)snprintf(rev, sizeof rev, "%lld", has ? (long long)package.revision : 0);
+    json_kv_strz(w, "_rev", rev);
+    npm_write_maintainers(w, &people);
+    if (has)
+        npm_write_stars(w, &package);
+    json_kv_str(w, "readme",
+                has ? attribute_get(package.attributes, "readme", request->arena) : STR(""));
+    return STATUS_OK;
+}
+
 static enum status write_package(struct request *request, struct json_writer *w, struct str name,
                                  const struct record *versions, uint32_t len)
 {
-    struct record package;
     const struct record *last = &versions[len - 1];
-    enum status found = npm_package_asset(request, name, &package);
     json_begin_object(w);
     json_kv_str(w, "_id", name);
     json_kv_str(w, "name", name);
+    TRY(write_whole(request, w, name, last));
     json_kv_str(w, "description", last->description);
     TRY(npm_write_tags(request, w, name, versions, len));
     json_keyz(w, "versions");
@@ -193,9 +220,6 @@ static enum status write_package(struct request *request, struct json_writer *w,
     json_end_object(w);
     write_time(w, versions, len);
     json_list(w, "keywords", &last->tags);
-    json_kv_str(w, "readme",
-                found == STATUS_OK ? attribute_get(package.attributes, "readme", request->arena)
-                                   : STR(""));
     json_end_object(w);
     return STATUS_OK;
 }
@@ -250,20 +274,25 @@ enum status npm_manifest(struct request *request)
 
 /* --- tarballs --- */
 
-static enum status send_tarball(struct request *request)
+enum status npm_version_of_file(struct request *request, struct record *ret)
 {
     struct caller caller = caller_of(request);
     struct str name = request_path_param(request, "package"), base;
     struct str file = request_path_param(request, "file");
-    struct record version;
     TRY(npm_check_name(name, &request->error));
     base = base_name(name);
     if (!str_starts(file, base) || file.len < base.len + 6 || file.data[base.len] != '-' ||
         !str_ends(file, STR(".tgz")))
         return error_set(&request->error, STATUS_NOT_FOUND, "there is no such tarball");
     struct str text = str_make(file.data + base.len + 1, file.len - base.len - 5);
-    TRY(asset_find(catalog_of(request), &caller, STR("node"), STR(NPM_NAMESPACE), name, text,
-                   request->arena, &version, &request->error));
+    return asset_find(catalog_of(request), &caller, STR("node"), STR(NPM_NAMESPACE), name, text,
+                      request->arena, ret, &request->error);
+}
+
+static enum status send_tarball(struct request *request)
+{
+    struct record version;
+    TRY(npm_version_of_file(request, &version));
     return npm_send_file(request, attribute_get(version.attributes, "_sha512", request->arena),
                          &request->error);
 }
@@ -271,100 +300,6 @@ static enum status send_tarball(struct request *request)
 enum status npm_tarball(struct request *request)
 {
     return npm_end(request, send_tarball(request));
-}
-
-/* --- search --- */
-
-static void write_maintainers(struct json_writer *w, const struct record *record)
-{
-    json_keyz(w, "maintainers");
-    json_begin_array(w);
-    json_begin_object(w);
-    json_kv_str(w, "username", record->owner);
-    json_kv_strz(w, "email", "");
-    json_end_object(w);
-    json_end_array(w);
-}
-
-static void write_found(struct json_writer *w, const struct record *version, double score)
-{
-    json_begin_object(w);
-    json_keyz(w, "package");
-    json_begin_object(w);
-    json_kv_str(w, "name", version->name);
-    json_kv_str(w, "version", version->version);
-    json_kv_str(w, "description", version->description);
-    json_list(w, "keywords", &version->tags);
-    json_time(w, "date", version->created_us);
-    json_keyz(w, "publisher");
-    json_begin_object(w);
-    json_kv_str(w, "username", version->owner);
-    json_kv_strz(w, "email", "");
-    json_end_object(w);
-    write_maintainers(w, version);
-    json_keyz(w, "links");
-    json_begin_object(w);
-    json_end_object(w);
-    json_end_object(w);
-    json_keyz(w, "score");
-    json_begin_object(w);
-    json_kv_double(w, "final", score / 100);
-    json_end_object(w);
-    json_kv_double(w, "searchScore", score);
-    json_end_object(w);
-}
-
-/* The newest version of the package that a hit belongs to; STATUS_NOT_FOUND: gone meanwhile. */
-static enum status newest_of(struct request *request, const struct text_hit *hit,
-                             struct record *ret)
-{
-    struct caller caller = caller_of(request);
-    struct record asset;
-    TRY(backend_get(catalog_backend(catalog_of(request)), DOMAIN_ASSET, caller.tenant, hit->id,
-                    request->arena, &asset, &request->error));
-    return node_get(catalog_of(request), &caller, asset.namespace, asset.name, STR("*"), false,
-                    request->arena, ret, &request->error);
-}
-
-static enum status write_search(struct request *request, struct json_writer *w)
-{
-    struct text_query query = {.text = request_str(request, "text"),
-                               .prefix = true,
-                               .kind = STR("node"),
-                               .namespace_ = STR(NPM_NAMESPACE),
-                               .by_name = true,
-                               .offset = (uint32_t)request_int(request, "from"),
-                               .limit = (uint32_t)request_int(request, "size")};
-    struct text_answer answer;
-    TRY(search_run(request, &query, &answer));
-    json_begin_object(w);
-    json_keyz(w, "objects");
-    json_begin_array(w);
-    for (uint32_t i = 0; i < answer.len; i++) {
-        struct record version;
-        enum status status = newest_of(request, &answer.hits[i], &version);
-        if (status == STATUS_OK)
-            write_found(w, &version, answer.hits[i].score);
-        else if (status != STATUS_NOT_FOUND)
-            return status;
-    }
-    json_end_array(w);
-    json_kv_int(w, "total", answer.total);
-    json_time(w, "time", sys_now_us(service_of(request)->sys));
-    json_end_object(w);
-    return STATUS_OK;
-}
-
-enum status npm_search(struct request *request)
-{
-    struct buf buf;
-    struct json_writer w;
-    writer_begin(&buf, &w);
-    enum status status = write_search(request, &w);
-    if (status == STATUS_OK)
-        return writer_respond(request, 200, &buf);
-    buf_release(&buf);
-    return npm_end(request, status);
 }
 
 /* --- the rest --- */
@@ -375,18 +310,6 @@ enum status npm_ping(struct request *request)
     struct json_writer w;
     writer_begin(&buf, &w);
     json_begin_object(&w);
-    json_end_object(&w);
-    return writer_respond(request, 200, &buf);
-}
-
-enum status npm_whoami(struct request *request)
-{
-    struct str name = request->identity.username;
-    struct buf buf;
-    struct json_writer w;
-    writer_begin(&buf, &w);
-    json_begin_object(&w);
-    json_kv_str(&w, "username", name.len ? name : STR("local"));
     json_end_object(&w);
     return writer_respond(request, 200, &buf);
 }

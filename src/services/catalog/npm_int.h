@@ -1,9 +1,10 @@
 /* npm_int.h: the registry protocol of npm on the node registry, below /npm/.
  *
  * A package version is a node of namespace "npm": its manifest is the node's attributes. What
- * belongs to the package as a whole (dist-tags, readme) is an asset of kind "npm_package". Tarballs
- * are immutable files named by their SHA-512. An advisory is an asset of kind "advisory" whose
- * namespace is the package.
+ * belongs to the package as a whole (dist-tags, readme; as categories those who like it) is an
+ * asset of kind "npm_package", whose rights the versions follow (npm_people.c, npm_access.c).
+ * Tarballs are immutable files named by their SHA-512. An advisory is an asset of kind "advisory"
+ * whose namespace is the package.
  *
  * npm shows a failure's member "error" as text, so failures here are {"error": TEXT}. */
 #ifndef QUARRY_SERVICES_CATALOG_NPM_INT_H
@@ -41,6 +42,41 @@ enum status npm_set_package(struct request *request, struct str name, yyjson_val
 /* dist-tags as an object of texts, with "latest" whenever there is a version. */
 enum status npm_write_tags(struct request *request, struct json_writer *w, struct str name,
                            const struct record *versions, uint32_t len);
+
+/* Which version a tarball's path means; STATUS_NOT_FOUND. */
+enum status npm_version_of_file(struct request *request, struct record *ret);
+/* The package's own asset, made when there is none; STATUS_FORBIDDEN: it is another's. */
+enum status npm_claim_package(struct request *request, struct str name, bool is_public,
+                              struct record *ret);
+
+/* --- npm_people.c --- */
+struct npm_person {
+    struct str id, name, email;
+    struct str right; /* of a grant; the owner has "admin" */
+};
+struct npm_people {
+    struct npm_person *list; /* the owner first */
+    uint32_t len;
+};
+/* The owner of an asset and the users with grants on it. */
+enum status npm_people_of(struct request *request, const struct record *asset,
+                          struct npm_people *ret);
+void npm_write_maintainers(struct json_writer *w, const struct npm_people *people);
+/* An array of {name}: the owners from now on, of the versions too. */
+enum status npm_set_maintainers(struct request *request, const struct record *package,
+                                yyjson_val *maintainers);
+
+/* --- npm_access.c --- */
+/* Who has a right on the package has it on the new version. */
+enum status npm_share_version(struct request *request, const struct record *package,
+                              const struct record *version);
+
+/* --- npm_revision.c --- */
+/* STATUS_FORBIDDEN: the number belongs to an unpublished version. */
+enum status npm_check_number(struct request *request, struct str name, struct str version);
+/* `users`: an object with the names of those who like the package; the caller's counts. */
+enum status npm_star(struct request *request, struct str name, yyjson_val *users);
+void npm_write_stars(struct json_writer *w, const struct record *package);
 
 /* Member of an object as text; empty when it is none. Borrows. */
 static inline struct str node_text(yyjson_val *object, const char *name)

@@ -1,9 +1,10 @@
 /* npm_publish.c: PUT of a package: new versions with their tarballs, or changed words of
  * deprecation on old ones.
  *
- * Steps of a new version: its tarball is decoded and checked against the digests that came with it;
- * stored; the node is registered. Then the tags move. A crash in between leaves a file that nobody
- * names, or a version without its tag; publishing again says so or mends it. */
+ * Steps of a new version: the package's own asset is there or is made; the tarball is decoded and
+ * checked against the digests that came with it; stored; the node is registered, and those who have
+ * rights on the package get them on it. Then the tags move. A crash in between leaves a file that
+ * nobody names, or a version without its tag; publishing again says so or mends it. */
 #include <gnutls/gnutls.h>
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@ struct publish {
     struct request *request;
     struct str name;
     yyjson_val *body;
+    struct record package; /* of a publish */
 };
 
 static enum status refuse(struct publish *p, const char *why)
@@ -90,6 +92,7 @@ static enum status register_version(struct publish *p, struct str version, yyjso
                            .name = p->name,
                            .version = version,
                            .description = node_text(manifest, "description"),
+                           .is_public = p->package.is_public,
                            .size_bytes = (int64_t)tarball.len,
                            .file_count = 1},
                   node;
@@ -104,7 +107,8 @@ static enum status register_version(struct publish *p, struct str version, yyjso
         return error_set(&request->error, STATUS_FORBIDDEN,
                          "version %.*s is published already and cannot be replaced",
                          STR_ARG(version));
-    return status;
+    TRY(status);
+    return npm_share_version(request, &p->package, &node);
 }
 
 /* The tarball that belongs to the version; there is one to a publish. */
@@ -132,6 +136,10 @@ static enum status add_version(struct publish *p, struct str version, yyjson_val
         return refuse(p, "name and version of the manifest must be those of the package");
     if (!base64.len || base64.len > NPM_BODY_MAX || gnutls_base64_decode2(&in, &out) != 0)
         return refuse(p, "the tarball is missing or is not base64");
+    if (npm_check_number(p->request, p->name, version) != STATUS_OK) {
+        gnutls_free(out.data);
+        return p->request->error.status;
+    }
     enum status status =
         out.size > NPM_TARBALL_MAX
             ? error_set(&p->request->error, STATUS_TOO_LARGE, "the tarball is larger than %d bytes",
@@ -191,15 +199,12 @@ static enum status put_version(struct publish *p, struct str version, yyjson_val
 }
 
 /* Whoever may not write to the package may not add versions to it either. */
-static enum status check_right(struct publish *p)
+static enum status claim(struct publish *p)
 {
     struct caller caller = caller_of(p->request);
-    struct record package;
-    enum status status = npm_package_asset(p->request, p->name, &package);
-    if (status == STATUS_NOT_FOUND)
-        return STATUS_OK;
-    TRY(status);
-    return permission_check(catalog_of(p->request), &caller, &package, RIGHT_WRITE,
+    bool is_public = str_is(node_text(p->body, "access"), "public");
+    TRY(npm_claim_package(p->request, p->name, is_public, &p->package));
+    return permission_check(catalog_of(p->request), &caller, &p->package, RIGHT_WRITE,
                             &p->request->error);
 }
 
@@ -210,11 +215,13 @@ static enum status publish(struct publish *p)
     size_t at, max;
     yyjson_val *key, *value;
     TRY(npm_check_name(p->name, &p->request->error));
+    if (!versions && yyjson_is_obj(json_get(p->body, "users")))
+        return npm_star(p->request, p->name, json_get(p->body, "users"));
     if (!yyjson_is_obj(versions) || !str_eq(node_text(p->body, "name"), p->name))
         return refuse(p, "the body must hold the package's name and versions");
     if (publishing && yyjson_obj_size(versions) != 1)
         return refuse(p, "publish one version at a time");
-    TRY(check_right(p));
+    TRY(claim(p));
     yyjson_obj_foreach(versions, at, max, key, value)
     {
         TRY(put_version(p, json_str_of(key), value, publishing));

@@ -93,23 +93,34 @@ static enum status edit_package(void *context, struct record *record, struct are
     return record->attributes.data ? STATUS_OK : error_no_memory(err);
 }
 
+enum status npm_claim_package(struct request *request, struct str name, bool is_public,
+                              struct record *ret)
+{
+    struct caller caller = caller_of(request);
+    struct record draft = {
+        .kind = STR(NPM_PACKAGE), .name = name, .attributes = STR("{}"), .is_public = is_public};
+    enum status status = npm_package_asset(request, name, ret);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    status =
+        asset_create(catalog_of(request), &caller, &draft, request->arena, ret, &request->error);
+    if (status != STATUS_CONFLICT)
+        return status;
+    status = npm_package_asset(request, name, ret); /* somebody was faster, or it is hidden */
+    return status == STATUS_NOT_FOUND
+               ? error_set(&request->error, STATUS_FORBIDDEN,
+                           "the package %.*s belongs to others: ask its owner or an admin",
+                           STR_ARG(name))
+               : status;
+}
+
 enum status npm_set_package(struct request *request, struct str name, yyjson_val *tags,
                             struct str removed, struct str readme)
 {
     struct caller caller = caller_of(request);
     struct package_edit package = {tags, removed, readme};
     struct record record, changed;
-    enum status status = npm_package_asset(request, name, &record);
-    if (status == STATUS_NOT_FOUND) {
-        struct record draft = {.kind = STR(NPM_PACKAGE), .name = name};
-        TRY(edit_package(&package, &draft, request->arena, &request->error));
-        status = asset_create(catalog_of(request), &caller, &draft, request->arena, &record,
-                              &request->error);
-        if (status != STATUS_CONFLICT)
-            return status;
-        status = npm_package_asset(request, name, &record); /* somebody was faster */
-    }
-    TRY(status);
+    TRY(npm_claim_package(request, name, false, &record));
     struct asset_edit edit = {.action = "npm.package",
                               .permission = RIGHT_WRITE,
                               .edit = edit_package,

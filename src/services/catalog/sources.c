@@ -127,11 +127,9 @@ static enum status register_source(struct request *request, const struct caller 
                                 &asset, &request->error);
 }
 
-/* Assets of sources that the node does not have any more. */
-static enum status hide_gone(struct request *request, const struct caller *system,
-                             yyjson_val *details)
+enum status sources_hide_gone(struct request *request, const struct caller *system, struct str kind,
+                              yyjson_val *details)
 {
-    struct str kind = STR("source");
     struct match match = {.field = RECORD_kind, .op = MATCH_EQ, .values = &kind, .values_len = 1};
     struct record_query query = {.matches = &match, .matches_len = 1, .limit = QUERY_LIMIT_MAX};
     struct record_page page;
@@ -169,7 +167,10 @@ static enum status take_over(struct request *request, const struct caller *syste
             status = register_source(request, system, &info);
     }
     if (status == STATUS_OK)
-        status = hide_gone(request, system, details);
+        status = sources_hide_gone(request, system, STR("source"), details);
+    if (status == STATUS_OK)
+        status =
+            views_take_over(request, system, json_get(yyjson_doc_get_root(doc), "view_details"));
     yyjson_doc_free(doc);
     return status;
 }

@@ -102,7 +102,7 @@ static enum status make_token(struct gateway *gateway, struct request *request, 
     TRY(status);
     touch(gateway, &key);
     buf_init(&token, JWT_BYTES_MAX);
-    status = token_for_key(gateway, &key, &token, &request->error);
+    status = token_for_key(gateway, &key, owner.name, &token, &request->error);
     if (status == STATUS_OK) {
         *ret = arena_str(request->arena, buf_str(&token));
         keep(gateway, hash, key.id, buf_str(&token));
@@ -154,11 +154,7 @@ static enum status answer_key(struct request *request, int status, const struct 
 {
     struct json_writer w;
     struct buf body;
-    buf_init(&body, ANSWER_MAX);
-    json_writer_init(&w, &body);
-    json_begin_object(&w);
-    json_kv_bool(&w, "success", true);
-    json_kv_null(&w, "error_message");
+    reply_begin(&body, ANSWER_MAX, &w);
     if (text)
         json_kv_strz(&w, "api_key", text);
     if (key) {
@@ -190,27 +186,38 @@ static enum status read_scopes(struct request *request, const struct identity *w
     return STATUS_OK;
 }
 
+enum status api_key_make(struct gateway *gateway, struct str tenant, const struct new_key *key,
+                         struct arena *arena, char ret_text[TENANT_SECRET_MAX], struct record *ret,
+                         struct error *err)
+{
+    char hash[SECRET_HASH_TEXT];
+    struct record draft = {.domain = DOMAIN_PRINCIPAL,
+                           .kind = STR("api_key"),
+                           .attributes = STR("{}"),
+                           .title = key->title,
+                           .roles = key->roles,
+                           .owner = key->owner,
+                           .expires_us = key->expires_us};
+    struct caller self = gateway_caller(tenant);
+    self.principal = key->owner;
+    secret_for_tenant(gateway, KEY_PREFIX, tenant, ret_text);
+    secret_hash(str_of(ret_text), hash);
+    draft.name = str_of(hash);
+    return entry_create(gateway->options.catalog, &self, &draft, arena, ret, err);
+}
+
 enum status gateway_key_create(struct request *request)
 {
     struct gateway *gateway = request->context;
     const struct identity who = request->identity;
-    char text[TENANT_SECRET_MAX], hash[SECRET_HASH_TEXT];
-    struct record made, draft = {.domain = DOMAIN_PRINCIPAL,
-                                 .kind = STR("api_key"),
-                                 .attributes = STR("{}"),
-                                 .title = request_str(request, "name")};
+    char text[TENANT_SECRET_MAX];
+    struct record made;
+    struct new_key key = {.owner = who.user_id, .title = request_str(request, "name")};
     TRY(user_find(gateway, who.tenant, who.user_id, request->arena, &made, &request->error));
-    TRY(read_scopes(request, &who, &draft.roles));
-    struct caller self = gateway_caller(who.tenant);
-    self.principal = who.user_id;
-    secret_for_tenant(gateway, KEY_PREFIX, who.tenant, text);
-    secret_hash(str_of(text), hash);
-    draft.name = str_of(hash);
-    draft.owner = who.user_id;
+    TRY(read_scopes(request, &who, &key.roles));
     if (request_has(request, "expires_days"))
-        draft.expires_us = sys_now_us(gateway->sys) + request_int(request, "expires_days") * DAY_US;
-    TRY(entry_create(gateway->options.catalog, &self, &draft, request->arena, &made,
-                     &request->error));
+        key.expires_us = sys_now_us(gateway->sys) + request_int(request, "expires_days") * DAY_US;
+    TRY(api_key_make(gateway, who.tenant, &key, request->arena, text, &made, &request->error));
     return answer_key(request, 201, &made, text);
 }
 
@@ -238,9 +245,7 @@ enum status gateway_keys(struct request *request)
     for (uint32_t i = 0; i < page.len; i++)
         write_key(&w, &page.records[i]);
     json_end_array(&w);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }
 
 /* The caller's own key, or any of the tenant for an admin. */
@@ -269,21 +274,35 @@ static enum status void_key(struct gateway *gateway, const struct record *key, s
                         err);
 }
 
-static enum status remove_key(struct request *request, const struct identity *who,
-                              const struct record *key)
+static enum status remove_key(struct gateway *gateway, struct str who, const struct record *key,
+                              struct error *err)
 {
-    struct gateway *gateway = request->context;
-    struct caller self = gateway_caller(who->tenant);
-    self.principal = who->user_id;
-    TRY(entry_remove(gateway->options.catalog, &self, DOMAIN_PRINCIPAL, key->id, &request->error));
-    return void_key(gateway, key, &request->error);
+    struct caller self = gateway_caller(key->tenant);
+    self.principal = who;
+    TRY(entry_remove(gateway->options.catalog, &self, DOMAIN_PRINCIPAL, key->id, err));
+    return void_key(gateway, key, err);
+}
+
+enum status api_key_end(struct gateway *gateway, struct str text, struct arena *arena,
+                        struct error *err)
+{
+    char hash[SECRET_HASH_TEXT];
+    struct caller self = gateway_caller(tenant_of_secret(gateway, text));
+    struct record key;
+    secret_hash(text, hash);
+    char *name = arena_printf(arena, "api_key/%s", hash);
+    if (!name)
+        return error_no_memory(err);
+    TRY(entry_find(gateway->options.catalog, &self, DOMAIN_PRINCIPAL, str_of(name), arena, &key,
+                   err));
+    return remove_key(gateway, key.owner, &key, err);
 }
 
 enum status gateway_key_revoke(struct request *request)
 {
     struct record key;
     TRY(own_key(request, &key));
-    TRY(remove_key(request, &request->identity, &key));
+    TRY(remove_key(request->context, request->identity.user_id, &key, &request->error));
     return answer_key(request, 200, NULL, NULL);
 }
 
@@ -293,22 +312,11 @@ enum status gateway_key_rotate(struct request *request)
     struct gateway *gateway = request->context;
     const struct identity who = request->identity;
     struct record key, made;
-    char text[TENANT_SECRET_MAX], hash[SECRET_HASH_TEXT];
+    char text[TENANT_SECRET_MAX];
     TRY(own_key(request, &key));
-    struct caller self = gateway_caller(who.tenant);
-    self.principal = who.user_id;
-    struct record draft = {.domain = DOMAIN_PRINCIPAL,
-                           .kind = key.kind,
-                           .title = key.title,
-                           .owner = key.owner,
-                           .roles = key.roles,
-                           .attributes = key.attributes,
-                           .expires_us = key.expires_us};
-    secret_for_tenant(gateway, KEY_PREFIX, who.tenant, text);
-    secret_hash(str_of(text), hash);
-    draft.name = str_of(hash);
-    TRY(entry_create(gateway->options.catalog, &self, &draft, request->arena, &made,
-                     &request->error));
-    TRY(remove_key(request, &who, &key));
+    struct new_key again = {
+        .owner = key.owner, .title = key.title, .roles = key.roles, .expires_us = key.expires_us};
+    TRY(api_key_make(gateway, who.tenant, &again, request->arena, text, &made, &request->error));
+    TRY(remove_key(gateway, who.user_id, &key, &request->error));
     return answer_key(request, 200, &made, text);
 }

@@ -5,6 +5,7 @@
 #include "base/datetime.h"
 
 #include "services/gateway/gateway_int.h"
+#include "services/gateway/websocket.h"
 
 enum { WORKERS_DEFAULT = 16, UPKEEP_US = 5000000 };
 
@@ -35,6 +36,8 @@ const struct service_handler gateway_handlers[] = {
     {"auth_key_create", gateway_key_create},
     {"auth_key_rotate", gateway_key_rotate},
     {"auth_key_revoke", gateway_key_revoke},
+    {"npm_login", gateway_npm_login},
+    {"npm_logout", gateway_npm_logout},
 };
 const size_t gateway_handlers_len = sizeof gateway_handlers / sizeof *gateway_handlers;
 
@@ -139,6 +142,7 @@ enum status gateway_start(const struct service_options *base, const struct gatew
     gateway->log = base->log;
     gateway->gate = base->gate;
     gateway->options = *options;
+    gateway->tls = base->http.tls_certificate != NULL;
     pthread_mutex_init(&gateway->keys_lock, NULL);
     pthread_mutex_init(&gateway->tenants_lock, NULL);
     pthread_mutex_init(&gateway->upkeep_lock, NULL);
@@ -148,7 +152,7 @@ enum status gateway_start(const struct service_options *base, const struct gatew
         workers > PASSWORD_JOBS_DIVISOR ? workers / PASSWORD_JOBS_DIVISOR : 1;
     struct service_options service = *base;
     service.kind = SERVICE_GATEWAY;
-    service.http.workers = (uint32_t)workers + options->query_threads;
+    service.http.workers = (uint32_t)workers + options->query_threads + WEBSOCKETS_MAX;
     service.context = gateway;
     service.handlers = gateway_handlers;
     service.handlers_len = gateway_handlers_len;
@@ -172,10 +176,11 @@ struct service *gateway_service(struct gateway *gateway)
     return gateway->service;
 }
 
-enum status gateway_add_target(struct gateway *gateway, enum service_kind kind, const char *url,
-                               struct error *err)
+enum status gateway_set_targets(struct gateway *gateway, enum service_kind kind,
+                                const struct upstream_target *targets, uint32_t len,
+                                struct error *err)
 {
-    return upstreams_add(gateway->upstreams, kind, url, err);
+    return upstreams_set(gateway->upstreams, kind, targets, len, err);
 }
 
 void gateway_stop(struct gateway *gateway, uint32_t grace_ms)

@@ -6,6 +6,7 @@
 #include "auth/rate.h"
 #include "auth/secret.h"
 #include "catalog/catalog.h"
+#include "service/reply.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/upstream.h"
 #include "sys/thread.h"
@@ -35,8 +36,10 @@ struct gateway {
     struct service *service;
     struct upstreams *upstreams;
     struct router *routers[SERVICE_COUNT]; /* of the services behind */
+    bool tls;
     struct rate_limiter *limiter;
     struct lockout *lockout;
+    _Atomic uint32_t websockets; /* open */
     _Atomic int password_jobs;
     int password_jobs_max;
     struct thread upkeep;
@@ -98,9 +101,9 @@ enum status roles_check(const struct str *roles, uint32_t len, struct error *err
  * empty: a new one. */
 enum status tokens_write(struct gateway *gateway, const struct record *user, struct str family,
                          struct json_writer *w, struct error *err);
-/* "Bearer <token>" that stands for a user for a short while, for the services behind. */
-enum status token_for_key(struct gateway *gateway, const struct record *key, struct buf *ret,
-                          struct error *err);
+/* "Bearer <token>" that stands for a key's user for a short while, for the services behind. */
+enum status token_for_key(struct gateway *gateway, const struct record *key, struct str username,
+                          struct buf *ret, struct error *err);
 enum status token_revoke(struct gateway *gateway, struct str id, int64_t until_s,
                          struct error *err);
 /* Everything that the user was given until now is void. */
@@ -115,6 +118,18 @@ void identity_write(struct json_writer *w, const struct identity *identity);
 enum status api_key_exchange(struct gateway *gateway, struct request *request,
                              struct str *authorization);
 void api_keys_release(struct gateway *gateway);
+/* A key of `owner`; `text` is shown to its user this once. */
+struct new_key {
+    struct str owner, title;
+    struct str_list roles;
+    int64_t expires_us; /* 0: never */
+};
+enum status api_key_make(struct gateway *gateway, struct str tenant, const struct new_key *key,
+                         struct arena *arena, char ret_text[TENANT_SECRET_MAX], struct record *ret,
+                         struct error *err);
+/* Makes the key with this text void; STATUS_NOT_FOUND: nobody has it. */
+enum status api_key_end(struct gateway *gateway, struct str text, struct arena *arena,
+                        struct error *err);
 
 /* --- shared.c: what gateways of other machines hear of --- */
 
@@ -140,7 +155,18 @@ enum status tenants_publish(struct gateway *gateway, struct error *err);
 /* Removes the users and keys of those whose grace is over, then them. */
 enum status tenants_purge(struct gateway *gateway, struct error *err);
 
-/* --- tenants.c, login.c, api_keys.c, admin.c: handlers --- */
+/* --- login.c --- */
+struct credentials {
+    struct str tenant, username, password;
+};
+/* Who has these; success and failure are audited. STATUS_UNAUTHENTICATED. */
+enum status login_check(struct gateway *gateway, struct request *request,
+                        const struct credentials *shown, struct record *ret_user,
+                        struct caller *ret_caller);
+
+/* --- tenants.c, login.c, api_keys.c, admin.c, npm.c: handlers --- */
+enum status gateway_npm_login(struct request *request);
+enum status gateway_npm_logout(struct request *request);
 enum status gateway_tenants(struct request *request);
 enum status gateway_tenant_create(struct request *request);
 enum status gateway_tenant_get(struct request *request);

@@ -85,11 +85,7 @@ static enum status admit_new(struct gateway *gateway, struct request *request, s
 static void write_user_answer(struct buf *body, const struct record *user)
 {
     struct json_writer w;
-    buf_init(body, ANSWER_MAX);
-    json_writer_init(&w, body);
-    json_begin_object(&w);
-    json_kv_bool(&w, "success", true);
-    json_kv_null(&w, "error_message");
+    reply_begin(body, ANSWER_MAX, &w);
     json_keyz(&w, "user");
     user_write(&w, user);
     json_end_object(&w);
@@ -133,28 +129,40 @@ static enum status refuse_login(struct gateway *gateway, struct request *request
 }
 
 /* One answer, one duration for an unknown user, a wrong password and a disabled account. */
-static enum status authenticate(struct gateway *gateway, struct request *request, struct str tenant,
-                                struct record *user, struct caller *caller)
+static enum status authenticate(struct gateway *gateway, struct request *request,
+                                const struct credentials *shown, struct record *user,
+                                struct caller *caller)
 {
-    struct str username = request_str(request, "username");
-    char *name = arena_printf(request->arena, "%.*s/%.*s", STR_ARG(tenant), STR_ARG(username));
+    char *name =
+        arena_printf(request->arena, "%.*s/%.*s", STR_ARG(shown->tenant), STR_ARG(shown->username));
     if (!name)
         return error_no_memory(&request->error);
     TRY(check_lockouts(gateway, request, str_of(name)));
-    enum status found = user_find(gateway, tenant, username, request->arena, user, &request->error);
+    enum status found =
+        user_find(gateway, shown->tenant, shown->username, request->arena, user, &request->error);
     if (found != STATUS_OK && found != STATUS_NOT_FOUND && found != STATUS_INVALID_ARGUMENT)
         return found;
     TRY(password_enter(gateway, &request->error));
-    bool right = user_has_password(gateway, found == STATUS_OK ? user : NULL,
-                                   request_str(request, "password"));
+    bool right = user_has_password(gateway, found == STATUS_OK ? user : NULL, shown->password);
     password_leave(gateway);
-    *caller = gateway_caller(tenant);
+    *caller = gateway_caller(shown->tenant);
     caller->address = http_request_client(request->http);
     caller->principal = found == STATUS_OK ? user->id : STR("unknown");
     if (!right || user_is_disabled(user))
         return refuse_login(gateway, request, str_of(name), caller);
     lockout_forget(gateway->lockout, str_of(name));
     return STATUS_OK;
+}
+
+enum status login_check(struct gateway *gateway, struct request *request,
+                        const struct credentials *shown, struct record *ret_user,
+                        struct caller *ret_caller)
+{
+    *ret_user = (struct record){0};
+    TRY(authenticate(gateway, request, shown, ret_user, ret_caller));
+    TRY(gate_check_tenant(gateway->gate, shown->tenant, &request->error));
+    return gateway_audit(gateway, ret_caller, "auth.login", STR_NONE, true, request->arena,
+                         &request->error);
 }
 
 static enum status respond_tokens(struct gateway *gateway, struct request *request,
@@ -176,14 +184,14 @@ static enum status respond_tokens(struct gateway *gateway, struct request *reque
 enum status gateway_login(struct request *request)
 {
     struct gateway *gateway = gateway_of(request);
-    struct str tenant =
-        request_has(request, "tenant_id") ? request_str(request, "tenant_id") : own_tenant(gateway);
+    bool has_tenant = request_has(request, "tenant_id");
+    struct credentials shown = {.tenant = has_tenant ? request_str(request, "tenant_id")
+                                                     : own_tenant(gateway),
+                                .username = request_str(request, "username"),
+                                .password = request_str(request, "password")};
     struct caller caller;
-    struct record user = {0};
-    TRY(authenticate(gateway, request, tenant, &user, &caller));
-    TRY(gate_check_tenant(gateway->gate, tenant, &request->error));
-    TRY(gateway_audit(gateway, &caller, "auth.login", STR_NONE, true, request->arena,
-                      &request->error));
+    struct record user;
+    TRY(login_check(gateway, request, &shown, &user, &caller));
     return respond_tokens(gateway, request, &user, STR_NONE);
 }
 
@@ -215,19 +223,6 @@ enum status gateway_refresh(struct request *request)
 
 /* --- logging out --- */
 
-static enum status respond_success(struct request *request)
-{
-    struct json_writer w;
-    struct buf body;
-    buf_init(&body, ANSWER_MAX);
-    json_writer_init(&w, &body);
-    json_begin_object(&w);
-    json_kv_bool(&w, "success", true);
-    json_kv_null(&w, "error_message");
-    json_end_object(&w);
-    return respond(request, 200, &body, STATUS_OK);
-}
-
 enum status gateway_logout(struct request *request)
 {
     struct gateway *gateway = gateway_of(request);
@@ -238,7 +233,7 @@ enum status gateway_logout(struct request *request)
     TRY(token_revoke(gateway, who.family, until_s, &request->error));
     TRY(gateway_audit(gateway, &caller, "auth.logout", STR_NONE, true, request->arena,
                       &request->error));
-    return respond_success(request);
+    return reply_success(request);
 }
 
 /* --- looking --- */

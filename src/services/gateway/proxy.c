@@ -6,15 +6,17 @@
  *   3. an instance (of tenant nodes the caller's own, started if need be), a kept connection
  *   4. head and body pass on as they come; small answers are sent whole, others streamed with
  *      back-pressure; a query first waits for its turn (query_queue.h)
- * A call that failed before a byte of its answer came is tried once more when repeating it is safe:
- * GET, HEAD, DELETE, PUT without a streamed body, and within the retry budget. The service behind
- * checks the token itself; the gateway's word counts nothing there. An API key
- * becomes a token on the way. */
+ * A call that failed before a byte of its answer came is tried once more, at another instance if
+ * there is one, when repeating it is safe: the connection was refused (nothing was sent), or,
+ * within the retry budget, it is GET, HEAD, DELETE, PUT without a streamed body. The service behind
+ * checks the token itself; the gateway's word counts nothing there. An API key becomes a token on
+ * the way. Whoever asks for a WebSocket gets one when the service agrees. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "services/gateway/gateway_int.h"
+#include "services/gateway/websocket.h"
 
 enum {
     ANSWER_WHOLE_MAX = 64 << 10,
@@ -65,12 +67,14 @@ struct forward {
     struct gateway *gateway;
     struct request *request;
     struct upstream_call call;
+    const struct upstream_instance *tried; /* last; only to be compared */
     struct http_field fields[HEADERS_OUT_MAX];
     uint32_t fields_len;
     struct http_reply reply;
     struct buf whole; /* the answer so far, until it is streamed */
     struct str content_type, authorization;
     bool has_body, body_begun, head_taken;
+    bool switched;              /* it was a WebSocket */
     struct query_ticket ticket; /* of a query that passes the queue */
     bool own_node;              /* of the caller's tenant, which this process keeps running */
     char traceparent[TRACE_PARENT_LEN + 1]; /* "": none */
@@ -183,6 +187,10 @@ static void copy_headers(struct forward *f)
     char *chain = arena_printf(request->arena, "%.*s%s%.*s", STR_ARG(before),
                                before.len ? ", " : "", STR_ARG(client));
     add_field(f, STR("X-Forwarded-For"), chain ? str_of(chain) : client);
+    if (!http_request_header(request->http, "x-forwarded-host").data)
+        add_field(f, STR("X-Forwarded-Host"), http_request_header(request->http, "host"));
+    if (!http_request_header(request->http, "x-forwarded-proto").data)
+        add_field(f, STR("X-Forwarded-Proto"), f->gateway->tls ? STR("https") : STR("http"));
 }
 
 static enum status upload(void *context, void *data, size_t cap, size_t *ret_len, struct error *err)
@@ -237,6 +245,8 @@ static enum status take_bytes(void *context, struct str bytes, struct error *err
 static void finish(struct forward *f)
 {
     struct request *request = f->request;
+    if (f->switched)
+        return; /* the tunnel was the answer */
     if (request->started) {
         http_end(request->http);
         return;
@@ -265,12 +275,36 @@ static void end_span(struct forward *f, int span, bool ok)
     span_end(f->request, span);
 }
 
+/* A WebSocket, when both sides want one; else *ret_done stays false. */
+static enum status call_websocket(struct forward *f, bool *ret_done)
+{
+    struct gateway *gateway = f->gateway;
+    struct request *request = f->request;
+    uint32_t skipped = f->traceparent[0] == 0;
+    if (!websocket_is_asked(request))
+        return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (atomic_fetch_add(&gateway->websockets, 1) >= WEBSOCKETS_MAX) {
+        status = error_set(&request->error, STATUS_UNAVAILABLE,
+                           "There are %d WebSockets open; close some first.", WEBSOCKETS_MAX);
+        request->error.retry_after_s = 1;
+    } else {
+        status = websocket_pass(request, f->call.instance->url, f->fields + skipped,
+                                f->fields_len - skipped, ret_done, &request->error);
+    }
+    atomic_fetch_sub(&gateway->websockets, 1);
+    return status;
+}
+
 static enum status call_at(struct forward *f, enum service_kind kind, const char *at)
 {
     struct request *request = f->request;
     struct error *err = &request->error;
     f->reply.refused = false;
-    TRY(upstream_take(f->gateway->upstreams, kind, at, &f->call, err));
+    const struct upstream_wish wish = {
+        .url = at, .tenant = request->identity.tenant, .avoid = f->tried};
+    TRY(upstream_take(f->gateway->upstreams, kind, &wish, &f->call, err));
+    f->tried = f->call.instance;
     struct str query = http_request_query_text(request->http);
     char *url = arena_printf(request->arena, "%s%.*s%s%.*s", f->call.instance->url,
                              STR_ARG(http_request_target(request->http)), query.len ? "?" : "",
@@ -290,8 +324,9 @@ static enum status call_at(struct forward *f, enum service_kind kind, const char
         call.upload = upload;
     if (length.data)
         (void)str_to_int64(length, &call.upload_len);
-    enum status status =
-        url ? http_client_call(f->call.client, &call, &f->reply, err) : error_no_memory(err);
+    enum status status = url ? call_websocket(f, &f->switched) : error_no_memory(err);
+    if (status == STATUS_OK && !f->switched)
+        status = http_client_call(f->call.client, &call, &f->reply, err);
     /* the caller's going away, or refusing more bytes, is no fault of the service */
     bool ok = status == STATUS_OK || f->head_taken || status == STATUS_CANCELLED ||
               status == STATUS_NO_MEMORY || (f->body_begun && http_request_gone(request->http));
@@ -330,7 +365,7 @@ static bool is_repeatable(const struct forward *f)
 {
     enum http_method method = http_request_method(f->request->http);
     return !f->head_taken && !f->body_begun &&
-           (method == HTTP_GET || method == HTTP_HEAD || method == HTTP_PUT ||
+           (f->reply.refused || method == HTTP_GET || method == HTTP_HEAD || method == HTTP_PUT ||
             method == HTTP_DELETE);
 }
 
@@ -342,7 +377,7 @@ static enum status forward(struct forward *f, enum service_kind kind)
     copy_headers(f);
     enum status status = call_until_taken(f, kind);
     if (status == STATUS_UNAVAILABLE && is_repeatable(f) &&
-        upstream_may_retry(f->gateway->upstreams))
+        (f->reply.refused || upstream_may_retry(f->gateway->upstreams)))
         status = call_until_taken(f, kind);
     if (status == STATUS_OK) {
         finish(f);

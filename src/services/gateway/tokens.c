@@ -82,14 +82,15 @@ enum status tokens_write(struct gateway *gateway, const struct record *user, str
                        "refresh_token", w, err);
 }
 
-enum status token_for_key(struct gateway *gateway, const struct record *key, struct buf *ret,
-                          struct error *err)
+enum status token_for_key(struct gateway *gateway, const struct record *key, struct str username,
+                          struct buf *ret, struct error *err)
 {
     char id[UUID_TEXT_LEN + 1];
     struct claims claims = claims_of(gateway, key);
     make_id(gateway, id);
     claims.id = str_of(id);
     claims.subject = key->owner;
+    claims.username = username;
     claims.family = key->id;
     claims.expires_s = claims.issued_s + KEY_TOKEN_LIFE_S;
     buf_append_str(ret, STR("Bearer "));

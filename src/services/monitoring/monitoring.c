@@ -28,7 +28,7 @@ static const struct service_handler handlers[] = {
     {"alerts_list", handle_alerts},    {"logs_get", handle_logs},
     {"usage_get", handle_usage},       {"operations_top", handle_top},
     {"slow_list", handle_slow},        {"traces_list", handle_traces},
-    {"trace_get", handle_trace},
+    {"trace_get", handle_trace},       {"federate", handle_federate},
 };
 
 /* Also the logs of services that say nothing any more grow old. */

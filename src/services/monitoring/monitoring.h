@@ -12,6 +12,7 @@ struct monitoring_options {
     uint32_t log_retention_days;
     uint64_t log_total_bytes;
     const char *tenant;            /* the installation's own: its admins see everything */
+    bool offers_metrics;           /* those of all services in one text */
     uint32_t interval_s;           /* between two looks at all services; 0: 15 */
     const char *alert_rules_file;  /* NULL or "": our own rules */
     const char *alert_webhook_url; /* NULL or "": nobody is told */

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "service/reply.h"
 #include "services/monitoring/alert_engine.h"
 #include "services/monitoring/collector.h"
 #include "services/monitoring/monitoring.h"
@@ -51,5 +52,6 @@ enum status handle_top(struct request *request);
 enum status handle_slow(struct request *request);
 enum status handle_traces(struct request *request);
 enum status handle_trace(struct request *request);
+enum status handle_federate(struct request *request);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/datetime.h"
 #include "services/tenant/quarantine.h"
+#include "services/tenant/sql_view.h"
 #include "services/tenant/tenant_int.h"
 
 static struct tenant_node *node_of(const struct request *request)
@@ -50,8 +51,9 @@ static enum status open_named(struct tenant_node *node, yyjson_val *ids, struct 
     for (size_t i = 0; i < count; i++) {
         if (named_before(ids, i))
             continue;
-        TRY(store_get_source(node->store, json_str_of(yyjson_arr_get(ids, i)),
-                             &ret->sources[ret->len], err));
+        struct str name = json_str_of(yyjson_arr_get(ids, i));
+        enum status status = store_get_source(node->store, name, &ret->sources[ret->len], err);
+        TRY(sql_view_unknown_source(node, name, status, err));
         ret->len++;
     }
     return STATUS_OK;
@@ -165,6 +167,7 @@ enum status handle_source_add(struct request *request)
     TRY(decode_names(request, "key_columns", &config.key_columns, &config.key_columns_len, err));
     if (!parquet_codec_parse(request_str(request, "compression"), &config.codec))
         return error_set(err, STATUS_INVALID_ARGUMENT, "compression is not known");
+    TRY(sql_view_check_free(node_of(request), config.source_id, err));
     TRY(quota_check_source(node_of(request), config.source_id, err));
     TRY(store_add_source(node_of(request)->store, &config, err));
     return answer_success(request);
@@ -256,8 +259,10 @@ enum status handle_source_list(struct request *request)
         json_string(&answer.w, source_config(set.sources[i])->source_id);
     json_end_array(&answer.w);
     write_info_map(&answer.w, "source_details", &set);
+    enum status status = sql_view_write_all(node_of(request), &answer.w, err);
     json_end_object(&answer.w);
-    enum status status = answer_end(&answer, err);
+    if (status == STATUS_OK)
+        status = answer_end(&answer, err);
     answer_release(&answer);
     source_set_close(&set);
     return status;

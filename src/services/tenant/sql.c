@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/uuid.h"
+#include "query/lang/node.h"
 #include "services/tenant/sql_write.h"
 
 struct run {
@@ -293,12 +294,17 @@ static enum status run_statement(struct statement *statement, struct sql_job *jo
     case LANG_DELETE:
     case LANG_MERGE:
         return handle_sql_change(statement, err);
+    case LANG_CREATE_VIEW:
+        return handle_sql_view(statement, err);
+    case LANG_DROP:
+        return str_is(statement->query.root->text, "VIEW") ? handle_sql_view(statement, err)
+                                                           : handle_sql_define(statement, err);
     case LANG_CREATE_TABLE:
     case LANG_ALTER:
-    case LANG_DROP:
         return handle_sql_define(statement, err);
     case LANG_DESCRIBE:
-        if (statement->query.dialect == LANG_DUCKDB) /* of queries, too */
+        if (statement->query.dialect == LANG_DUCKDB &&
+            !sql_shows_view(statement)) /* of queries, too */
             return tenant_run_sql(request, job);
         return handle_sql_show(statement, err);
     case LANG_SHOW:

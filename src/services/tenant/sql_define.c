@@ -21,7 +21,7 @@ static enum status refuse(const struct statement *statement, const char *what, s
 }
 
 /* t or main.t */
-static enum status name_of(const struct node *ref, struct str *ret, struct error *err)
+enum status sql_plain_name(const struct node *ref, struct str *ret, struct error *err)
 {
     *ret = ref->kids[ref->count - 1]->text;
     if (ref->count == 1 || (ref->count == 2 && str_eq_nocase(ref->kids[0]->text, STR("main"))))
@@ -199,7 +199,7 @@ static enum status complete(struct statement *statement, struct str name,
     return status;
 }
 
-static bool exists(struct statement *statement, struct str name)
+bool sql_source_exists(struct statement *statement, struct str name)
 {
     struct source *source;
     if (store_get_source(node_of(statement)->store, name, &source, NULL) != STATUS_OK)
@@ -234,14 +234,15 @@ static enum status create(struct statement *statement, struct sql_affected *affe
     TRY(sql_admit(statement->request, "sources_add"));
     if (root->flags & (NODE_REPLACE | NODE_TEMPORARY))
         return refuse(statement, "CREATE OR REPLACE and temporary tables are not available", err);
-    TRY(name_of(root->kids[0], &config.source_id, err));
+    TRY(sql_plain_name(root->kids[0], &config.source_id, err));
     config.name = config.source_id;
-    if (exists(statement, config.source_id)) {
+    if (sql_source_exists(statement, config.source_id)) {
         if (root->flags & NODE_TRY)
             return STATUS_OK;
         return error_set(err, STATUS_CONFLICT, "there is a source %.*s already",
                          STR_ARG(config.source_id));
     }
+    TRY(sql_view_check_free(node_of(statement), config.source_id, err));
     if (!parquet_codec_parse(STR("snappy"), &config.codec))
         return error_set(err, STATUS_INTERNAL, "the usual compression is not known");
     TRY(make_config(statement, &config, &loses, err));
@@ -321,7 +322,7 @@ static enum status alter_table(struct statement *statement, struct sql_affected 
     bool loses = false;
     enum status status = STATUS_OK;
     TRY(sql_admit(statement->request, "source_schema_change"));
-    TRY(name_of(root->kids[0], &name, err));
+    TRY(sql_plain_name(root->kids[0], &name, err));
     TRY(traits_init(statement, list_count(actions), &traits, err));
     for (size_t i = 0; i < list_count(actions) && status == STATUS_OK; i++)
         status = take_action(statement, actions->kids[i], &traits, &loses, err);
@@ -346,8 +347,11 @@ static enum status drop_table(struct statement *statement, struct error *err)
     if (!str_is(root->text, "TABLE"))
         return error_set(err, STATUS_SQL_REFUSED, "DROP %.*s is not available",
                          STR_ARG(root->text));
-    TRY(name_of(root->kids[0], &name, err));
-    if ((root->flags & NODE_TRY) && !exists(statement, name))
+    TRY(sql_plain_name(root->kids[0], &name, err));
+    if (sql_source_exists(statement, name))
+        return tenant_remove_source(node_of(statement), name, err);
+    TRY(sql_view_check_free(node_of(statement), name, err));
+    if (root->flags & NODE_TRY)
         return STATUS_OK;
     return tenant_remove_source(node_of(statement), name, err);
 }

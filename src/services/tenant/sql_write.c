@@ -44,32 +44,65 @@ static enum status take_no_rows(void *context, const struct batch *batch, struct
     return STATUS_OK;
 }
 
-enum status sql_describe_query(struct statement *statement, const struct str **ret_names,
-                               const struct str **ret_types, uint32_t *ret_len, struct error *err)
+/* `query` gives no rows. */
+static enum status describe(struct statement *statement, struct str query,
+                            const struct str **ret_names, const struct str **ret_types,
+                            uint32_t *ret_len, struct error *err)
 {
     struct request *request = statement->request;
     struct described shape = {.arena = request->arena};
     struct sql_sink sink = {&shape, take_shape, take_no_rows};
-    struct lang_problem problem;
     struct sql_stats stats = {0};
-    struct buf text;
     char query_id[64];
-    buf_init(&text, SOURCE_TEXT_MAX);
-    enum status status =
-        lang_source_query(request->arena, &statement->query, true, &text, &problem);
-    struct sql_job job = {.query = buf_str(&text),
+    struct sql_job job = {.query = query,
                           .parameters = request_json(request, "parameters"),
                           .limit = -1,
                           .tables = statement->tables,
                           .tables_len = statement->tables_len};
-    if (status == STATUS_OK)
-        status = tenant_sql_into(request, &job, &sink, query_id, &stats, err);
-    else
-        status = statement_fail(&problem, err);
-    buf_release(&text);
+    enum status status = tenant_sql_into(request, &job, &sink, query_id, &stats, err);
     *ret_names = shape.names;
     *ret_types = shape.types;
     *ret_len = shape.len;
+    return status;
+}
+
+enum status sql_describe_query(struct statement *statement, const struct str **ret_names,
+                               const struct str **ret_types, uint32_t *ret_len, struct error *err)
+{
+    struct lang_problem problem;
+    struct buf text;
+    buf_init(&text, SOURCE_TEXT_MAX);
+    enum status status =
+        lang_source_query(statement->request->arena, &statement->query, true, &text, &problem);
+    if (status == STATUS_OK)
+        status = describe(statement, buf_str(&text), ret_names, ret_types, ret_len, err);
+    else
+        status = statement_fail(&problem, err);
+    buf_release(&text);
+    return status;
+}
+
+enum status sql_describe_view(struct statement *statement, struct str name,
+                              const struct str **ret_names, const struct str **ret_types,
+                              uint32_t *ret_len, struct error *err)
+{
+    struct statement inner = {.request = statement->request};
+    struct lang_problem problem;
+    const char *text = arena_printf(statement->request->arena, "SELECT * FROM \"%.*s\" LIMIT 0",
+                                    STR_ARG(name)); /* an id: it has no quotes */
+    if (!text)
+        return error_no_memory(err);
+    inner.text = str_of(text);
+    inner.is_read = true;
+    if (lang_parse(statement->request->arena, inner.text, LANG_DUCKDB, NULL, &inner.query,
+                   &problem) != STATUS_OK)
+        return statement_fail(&problem, err);
+    enum status status = statement_bind(&inner, statement->sources, err);
+    if (status == STATUS_OK)
+        status = statement_open(&inner, statement->sources, err);
+    if (status == STATUS_OK)
+        status = describe(&inner, inner.text, ret_names, ret_types, ret_len, err);
+    statement_close(&inner);
     return status;
 }
 

@@ -21,6 +21,10 @@ enum status tenant_sql_into(struct request *request, const struct sql_job *job,
 /* The columns of an INSERT's or CREATE TABLE AS' query, without running it. */
 enum status sql_describe_query(struct statement *statement, const struct str **ret_names,
                                const struct str **ret_types, uint32_t *ret_len, struct error *err);
+/* The columns of a view. */
+enum status sql_describe_view(struct statement *statement, struct str name,
+                              const struct str **ret_names, const struct str **ret_types,
+                              uint32_t *ret_len, struct error *err);
 /* An INSERT's query must have so many columns. */
 enum status sql_check_values(struct statement *statement, size_t wanted, struct error *err);
 enum status sql_answer_affected(struct statement *statement, const struct sql_affected *affected,
@@ -30,9 +34,17 @@ enum status sql_answer_affected(struct statement *statement, const struct sql_af
 enum status sql_change_source(struct statement *statement, struct source *source,
                               struct sql_affected *ret, struct error *err);
 
+/* The name of a source or view that is defined, changed or dropped: t or main.t, nothing else. */
+enum status sql_plain_name(const struct node *ref, struct str *ret, struct error *err);
+bool sql_source_exists(struct statement *statement, struct str name);
+
+/* DESCRIBE of a view, not of a source. */
+bool sql_shows_view(const struct statement *statement);
+
 /* After statement_bind and statement_open. */
 enum status handle_sql_change(struct statement *statement, struct error *err);
 enum status handle_sql_define(struct statement *statement, struct error *err);
+enum status handle_sql_view(struct statement *statement, struct error *err); /* CREATE, DROP */
 enum status handle_sql_show(struct statement *statement, struct error *err);
 
 #endif

@@ -98,10 +98,9 @@ enum status statement_read(struct request *request, struct str text, struct stat
         lang_analyze(request->arena, &ret->query, &facts, &problem) != STATUS_OK ||
         check_tables(ret, &facts, &problem) != STATUS_OK)
         return statement_fail(&problem, err);
-    if (ret->query.statement == LANG_OTHER || ret->query.statement == LANG_CREATE_VIEW)
+    if (ret->query.statement == LANG_OTHER)
         return error_set(err, STATUS_SQL_REFUSED, "%.*s is not available",
-                         STR_ARG(ret->query.statement == LANG_OTHER ? ret->query.root->text
-                                                                    : STR("CREATE VIEW")));
+                         STR_ARG(ret->query.root->text));
     return STATUS_OK;
 }
 
@@ -112,7 +111,7 @@ static enum status make_catalog(struct statement *statement, const struct tenant
 {
     struct arena *arena = statement->request->arena;
     struct lang_source *sources =
-        arena_array(arena, views->len + SYSTEM_TABLES_MAX, sizeof *sources);
+        arena_array(arena, views->len + SYSTEM_TABLES_MAX + SQL_VIEWS_MAX, sizeof *sources);
     size_t len = views->len;
     if (!sources)
         return error_no_memory(err);
@@ -138,7 +137,7 @@ static enum status translate(struct statement *statement, struct error *err)
     struct lang_problem problem;
     struct buf out;
     buf_init(&out, TRANSLATED_MAX);
-    enum status status = lang_generate(arena, &statement->query, LANG_DUCKDB, &out, &problem);
+    enum status status = lang_rewrite(arena, &statement->query, &out, &problem);
     if (status == STATUS_OK)
         statement->text = arena_str(arena, buf_str(&out));
     buf_release(&out);
@@ -147,15 +146,27 @@ static enum status translate(struct statement *statement, struct error *err)
     return statement->text.data ? STATUS_OK : error_no_memory(err);
 }
 
+static enum status expand(struct statement *statement, struct error *err)
+{
+    struct lang_problem problem;
+    enum status status =
+        lang_expand(statement->request->arena, &statement->query, &statement->catalog,
+                    statement->views.views, statement->views.len, &statement->has_views, &problem);
+    return status == STATUS_OK ? STATUS_OK : statement_fail(&problem, err);
+}
+
 enum status statement_bind(struct statement *statement, const struct tenant_views *views,
                            struct error *err)
 {
+    statement->sources = views;
     if (!statement->is_read)
         return STATUS_OK;
     struct lang_problems *problems = ARENA_NEW(statement->request->arena, struct lang_problems);
     if (!problems)
         return error_no_memory(err);
     TRY(make_catalog(statement, views, err));
+    TRY(sql_view_resolve(statement->request->context, statement->request->arena,
+                         statement->query.root, &statement->catalog, &statement->views, err));
     enum status status =
         lang_bind(statement->request->arena, &statement->query, &statement->catalog, problems);
     if (status == STATUS_NO_MEMORY)
@@ -164,13 +175,17 @@ enum status statement_bind(struct statement *statement, const struct tenant_view
         statement_answer(statement, problems->items, problems->count);
         return STATUS_OK;
     }
+    if (statement->query.statement == LANG_CREATE_VIEW)
+        TRY(sql_view_draft(statement, err)); /* with the views in it by their names */
+    if (statement->views.len)
+        TRY(expand(statement, err));
     const struct system_table *shown = sql_show_table(&statement->query);
     if (shown)
         statement->system[statement->system_len++] = shown;
     else
         TRY(statement_find_system_tables(statement, err));
-    bool as_it_is =
-        statement->query.dialect == LANG_DUCKDB || statement->query.statement != LANG_SELECT;
+    bool as_it_is = statement->query.statement != LANG_SELECT ||
+                    (statement->query.dialect == LANG_DUCKDB && !statement->has_views);
     return as_it_is ? STATUS_OK : translate(statement, err);
 }
 

@@ -4,12 +4,24 @@
 #define QUARRY_SERVICES_TENANT_STATEMENT_H
 
 #include "query/lang/bind.h"
+#include "services/tenant/sql_view.h"
 #include "services/tenant/system.h"
+
+/* What will be kept of a new view. */
+struct sql_view_draft {
+    struct str query;
+    struct str *reads; /* names of sources and views */
+    size_t reads_len;
+};
 
 struct statement {
     struct request *request;
     struct lang_query query;
-    struct lang_catalog catalog;
+    const struct tenant_views *sources; /* after statement_bind */
+    struct lang_catalog catalog;        /* sources, system tables, views that it reads */
+    struct sql_view_set views;
+    bool has_views;              /* they were put in place of their names */
+    struct sql_view_draft draft; /* of CREATE VIEW */
     const struct system_table *system[SYSTEM_TABLES_MAX]; /* that it names */
     uint32_t system_len;
     struct sql_table *tables; /* for the workers, after statement_open: those of the views first */
@@ -32,6 +44,8 @@ void statement_close(struct statement *statement);
 /* statement_tables.c: the system tables that it names, by names that the workers' gate lets
  * through; DuckDB's text is written anew where it names some. */
 enum status statement_find_system_tables(struct statement *statement, struct error *err);
+/* sql_view_define.c: of a statement CREATE VIEW that was bound, into `draft`. */
+enum status sql_view_draft(struct statement *statement, struct error *err);
 /* sql_show.c: the system table that a SHOW or DESCRIBE reads; NULL: none. */
 const struct system_table *sql_show_table(const struct lang_query *query);
 /* Answers with all that is wrong; sets `answered`. */

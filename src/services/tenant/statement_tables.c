@@ -71,6 +71,8 @@ static enum status rename_table(struct finder *finder, struct node *table, struc
 {
     struct arena *arena = finder->statement->request->arena;
     const struct system_table *found = table_of(table->kids[0]);
+    if (!found) /* of a view that is read twice: renamed already */
+        return STATUS_OK;
     struct node *alias = ARENA_NEW(arena, struct node);
     struct node **none = arena_array(arena, 2, sizeof *none);
     if (!alias || !none)
@@ -122,7 +124,7 @@ enum status statement_find_system_tables(struct statement *statement, struct err
     find(&finder, statement->query.root);
     if (finder.failed)
         return error_no_memory(err);
-    if (finder.len && statement->query.dialect == LANG_DUCKDB)
+    if (finder.len && statement->query.dialect == LANG_DUCKDB && !statement->has_views)
         TRY(rewrite(&finder, err));
     for (size_t i = 0; i < finder.len; i++)
         TRY(rename_table(&finder, finder.refs[i], err));

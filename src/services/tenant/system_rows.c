@@ -3,53 +3,47 @@
 
 /* ---- rows ---- */
 
-/* One value after the other, in the order of the columns; the first failure stays. */
-struct row {
-    struct system_fill *fill;
-    uint32_t at;
-    enum status status;
-};
-
-static struct column *next(struct row *row)
+static struct column *next(struct system_row *row)
 {
     return &row->fill->batch->columns[row->at++].column;
 }
 
-static void keep(struct row *row, enum status status)
+void system_row_failed(struct system_row *row, enum status status)
 {
     if (row->status == STATUS_OK)
         row->status = status;
 }
 
-static void put_text(struct row *row, struct str text)
+void system_put_text(struct system_row *row, struct str text)
 {
     struct column *column = next(row);
-    keep(row, text.data ? column_append_bytes(column, text) : column_append_null(column));
+    system_row_failed(row,
+                      text.data ? column_append_bytes(column, text) : column_append_null(column));
 }
 
-static void put_textz(struct row *row, const char *text)
+static void put_textz(struct system_row *row, const char *text)
 {
-    put_text(row, str_of(text));
+    system_put_text(row, str_of(text));
 }
 
-static void put_int(struct row *row, int64_t value)
+void system_put_int(struct system_row *row, int64_t value)
 {
-    keep(row, column_append_int64(next(row), value));
+    system_row_failed(row, column_append_int64(next(row), value));
 }
 
-static void put_bool(struct row *row, bool value)
+void system_put_bool(struct system_row *row, bool value)
 {
-    keep(row, column_append_bool(next(row), value));
+    system_row_failed(row, column_append_bool(next(row), value));
 }
 
 /* 0 is null. */
-static void put_time(struct row *row, int64_t us)
+void system_put_time(struct system_row *row, int64_t us)
 {
     struct column *column = next(row);
-    keep(row, us ? column_append_int64(column, us) : column_append_null(column));
+    system_row_failed(row, us ? column_append_int64(column, us) : column_append_null(column));
 }
 
-static void put_names(struct row *row, const struct str *names, uint32_t len)
+static void put_names(struct system_row *row, const struct str *names, uint32_t len)
 {
     struct buf text;
     buf_init(&text, 1 << 20);
@@ -58,13 +52,18 @@ static void put_names(struct row *row, const struct str *names, uint32_t len)
         buf_append_str(&text, names[i]);
     }
     if (buf_failed(&text))
-        keep(row, STATUS_NO_MEMORY);
+        system_row_failed(row, STATUS_NO_MEMORY);
     else
-        put_text(row, text.len ? buf_str(&text) : STR(""));
+        system_put_text(row, text.len ? buf_str(&text) : STR(""));
     buf_release(&text);
 }
 
-static enum status end_row(struct row *row, struct error *err)
+void system_put_null(struct system_row *row)
+{
+    system_row_failed(row, column_append_null(next(row)));
+}
+
+enum status system_end_row(struct system_row *row, struct error *err)
 {
     if (row->status != STATUS_OK)
         return error_no_memory(err);
@@ -80,22 +79,22 @@ enum status system_fill_sources(struct system_fill *fill, struct error *err)
         struct source *source = fill->views->views[i].source;
         const struct source_config *config = source_config(source);
         struct source_stats stats;
-        struct row row = {.fill = fill};
+        struct system_row row = {.fill = fill};
         source_get_stats(source, &stats);
-        put_text(&row, config->source_id);
-        put_text(&row, config->name);
-        put_int(&row, (int64_t)fill->views->views[i].rows);
-        put_int(&row, (int64_t)stats.files);
-        put_int(&row, (int64_t)stats.bytes);
-        put_int(&row, (int64_t)stats.memtable_rows);
-        put_int(&row, (int64_t)stats.snapshot_id);
-        put_int(&row, (int64_t)stats.snapshots);
-        put_time(&row, stats.last_updated_us);
+        system_put_text(&row, config->source_id);
+        system_put_text(&row, config->name);
+        system_put_int(&row, (int64_t)fill->views->views[i].rows);
+        system_put_int(&row, (int64_t)stats.files);
+        system_put_int(&row, (int64_t)stats.bytes);
+        system_put_int(&row, (int64_t)stats.memtable_rows);
+        system_put_int(&row, (int64_t)stats.snapshot_id);
+        system_put_int(&row, (int64_t)stats.snapshots);
+        system_put_time(&row, stats.last_updated_us);
         put_names(&row, config->partition_columns, config->partition_columns_len);
         put_names(&row, config->key_columns, config->key_columns_len);
         put_names(&row, config->index_columns, config->index_columns_len);
-        put_bool(&row, config->wal_enabled);
-        TRY(end_row(&row, err));
+        system_put_bool(&row, config->wal_enabled);
+        TRY(system_end_row(&row, err));
     }
     return STATUS_OK;
 }
@@ -115,18 +114,18 @@ static enum status put_column(struct system_fill *fill, const struct view *view,
     const struct source_config *config = source_config(view->source);
     const struct field *field = &view->schema->fields[i];
     const struct field_traits *traits = &view->schema->traits[i];
-    struct row row = {.fill = fill};
-    put_text(&row, config->source_id);
-    put_text(&row, field->name);
-    put_int(&row, (int64_t)i + 1);
+    struct system_row row = {.fill = fill};
+    system_put_text(&row, config->source_id);
+    system_put_text(&row, field->name);
+    system_put_int(&row, (int64_t)i + 1);
     put_textz(&row, type_name(field->type));
-    put_bool(&row, traits->required);
-    put_text(&row, traits->comment);
-    put_bool(&row,
-             is_listed(config->partition_columns, config->partition_columns_len, field->name));
-    put_bool(&row, is_listed(config->key_columns, config->key_columns_len, field->name));
-    put_bool(&row, is_listed(config->index_columns, config->index_columns_len, field->name));
-    return end_row(&row, err);
+    system_put_bool(&row, traits->required);
+    system_put_text(&row, traits->comment);
+    system_put_bool(
+        &row, is_listed(config->partition_columns, config->partition_columns_len, field->name));
+    system_put_bool(&row, is_listed(config->key_columns, config->key_columns_len, field->name));
+    system_put_bool(&row, is_listed(config->index_columns, config->index_columns_len, field->name));
+    return system_end_row(&row, err);
 }
 
 enum status system_fill_columns(struct system_fill *fill, struct error *err)
@@ -143,25 +142,26 @@ enum status system_fill_columns(struct system_fill *fill, struct error *err)
 static enum status put_snapshot(struct system_fill *fill, struct str source,
                                 const struct snapshot_info *info, struct error *err)
 {
-    struct row row = {.fill = fill};
+    struct system_row row = {.fill = fill};
     struct str tags[SNAPSHOT_TAGS_MAX];
     uint32_t len = info->tags_len < SNAPSHOT_TAGS_MAX ? info->tags_len : SNAPSHOT_TAGS_MAX;
     for (uint32_t i = 0; i < len; i++)
         tags[i] = str_of(info->tags[i]);
-    put_text(&row, source);
-    put_int(&row, (int64_t)info->id);
-    put_int(&row, (int64_t)info->parent);
-    put_time(&row, info->time_us);
-    put_text(&row, info->is_damaged ? STR_NONE : str_of(snapshot_operation_name(info->operation)));
-    put_int(&row, (int64_t)info->rows);
-    put_int(&row, (int64_t)info->bytes);
-    put_int(&row, (int64_t)info->files);
-    put_int(&row, (int64_t)info->added);
-    put_int(&row, (int64_t)info->removed);
-    put_bool(&row, info->is_current);
-    put_bool(&row, info->is_damaged);
+    system_put_text(&row, source);
+    system_put_int(&row, (int64_t)info->id);
+    system_put_int(&row, (int64_t)info->parent);
+    system_put_time(&row, info->time_us);
+    system_put_text(&row,
+                    info->is_damaged ? STR_NONE : str_of(snapshot_operation_name(info->operation)));
+    system_put_int(&row, (int64_t)info->rows);
+    system_put_int(&row, (int64_t)info->bytes);
+    system_put_int(&row, (int64_t)info->files);
+    system_put_int(&row, (int64_t)info->added);
+    system_put_int(&row, (int64_t)info->removed);
+    system_put_bool(&row, info->is_current);
+    system_put_bool(&row, info->is_damaged);
     put_names(&row, tags, len);
-    return end_row(&row, err);
+    return system_end_row(&row, err);
 }
 
 enum status system_fill_snapshots(struct system_fill *fill, struct error *err)
@@ -196,14 +196,14 @@ enum status system_fill_files(struct system_fill *fill, struct error *err)
         const struct view *view = &fill->views->views[i];
         for (uint32_t k = 0; k < view->segments_len; k++) {
             struct segment_info info = segment_info(view->segments[k]);
-            struct row row = {.fill = fill};
-            put_text(&row, source_config(view->source)->source_id);
-            put_int(&row, (int64_t)info.id);
+            struct system_row row = {.fill = fill};
+            system_put_text(&row, source_config(view->source)->source_id);
+            system_put_int(&row, (int64_t)info.id);
             put_textz(&row, below(info.path));
-            put_int(&row, (int64_t)info.rows);
-            put_int(&row, (int64_t)info.bytes);
-            put_int(&row, view->deletions ? (int64_t)deletion_count(view->deletions[k]) : 0);
-            TRY(end_row(&row, err));
+            system_put_int(&row, (int64_t)info.rows);
+            system_put_int(&row, (int64_t)info.bytes);
+            system_put_int(&row, view->deletions ? (int64_t)deletion_count(view->deletions[k]) : 0);
+            TRY(system_end_row(&row, err));
         }
     }
     return STATUS_OK;
@@ -249,12 +249,12 @@ static struct bounds bounds_of(const struct view *view, uint32_t field)
     return all;
 }
 
-static void put_value(struct row *row, const struct value *value, bool known)
+static void put_value(struct system_row *row, const struct value *value, bool known)
 {
     struct buf text;
     struct json_writer w;
     if (!known) {
-        put_text(row, STR_NONE);
+        system_put_text(row, STR_NONE);
         return;
     }
     buf_init(&text, 1 << 20);
@@ -262,7 +262,7 @@ static void put_value(struct row *row, const struct value *value, bool known)
     value_write_json(&w, value);
     struct str json = buf_str(&text);
     bool quoted = json.len >= 2 && json.data[0] == '"' && !memchr(json.data, '\\', json.len);
-    put_text(row, quoted ? str_make(json.data + 1, json.len - 2) : json);
+    system_put_text(row, quoted ? str_make(json.data + 1, json.len - 2) : json);
     buf_release(&text);
 }
 
@@ -273,18 +273,18 @@ enum status system_fill_statistics(struct system_fill *fill, struct error *err)
         for (uint32_t k = 0; k < view->schema->fields_len; k++) {
             struct bounds bounds = bounds_of(view, k);
             bool ranged = bounds.known && bounds.any;
-            struct row row = {.fill = fill};
-            put_text(&row, source_config(view->source)->source_id);
-            put_text(&row, view->schema->fields[k].name);
+            struct system_row row = {.fill = fill};
+            system_put_text(&row, source_config(view->source)->source_id);
+            system_put_text(&row, view->schema->fields[k].name);
             put_textz(&row, type_name(view->schema->fields[k].type));
-            put_int(&row, (int64_t)bounds.rows);
+            system_put_int(&row, (int64_t)bounds.rows);
             put_value(&row, &bounds.min, ranged);
             put_value(&row, &bounds.max, ranged);
             if (bounds.known)
-                put_int(&row, (int64_t)bounds.nulls);
+                system_put_int(&row, (int64_t)bounds.nulls);
             else
-                keep(&row, column_append_null(next(&row)));
-            TRY(end_row(&row, err));
+                system_put_null(&row);
+            TRY(system_end_row(&row, err));
         }
     }
     return STATUS_OK;
@@ -299,13 +299,13 @@ enum status system_fill_queries(struct system_fill *fill, struct error *err)
     pthread_mutex_lock(&node->queries.lock);
     for (uint32_t i = 0; i < QUERIES_MAX && status == STATUS_OK; i++) {
         const struct running_query *query = &node->queries.entries[i];
-        struct row row = {.fill = fill};
+        struct system_row row = {.fill = fill};
         if (!query->used)
             continue;
         put_textz(&row, query->id);
         put_textz(&row, query->text);
-        put_time(&row, query->started_us);
-        status = end_row(&row, err);
+        system_put_time(&row, query->started_us);
+        status = system_end_row(&row, err);
     }
     pthread_mutex_unlock(&node->queries.lock);
     return status;
@@ -326,12 +326,12 @@ enum status system_fill_standard_tables(struct system_fill *fill, struct error *
 {
     const struct tenant_node *node = fill->request->context;
     for (uint32_t i = 0; i < fill->views->len; i++) {
-        struct row row = {.fill = fill};
+        struct system_row row = {.fill = fill};
         put_textz(&row, node->options.tenant_id);
         put_textz(&row, "main");
-        put_text(&row, source_config(fill->views->views[i].source)->source_id);
+        system_put_text(&row, source_config(fill->views->views[i].source)->source_id);
         put_textz(&row, "BASE TABLE");
-        TRY(end_row(&row, err));
+        TRY(system_end_row(&row, err));
     }
     return STATUS_OK;
 }
@@ -342,15 +342,15 @@ enum status system_fill_standard_columns(struct system_fill *fill, struct error 
     for (uint32_t i = 0; i < fill->views->len; i++) {
         const struct view *view = &fill->views->views[i];
         for (uint32_t k = 0; k < view->schema->fields_len; k++) {
-            struct row row = {.fill = fill};
+            struct system_row row = {.fill = fill};
             put_textz(&row, node->options.tenant_id);
             put_textz(&row, "main");
-            put_text(&row, source_config(view->source)->source_id);
-            put_text(&row, view->schema->fields[k].name);
-            put_int(&row, (int64_t)k + 1);
+            system_put_text(&row, source_config(view->source)->source_id);
+            system_put_text(&row, view->schema->fields[k].name);
+            system_put_int(&row, (int64_t)k + 1);
             put_textz(&row, view->schema->traits[k].required ? "NO" : "YES");
             put_textz(&row, standard_type(view->schema->fields[k].type));
-            TRY(end_row(&row, err));
+            TRY(system_end_row(&row, err));
         }
     }
     return STATUS_OK;

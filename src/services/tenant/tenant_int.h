@@ -152,6 +152,7 @@ struct tenant_node {
     struct optimizer *optimizer;
     char *optimizer_path;      /* its state; borrowed by it */
     struct value_cache *cache; /* results, partial aggregates */
+    struct sql_view_book *sql_views;
 };
 
 /* collect.c: gauges and counters before /metrics is written. */
@@ -313,6 +314,7 @@ struct sql_plan {
     const struct sql_job *job;
     struct own_statement own;
     bool is_own; /* our operators can do it */
+    bool doubt;  /* they met something that the engine may do otherwise: it does the query */
     struct access_choice choice;
     struct buf key;               /* of its result in the cache; empty: it may not be kept */
     struct cached_result *cached; /* the result, referenced; or NULL */
@@ -387,5 +389,8 @@ enum status handle_query_plan(struct request *request);
 enum status handle_optimizer_stats(struct request *request);
 enum status handle_optimizer_reset(struct request *request);
 enum status handle_query_cancel(struct request *request);
+
+/* scaling.c: SQL workers at the start. */
+uint32_t tenant_workers_first(const struct tenant_node *node);
 
 #endif

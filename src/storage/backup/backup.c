@@ -275,6 +275,19 @@ static enum status add_all_sources(struct backup *b, struct store *store, struct
     return status;
 }
 
+/* --- 2: both --- */
+
+/* After the sources: what it says of them may be ahead of what was copied (its reader knows). */
+static enum status add_views(struct backup *b, const char *root, struct error *err)
+{
+    char path[SYS_PATH_MAX];
+    struct sys_stat stat;
+    TRY(sys_path(path, err, "%s/" VIEWS_FILE, root));
+    if (sys_stat(b->sys, path, &stat, NULL) != STATUS_OK)
+        return STATUS_OK;
+    return add_file(b, path, VIEWS_FILE, err);
+}
+
 /* --- 2: cold --- */
 
 enum { COLD_DEPTH_MAX = SOURCE_COLUMNS_LISTED_MAX + 8 };
@@ -362,6 +375,8 @@ enum status backup_hot(struct store *store, const char *dest, struct backup_prog
     enum status status = open_dest(&b, err);
     if (status == STATUS_OK)
         status = add_all_sources(&b, store, err);
+    if (status == STATUS_OK)
+        status = add_views(&b, store_path(store), err);
     return finish(&b, status, ret, err);
 }
 
@@ -400,6 +415,8 @@ enum status backup_cold(struct sys *sys, const char *path, const char *dest,
         status = add_tree(&b, path, "wal", 0, err);
     if (status == STATUS_OK)
         status = add_tree(&b, path, "sources", 0, err);
+    if (status == STATUS_OK)
+        status = add_views(&b, path, err);
     status = finish(&b, status, ret, err);
     sys_close(sys, lock);
     return status;

@@ -108,7 +108,8 @@ static bool parse_hash(struct str text, uint64_t hash[2])
 static bool is_safe(struct str path)
 {
     if (!path.data || memchr(path.data, 0, path.len) ||
-        !(str_starts(path, STR("sources/")) || str_starts(path, STR("wal/"))))
+        !(str_starts(path, STR("sources/")) || str_starts(path, STR("wal/")) ||
+          str_is(path, VIEWS_FILE)))
         return false;
     struct str part;
     while (str_split(&path, '/', &part)) {
