@@ -68,6 +68,11 @@ struct sql_pool {
     struct sql_pool_stats stats;
 };
 
+/* pool.c: gives a slot to the first waiter, or frees it. `worker` may be NULL. Locked. */
+void sql_pool_give_slot(struct sql_pool *pool, struct sql_worker *worker);
+/* resize.c: the thread that ends idle workers. */
+void *sql_pool_reap(void *pool);
+
 /* worker.c: start one and hear its hello; both may block until the deadline. */
 enum status sql_worker_start(struct sql_pool *pool, uint64_t number, int64_t until_us,
                              struct sql_worker **ret_worker, struct error *err);
@@ -89,6 +94,12 @@ struct sql_file_list {
     /* Of rows in files that lack a column, as fields; NULL, or all NULL: null. From malloc. */
     const struct value **initials;
     bool with_positions; /* see sql.h */
+    /* The files hold these columns and no others, by these names: the engine may read them as they
+     * are, with their statistics. */
+    bool by_name;
+    /* Rows of the paths without and with deleted rows, for the engine's estimates: on its own it
+     * counts the first file and takes the others to be alike. 0: not known. */
+    uint64_t rows, dirty_rows;
 };
 struct sql_tables {
     void *context;
