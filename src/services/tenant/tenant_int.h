@@ -380,4 +380,7 @@ enum status handle_optimizer_stats(struct request *request);
 enum status handle_optimizer_reset(struct request *request);
 enum status handle_query_cancel(struct request *request);
 
+/* scaling.c: SQL workers at the start. */
+uint32_t tenant_workers_first(const struct tenant_node *node);
+
 #endif
