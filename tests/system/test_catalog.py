@@ -397,6 +397,13 @@ def test_command_line(catalog, name):
     assert '"5"' in run("config", "get", name)
     run("config", "delete", name)
     assert "asset.create" in run("audit", "list", "--set", f"resource_id={asset['id']}")
+    run("collection", "create", name, "8", "COSINE")
+    assert name in run("collection", "list") and name in run("collection", "stats")
+    assert json.loads(run("collection", "update", name, "--set", "description=d"))["description"] == "d"
+    run("collection", "grant", name, "ann", "read")
+    assert "ann" in run("collection", "permissions", name)
+    run("collection", "delete", name)
+    run("collection", "show", name, status=1)
     run("asset", "shwo", "x", status=2)
     run("asset", "show", status=2)
 
