@@ -397,7 +397,7 @@ def test_command_line(catalog, name):
     assert '"5"' in run("config", "get", name)
     run("config", "delete", name)
     assert "asset.create" in run("audit", "list", "--set", f"resource_id={asset['id']}")
-    run("collection", "create", name, "8", "COSINE")
+    run("collection", "create", name, "--set", "dimension=8", "--set", "metric_type=COSINE")
     assert name in run("collection", "list") and name in run("collection", "stats")
     assert json.loads(run("collection", "update", name, "--set", "description=d"))["description"] == "d"
     run("collection", "grant", name, "ann", "read")
