@@ -563,6 +563,9 @@ void write_statement(struct writer *w, const struct node *node)
         write_str(w, node->text);
         write_clause(w, str_is(node->text, "CREATE VIEW") ? " " : " FROM ", node->kids[0]);
         break;
+    case N_REFRESH:
+        write_clause(w, "REFRESH MATERIALIZED VIEW ", node->kids[0]);
+        break;
     case N_DESCRIBE:
         write_clause(w, "DESCRIBE ", node->kids[0]);
         break;

@@ -30,6 +30,11 @@ void system_put_int(struct system_row *row, int64_t value)
     keep(row, column_append_int64(next(row), value));
 }
 
+void system_put_double(struct system_row *row, double value)
+{
+    keep(row, column_append_double(next(row), value));
+}
+
 void system_put_bool(struct system_row *row, bool value)
 {
     keep(row, column_append_bool(next(row), value));

@@ -6,6 +6,7 @@
 
 #include "base/uuid.h"
 #include "format/records/record_builder.h"
+#include "services/tenant/matview.h"
 #include "services/tenant/quarantine.h"
 #include "services/tenant/tenant_int.h"
 
@@ -235,6 +236,7 @@ enum status handle_write(struct request *request)
     TRY(quota_check_bytes(node, err));
     TRY(decode_write(request, &in, err));
     tenant_make_write_id(node, in.made_id);
+    TRY(matview_check_writable(node, request_str(request, "source_id"), err));
     TRY(store_get_source(node->store, request_str(request, "source_id"), &source, err));
     struct quarantine quarantine;
     enum status status = quarantine_init(&quarantine, request, source);
