@@ -183,7 +183,7 @@ uint32_t text_words(struct str text, struct arena *arena, struct str *words, uin
     return len;
 }
 
-static bool begins_word(struct str text, struct str wanted)
+bool text_begins_word(struct str text, struct str wanted)
 {
     struct str word;
     while (next_word(&text, &word)) {
@@ -199,7 +199,7 @@ static bool begins_word(struct str text, struct str wanted)
 static bool list_begins_word(const struct str_list *list, struct str wanted)
 {
     for (uint32_t i = 0; i < list->len; i++)
-        if (begins_word(list->items[i], wanted))
+        if (text_begins_word(list->items[i], wanted))
             return true;
     return false;
 }
@@ -209,8 +209,10 @@ static bool text_matches(struct str text, const struct record *record)
     struct str wanted;
     uint32_t words = 0;
     while (words++ < QUERY_WORDS_MAX && next_word(&text, &wanted)) {
-        if (!begins_word(record->name, wanted) && !begins_word(record->namespace, wanted) &&
-            !begins_word(record->title, wanted) && !begins_word(record->description, wanted) &&
+        if (!text_begins_word(record->name, wanted) &&
+            !text_begins_word(record->namespace, wanted) &&
+            !text_begins_word(record->title, wanted) &&
+            !text_begins_word(record->description, wanted) &&
             !list_begins_word(&record->tags, wanted) &&
             !list_begins_word(&record->categories, wanted))
             return false;

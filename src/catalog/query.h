@@ -102,6 +102,8 @@ bool cursor_before(const struct record_query *query, const struct cursor *cursor
 
 /* Cuts words off `text` as described above, lower-cased into the arena; at most `max`. */
 uint32_t text_words(struct str text, struct arena *arena, struct str *words, uint32_t max);
+/* Whether some word of `text` begins with `wanted`, letters folded. */
+bool text_begins_word(struct str text, struct str wanted);
 bool glob_matches(struct str pattern, struct str text);
 
 /* Groups of records: count, and sum, least and greatest of some INT or TIME fields. */

@@ -11,7 +11,7 @@
 #include "sys/thread.h"
 
 enum {
-    LINGER_US = 100000, /* changes that come together are committed together */
+    LINGER_US = 200000, /* changes that come together are committed together */
     RETRY_US = 2000000,
     COMPARE_EVERY_US = 600000000,
     COMPARE_OTHERS_US = 15000000, /* after a change by another process */
@@ -37,6 +37,7 @@ struct text_feed {
     uint32_t queue_len;
     uint64_t heard, indexed; /* numbers of changes; indexed: all up to it can be found */
     bool resync, comparing, stopping;
+    bool lingering; /* more changes need not wake the thread */
     bool others;         /* other processes have written */
     int64_t compared_us; /* when everything was last compared */
     uint32_t waiting;    /* callers of settle: nothing lingers meanwhile */
@@ -77,7 +78,8 @@ void text_feed_changed(struct text_feed *feed, const struct change *changes, uin
     }
     if (any) {
         feed->heard++;
-        pthread_cond_signal(&feed->wake);
+        if (!feed->lingering || feed->resync || feed->queue_len >= TEXT_FEED_QUEUE_MAX / 2)
+            pthread_cond_signal(&feed->wake);
     }
     pthread_mutex_unlock(&feed->lock);
 }
@@ -218,10 +220,12 @@ static bool wait_for_work(struct text_feed *feed)
             feed->resync = true;
     }
     until_us = sys_mono_us(feed->sys) + LINGER_US;
+    feed->lingering = true;
     while (!feed->stopping && !feed->resync && !feed->waiting &&
            feed->queue_len < TEXT_FEED_QUEUE_MAX / 2 &&
            thread_cond_wait_until(&feed->wake, &feed->lock, until_us)) {
     }
+    feed->lingering = false;
     return !feed->stopping;
 }
 

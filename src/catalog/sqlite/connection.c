@@ -75,6 +75,10 @@ enum status connection_open(struct connection *connection, const char *path, boo
     sqlite3_busy_timeout(connection->db, (int)busy_timeout_ms);
     sqlite3_db_config(connection->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     enum status status = set_up(connection, writes, err);
+    if (status == STATUS_OK)
+        status = words_register(connection, err);
+    if (status == STATUS_OK)
+        status = start_register(connection, err);
     if (status != STATUS_OK)
         connection_close(connection);
     return status;

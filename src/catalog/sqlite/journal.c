@@ -164,7 +164,7 @@ enum status sqlite_journal_mark(struct connection *connection, struct error *err
     sqlite3_stmt *stmt = NULL;
     TRY(connection_prepare(connection,
                            STR("INSERT OR IGNORE INTO journal_commits(seq, at_us)"
-                               " SELECT max(seq), ?1 FROM journal HAVING max(seq) IS NOT NULL"),
+                               " SELECT seq, ?1 FROM journal ORDER BY seq DESC LIMIT 1"),
                            &stmt, err));
     sqlite3_bind_int64(stmt, 1, sys_now_us(sys_posix()));
     enum status status =

@@ -4,12 +4,10 @@
  * asset_properties(name, value, asset): a row for each scalar at the top of `properties` (name "p:"
  * and the member's) and for the few members of `attributes` that people search by (name "a:..."),
  * as long as texts are short. It only narrows a search: what it finds is compared exactly
- * (query.c), so that a member it lacks must never be looked up in it. */
+ * (filter.c), so that a member it lacks must never be looked up in it. */
 #include "catalog/sqlite/sqlite_int.h"
 
 #define TEXT_MAX 200
-
-enum { FEW = 1000 };
 
 /* What is filed of a column of `row`, which is new or old; j is json_each. */
 #define FILED_properties                                                                           \
@@ -90,83 +88,4 @@ bool sqlite_property_indexed(const struct match *match, yyjson_val *value)
         if (match->field == RECORD_attributes && str_is(match->path, attributes[i]))
             return yyjson_is_str(value);
     return false;
-}
-
-/* --- few or many --- */
-
-static void bind_scalar(sqlite3_stmt *stmt, int at, yyjson_val *value)
-{
-    if (yyjson_is_str(value))
-        bind_text(stmt, at, json_str_of(value));
-    else if (yyjson_is_bool(value))
-        sqlite3_bind_int64(stmt, at, yyjson_get_bool(value));
-    else if (yyjson_is_int(value))
-        sqlite3_bind_int64(stmt, at, yyjson_get_sint(value));
-    else
-        sqlite3_bind_double(stmt, at, yyjson_get_num(value));
-}
-
-static enum status run_probe(struct connection *connection, sqlite3_stmt *stmt, bool *ret,
-                             struct error *err)
-{
-    sqlite3_bind_int64(stmt, 3, FEW);
-    enum status status = STATUS_OK;
-    if (sqlite3_step(stmt) == SQLITE_ROW)
-        *ret = sqlite3_column_int(stmt, 0) < FEW;
-    else
-        status = connection_failed(connection, err);
-    statement_done(stmt);
-    return status;
-}
-
-static enum status probe_property(struct connection *connection, const struct match *match,
-                                  bool *ret, struct error *err)
-{
-    struct arena arena;
-    sqlite3_stmt *stmt = NULL;
-    yyjson_doc *doc = yyjson_read(match->json.data, match->json.len, 0);
-    yyjson_val *value = yyjson_doc_get_root(doc);
-    enum status status = STATUS_OK;
-    arena_init(&arena, 0);
-    struct str name = sqlite_property_name(match, &arena);
-    if (!name.data)
-        status = error_no_memory(err);
-    else if (sqlite_property_indexed(match, value))
-        status = connection_prepare(connection,
-                                    STR("SELECT count(*) FROM (SELECT 1 FROM asset_properties WHERE"
-                                        " name=?1 AND value=?2 LIMIT ?3)"),
-                                    &stmt, err);
-    if (stmt) {
-        bind_text(stmt, 1, name);
-        bind_scalar(stmt, 2, value);
-        status = run_probe(connection, stmt, ret, err);
-    }
-    arena_release(&arena);
-    yyjson_doc_free(doc);
-    return status;
-}
-
-static enum status probe_tag(struct connection *connection, struct str tag, bool *ret,
-                             struct error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    TRY(connection_prepare(
-        connection, STR("SELECT count(*) FROM (SELECT 1 FROM asset_tags WHERE tag=?1 LIMIT ?3)"),
-        &stmt, err));
-    bind_text(stmt, 1, tag);
-    return run_probe(connection, stmt, ret, err);
-}
-
-enum status sqlite_few_assets(struct connection *connection, const struct record_query *query,
-                              bool *ret, struct error *err)
-{
-    *ret = false;
-    for (uint32_t i = 0; query->domain == DOMAIN_ASSET && i < query->matches_len && !*ret; i++) {
-        const struct match *match = &query->matches[i];
-        if (match->op == MATCH_JSON)
-            TRY(probe_property(connection, match, ret, err));
-        else if (match->op == MATCH_HAS && match->field == RECORD_tags && match->values_len)
-            TRY(probe_tag(connection, match->values[0], ret, err));
-    }
-    return STATUS_OK;
 }

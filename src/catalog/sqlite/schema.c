@@ -160,6 +160,9 @@ static const char search[] =
     " asset_words(rowid, name, namespace, title, description, tags, categories) VALUES(new.seq,"
     " new.name, new.namespace, new.title, new.description, new.tags, new.categories); END;";
 
+/* Assets by their last change, whatever their kind: the order of lists. */
+static const char by_change[] = "CREATE INDEX assets_changed ON assets(tenant, updated_us, id);";
+
 /* The texts of one migration, run in order; NULL-ended. */
 struct migration {
     const char *texts[5];
@@ -171,6 +174,7 @@ static const struct migration migrations[] = {
     {{sqlite_view_collection_stats}},
     {{sqlite_property_index}},
     {{sqlite_journal}},
+    {{by_change}},
 };
 
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };

@@ -25,6 +25,9 @@ struct connection {
     sqlite3 *db;
     struct statement statements[STATEMENTS_MAX];
     uint64_t uses;
+    /* of a bounded walk (start.c) */
+    uint32_t walk_left;
+    bool walk_ended;
 };
 
 /* A commit that waits for its turn. */
@@ -88,10 +91,11 @@ extern const char sqlite_property_index[];
 /* Whether every asset that matches has its row in asset_properties, under "p:NAME" or "a:NAME". */
 bool sqlite_property_indexed(const struct match *match, yyjson_val *value);
 struct str sqlite_property_name(const struct match *match, struct arena *arena);
-/* Whether one of the matches alone leaves so few assets that the query does best to begin with
- * them. SQLite cannot know: it has no statistics of single values. */
-enum status sqlite_few_assets(struct connection *connection, const struct record_query *query,
-                              bool *ret, struct error *err);
+
+/* --- words.c, start.c --- */
+/* The SQL functions that queries use. */
+enum status words_register(struct connection *connection, struct error *err);
+enum status start_register(struct connection *connection, struct error *err);
 
 /* --- journal.c --- */
 extern const char sqlite_journal[];
@@ -108,6 +112,7 @@ enum status sqlite_scan(struct backend *base, enum domain domain, struct str aft
 /* --- query.c --- */
 enum status sqlite_query(struct backend *base, const struct record_query *query,
                          struct arena *arena, struct record_page *ret, struct error *err);
+/* --- group.c --- */
 enum status sqlite_group(struct backend *base, const struct group_query *query, struct arena *arena,
                          struct group_answer *ret, struct error *err);
 /* --- write.c --- */

@@ -236,7 +236,7 @@ static void test_eight_starts_at_once(void **state)
         assert_int_equal(statuses[i], STATUS_OK);
     }
     sqlite3 *db = open_sql();
-    must_give(db, "PRAGMA user_version", "5");
+    must_give(db, "PRAGMA user_version", "6");
     sqlite3_close(db);
 }
 

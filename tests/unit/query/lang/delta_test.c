@@ -112,7 +112,7 @@ static void test_state_of_avg(void **state)
     buf_release(&out);
 }
 
-static const char *rewritten(const char *sql)
+static const char *canonical(const char *sql)
 {
     static char text[256];
     struct lang_query query;
@@ -121,7 +121,7 @@ static const char *rewritten(const char *sql)
     if (lang_parse(&arena, str_of(sql), LANG_DUCKDB, NULL, &query, &problem) != STATUS_OK)
         return problem.message[0] ? "!" : "?";
     buf_init(&out, sizeof text);
-    assert_int_equal(lang_rewrite(&arena, &query, &out, &problem), STATUS_OK);
+    assert_int_equal(lang_canonical(&arena, &query, &out, &problem), STATUS_OK);
     snprintf(text, sizeof text, "%.*s", STR_ARG(buf_str(&out)));
     buf_release(&out);
     return text;
@@ -130,18 +130,18 @@ static const char *rewritten(const char *sql)
 static void test_statements(void **state)
 {
     (void)state;
-    assert_string_equal(rewritten("refresh materialized view v"), "REFRESH MATERIALIZED VIEW v");
-    assert_string_equal(rewritten("DROP MATERIALIZED VIEW IF EXISTS v"),
+    assert_string_equal(canonical("refresh materialized view v"), "REFRESH MATERIALIZED VIEW v");
+    assert_string_equal(canonical("DROP MATERIALIZED VIEW IF EXISTS v"),
                         "DROP MATERIALIZED VIEW IF EXISTS v");
-    assert_string_equal(rewritten("CREATE MATERIALIZED VIEW v REFRESH EVERY 5 minutes AS SELECT 1"),
+    assert_string_equal(canonical("CREATE MATERIALIZED VIEW v REFRESH EVERY 5 minutes AS SELECT 1"),
                         "CREATE MATERIALIZED VIEW v REFRESH EVERY 5 MINUTES AS SELECT 1");
-    assert_string_equal(rewritten("CREATE MATERIALIZED VIEW v REFRESH ON DEMAND AS SELECT 1"),
+    assert_string_equal(canonical("CREATE MATERIALIZED VIEW v REFRESH ON DEMAND AS SELECT 1"),
                         "CREATE MATERIALIZED VIEW v AS SELECT 1");
-    assert_string_equal(rewritten("CREATE MATERIALIZED VIEW v REFRESH EVERY 5 days AS SELECT 1"),
+    assert_string_equal(canonical("CREATE MATERIALIZED VIEW v REFRESH EVERY 5 days AS SELECT 1"),
                         "!");
-    assert_string_equal(rewritten("CREATE MATERIALIZED VIEW v REFRESH EVERY AS SELECT 1"), "!");
-    assert_string_equal(rewritten("CREATE VIEW v REFRESH ON DEMAND AS SELECT 1"), "!");
-    assert_string_equal(rewritten("SHOW CREATE VIEW v"), "SHOW CREATE VIEW v");
+    assert_string_equal(canonical("CREATE MATERIALIZED VIEW v REFRESH EVERY AS SELECT 1"), "!");
+    assert_string_equal(canonical("CREATE VIEW v REFRESH ON DEMAND AS SELECT 1"), "!");
+    assert_string_equal(canonical("SHOW CREATE VIEW v"), "SHOW CREATE VIEW v");
 }
 
 int main(void)
