@@ -86,6 +86,8 @@ enum status matview_open(struct matview_refresh *r, struct error *err);
 /* Decides `unchanged`, `why`, `fresh`. */
 enum status matview_compare(struct matview_refresh *r, struct error *err);
 void matview_close(struct matview_refresh *r);
+/* NULL: it is not kept, or damaged. */
+const struct snapshot_info *matview_snapshot(const struct snapshot_list *list, uint64_t id);
 /* matview_fill.c: makes the source when there is none; stores the rows. */
 enum status matview_fill(struct matview_refresh *r, struct error *err);
 

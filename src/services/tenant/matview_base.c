@@ -90,7 +90,7 @@ static enum status open_flushed(struct source *source, struct view *ret, struct 
     return error_set(err, STATUS_UNAVAILABLE, "the source is written to faster than it is flushed");
 }
 
-static const struct snapshot_info *info_of(const struct snapshot_list *list, uint64_t id)
+const struct snapshot_info *matview_snapshot(const struct snapshot_list *list, uint64_t id)
 {
     for (uint32_t i = 0; i < list->len; i++) {
         if (list->items[i].id == id && !list->items[i].is_damaged)
@@ -109,7 +109,7 @@ static enum status describe_base(struct matview_refresh *r, struct source *sourc
         return error_no_memory(err);
     uuid_format(source_incarnation(source), uuid);
     TRY(source_list_snapshots(source, &list, err));
-    const struct snapshot_info *info = info_of(&list, view->snapshot_id);
+    const struct snapshot_info *info = matview_snapshot(&list, view->snapshot_id);
     *ret = (struct matview_base){.source = arena_str(r->arena, source_config(source)->source_id),
                                  .incarnation = str_of(uuid),
                                  .snapshot = view->snapshot_id,
@@ -253,13 +253,13 @@ static enum status add_fresh(struct matview_refresh *r, const struct snapshot_in
 static enum status walk(struct matview_refresh *r, const struct matview_base *old,
                         const struct snapshot_list *list, struct error *err)
 {
-    const struct snapshot_info *info = info_of(list, old->snapshot);
+    const struct snapshot_info *info = matview_snapshot(list, old->snapshot);
     if (old->snapshot && (!info || info->time_us != old->time_us)) {
         r->why = "the snapshot that it was made of is not kept any more";
         return STATUS_OK;
     }
     for (uint64_t id = r->bases.items[0].snapshot; id != old->snapshot; id = info->parent) {
-        info = id ? info_of(list, id) : NULL;
+        info = id ? matview_snapshot(list, id) : NULL;
         if (!info) {
             r->why = "the snapshots since then are not kept any more";
             return STATUS_OK;

@@ -33,7 +33,7 @@ void system_put_int(struct system_row *row, int64_t value)
 
 void system_put_double(struct system_row *row, double value)
 {
-    keep(row, column_append_double(next(row), value));
+    system_row_failed(row, column_append_double(next(row), value));
 }
 
 void system_put_bool(struct system_row *row, bool value)

@@ -51,13 +51,33 @@ enum status system_fill_views(struct system_fill *fill, struct error *err)
 
 /* ---- materialised ---- */
 
+/* Since that snapshot there were only compactions. */
+static bool is_shown(const struct view *view, const struct matview_base *base,
+                     const struct snapshot_list *list)
+{
+    const struct snapshot_info *info = matview_snapshot(list, view->snapshot_id);
+    if (view->chunks_len || (info && info->rows != view->rows)) /* or deletes not flushed yet */
+        return false;
+    uint64_t id = view->snapshot_id;
+    for (; id != base->snapshot && info && info->operation == SNAPSHOT_REPLACE;
+         info = matview_snapshot(list, id))
+        id = info->parent;
+    return id == base->snapshot;
+}
+
 /* The source below has rows or deletes that the content does not show, or may have. */
 static bool has_moved(const struct system_fill *fill, const struct matview_base *base)
 {
     for (uint32_t i = 0; i < fill->views->len; i++) {
         const struct view *view = &fill->views->views[i];
-        if (str_eq(source_config(view->source)->source_id, base->source))
-            return view->snapshot_id != base->snapshot || view->chunks_len > 0;
+        struct snapshot_list list;
+        if (!str_eq(source_config(view->source)->source_id, base->source))
+            continue;
+        if (source_list_snapshots(view->source, &list, NULL) != STATUS_OK)
+            return true;
+        bool shown = is_shown(view, base, &list);
+        snapshot_list_release(&list);
+        return !shown;
     }
     return true;
 }
