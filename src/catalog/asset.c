@@ -111,6 +111,7 @@ enum status asset_create(struct catalog *catalog, const struct caller *caller,
 {
     struct record asset;
     TRY(prepare_new(catalog, caller, draft, arena, &asset, err));
+    TRY(lifecycle_guard(catalog, caller, &asset, STR(""), err));
     struct commit_result result = {0};
     for (int tries = 0; tries < EDIT_TRIES_MAX; tries++) {
         enum status status = try_create(catalog, caller, &asset, arena, &result, err);
@@ -278,9 +279,9 @@ static enum status changed_meanwhile(int64_t expected, int64_t revision, struct 
 }
 
 /* The edited record in *next; the same revision when nothing changed. */
-static enum status apply_edit(struct catalog *catalog, const struct asset_edit *edit,
-                              const struct record *current, struct arena *arena,
-                              struct record *next, struct error *err)
+static enum status apply_edit(struct catalog *catalog, const struct caller *caller,
+                              const struct asset_edit *edit, const struct record *current,
+                              struct arena *arena, struct record *next, struct error *err)
 {
     *next = *current;
     TRY(edit->edit(edit->context, next, arena, err));
@@ -288,6 +289,8 @@ static enum status apply_edit(struct catalog *catalog, const struct asset_edit *
     TRY(record_check(next, err));
     if (record_equal(current, next))
         return STATUS_OK;
+    if (!edit->beside && !str_eq(current->lifecycle, next->lifecycle))
+        TRY(lifecycle_guard(catalog, caller, next, current->lifecycle, err));
     next->revision = current->revision + 1;
     next->updated_us = sys_now_us(catalog->sys);
     return STATUS_OK;
@@ -305,13 +308,19 @@ static enum status commit_edit(struct catalog *catalog, const struct caller *cal
     if (delta)
         TRY(location_account(catalog, next, delta, arena, &location, &accounted, err));
     TRY(edit_detail(current, next, arena, &detail, err));
-    struct change changes[2] = {
-        {.kind = CHANGE_UPDATE, .expected = current->revision, .record = next}};
+    uint32_t beside = edit->beside ? edit->beside->len : 0, len = 1;
+    struct change *changes = arena_array(arena, beside + 2, sizeof *changes);
+    if (!changes)
+        return error_no_memory(err);
+    changes[0] =
+        (struct change){.kind = CHANGE_UPDATE, .expected = current->revision, .record = next};
     if (accounted)
-        changes[1] = (struct change){
+        changes[len++] = (struct change){
             .kind = CHANGE_UPDATE, .expected = location.revision - 1, .record = &location};
-    return commit_audited(catalog, caller, edit->action, next, detail, changes, accounted ? 2 : 1,
-                          arena, ret, err);
+    for (uint32_t i = 0; i < beside; i++)
+        changes[len++] = edit->beside->list[i];
+    return commit_audited(catalog, caller, edit->action, next, detail, changes, len, arena, ret,
+                          err);
 }
 
 enum status asset_edit(struct catalog *catalog, const struct caller *caller, struct str id,
@@ -325,7 +334,7 @@ enum status asset_edit(struct catalog *catalog, const struct caller *caller, str
             return asset_missing(id, err);
         if (edit->expected && edit->expected != current.revision)
             return changed_meanwhile(edit->expected, current.revision, err);
-        TRY(apply_edit(catalog, edit, &current, arena, &next, err));
+        TRY(apply_edit(catalog, caller, edit, &current, arena, &next, err));
         struct commit_result result = {0};
         enum status status = STATUS_OK;
         if (next.revision != current.revision)

@@ -164,15 +164,47 @@ enum status audit_event(struct catalog *catalog, const struct caller *caller, co
     return record_begin(catalog, caller, ret, arena, err);
 }
 
+/* The daily work on collections, which enable_audit_logging is about (decision record 0043). Who
+ * may do what, who owns what, what is gone for good and what was refused is told always. */
+static bool is_switchable(const char *action, const struct record *object)
+{
+    static const char *const kinds[] = {"collection", "partition", "index"};
+    static const char *const actions[] = {"asset.create", "asset.update",   "asset.statistics",
+                                          "asset.delete", "asset.undelete", "asset.lifecycle"};
+    bool kind = false, daily = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        kind = kind || (object->domain == DOMAIN_ASSET && str_is(object->kind, kinds[i]));
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+        daily = daily || strcmp(action, actions[i]) == 0;
+    return kind && daily;
+}
+
+static enum status is_told(struct catalog *catalog, const struct caller *caller, const char *action,
+                           const struct record *object, struct arena *arena, bool *ret,
+                           struct error *err)
+{
+    struct str value;
+    *ret = true;
+    if (!is_switchable(action, object))
+        return STATUS_OK;
+    TRY(setting_get(catalog, caller, "enable_audit_logging", "true", arena, &value, err));
+    *ret = !str_is(value, "false");
+    return STATUS_OK;
+}
+
 enum status commit_audited(struct catalog *catalog, const struct caller *caller, const char *action,
                            const struct record *object, struct str detail,
                            const struct change *changes, uint32_t len, struct arena *arena,
                            struct commit_result *ret, struct error *err)
 {
     struct record event;
+    bool told = true;
     struct change *all = arena_array(arena, len + 1, sizeof *all);
     if (!all)
         return error_no_memory(err);
+    TRY(is_told(catalog, caller, action, object, arena, &told, err));
+    if (!told)
+        return backend_commit(catalog->backend, changes, len, ret, err);
     TRY(audit_event(catalog, caller, action, object, true, detail, arena, &event, err));
     if (len)
         memcpy(all, changes, len * sizeof *all);

@@ -88,6 +88,11 @@ struct asset_edit {
     bool deleted;     /* also of a deleted asset */
     asset_edit_fn edit;
     void *context;
+    /* What `edit` wants in the same commit; NULL: nothing. */
+    struct changes_beside {
+        struct change *list;
+        uint32_t len; /* set by each call of edit */
+    } * beside;
 };
 enum status asset_edit(struct catalog *catalog, const struct caller *caller, struct str id,
                        const struct asset_edit *edit, struct arena *arena, struct record *ret,
@@ -128,8 +133,11 @@ struct transition {
     struct str to;            /* draft, active, deprecated, archived */
     struct str reason;        /* needed by some */
     struct str deprecated_by; /* id of the replacement; nodes need one to be deprecated */
+    unsigned *ret_lacks;      /* what a node's step should have had (approval.h); may be NULL */
 };
-/* LC001 bad value, LC003 bad transition, LC005 no replacement, LC006 no reason: in the message. */
+enum { LACKS_APPROVAL = 1, LACKS_NOTICE = 2 };
+/* LC001 bad value, LC003 bad transition, LC005 no replacement, LC006 no reason: in the message.
+ * Where the setting lifecycle_policy is "strict" also LC004 no approval, LC008 no notice. */
 enum status asset_transition(struct catalog *catalog, const struct caller *caller, struct str id,
                              int64_t expected, const struct transition *transition,
                              struct arena *arena, struct record *ret, struct error *err);
@@ -212,6 +220,10 @@ enum status entry_edit(struct catalog *catalog, const struct caller *caller, enu
                        struct record *ret, struct error *err);
 enum status entry_remove(struct catalog *catalog, const struct caller *caller, enum domain domain,
                          struct str id, struct error *err);
+/* The value of a setting; `fallback` when there is none. */
+enum status setting_get(struct catalog *catalog, const struct caller *caller, const char *name,
+                        const char *fallback, struct arena *arena, struct str *ret,
+                        struct error *err);
 /* Any domain but assets; the tenant is filled in. */
 enum status entry_query(struct catalog *catalog, const struct caller *caller,
                         const struct record_query *query, struct arena *arena,

@@ -44,7 +44,8 @@ enum status key_join(const struct str *parts, uint32_t len, struct arena *arena,
 enum status audit_event(struct catalog *catalog, const struct caller *caller, const char *action,
                         const struct record *object, bool success, struct str detail,
                         struct arena *arena, struct record *ret, struct error *err);
-/* Commits the changes with an audit event for `object`. */
+/* Commits the changes with an audit event for `object`; without one where it is about the daily work
+ * on collections and enable_audit_logging is false. */
 enum status commit_audited(struct catalog *catalog, const struct caller *caller, const char *action,
                            const struct record *object, struct str detail,
                            const struct change *changes, uint32_t len, struct arena *arena,
@@ -58,6 +59,29 @@ enum status asset_open(struct catalog *catalog, const struct caller *caller, str
 enum status asset_missing(struct str id, struct error *err);
 /* What the asset counts for in its storage location. */
 int64_t asset_stored_bytes(const struct record *asset);
+
+/* --- lifecycle.c, approval.c --- */
+struct step_needs {
+    enum right permission;
+    bool approval; /* of one who is neither the owner nor who takes the step */
+    bool security; /* of one who speaks for security */
+    int64_t notice_days;
+};
+/* STATUS_INVALID_ARGUMENT: LC001, no state. STATUS_CONFLICT: LC003, no such step. */
+enum status lifecycle_step(struct str from, struct str to, struct step_needs *ret,
+                           struct error *err);
+/* Where lifecycle_policy is strict: a node is born a draft but for admins, who bring some from
+ * elsewhere, and moves by asset_transition only. Packages of npm know no drafts. */
+enum status lifecycle_guard(struct catalog *catalog, const struct caller *caller,
+                            const struct record *asset, struct str from, struct error *err);
+/* Of a set of LACKS_APPROVAL and LACKS_NOTICE. */
+unsigned step_lacks(const struct step_needs *needs, const struct record_page *open,
+                    const struct record *asset, const struct caller *caller, struct str to,
+                    int64_t now_us);
+enum status approvals_open(struct catalog *catalog, const struct record *asset, struct arena *arena,
+                           struct record_page *ret, struct error *err);
+/* The event, altered, as a change for a commit. */
+struct change approval_close(struct record *event, const char *how, int64_t now_us);
 
 /* --- permission.c --- */
 enum { VISIBLE_IDS_MAX = 10000 };

@@ -18,6 +18,11 @@ static const struct {
     {"enable_audit_logging", "true", "boolean", "general", "Whether the audit log is written"},
     {"enable_performance_monitoring", "true", "boolean", "general",
      "Whether performance metrics are written"},
+    {"lifecycle_policy", "advise", "string", "general",
+     "Approvals and notices of nodes: advise (a step without is told of) or strict (it is "
+     "refused)"},
+    {"registry_environment", "development", "string", "general",
+     "development, or production: drafts of nodes are not given out"},
     {"data_retention_days", "90", "integer", "general",
      "Logs are kept for so many days; 0: for ever"},
     {"data_retention_action", "archive", "string", "general",

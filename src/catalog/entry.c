@@ -260,3 +260,16 @@ enum status entry_query(struct catalog *catalog, const struct caller *caller,
     own.tenant = caller->tenant;
     return backend_query(catalog->backend, &own, arena, ret, err);
 }
+
+enum status setting_get(struct catalog *catalog, const struct caller *caller, const char *name,
+                        const char *fallback, struct arena *arena, struct str *ret,
+                        struct error *err)
+{
+    struct record config;
+    enum status status =
+        entry_find(catalog, caller, DOMAIN_CONFIG, str_of(name), arena, &config, err);
+    *ret = str_of(fallback);
+    if (status == STATUS_OK)
+        *ret = attribute_get(config.attributes, "value", arena);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}

@@ -9,20 +9,21 @@ enum { PAGES_OF_FILE = 50, DAY_S = 86400, SCAN_PAGE = 500 };
 
 /* --- one tenant --- */
 
-/* Old events but those that tell what is gone. */
+/* Old events but those that tell what is gone, and approvals and notices that still count. */
 static enum status old_events(struct catalog *catalog, const struct caller *caller,
                               int64_t before_us, struct str cursor, struct arena *arena,
                               struct record_page *ret, struct error *err)
 {
-    static const struct str kept[] = {STR("asset.purge"), STR("retention.run")};
+    static const struct str kept[] = {STR("asset.purge"), STR("retention.run"), STR("open")};
     const struct match matches[] = {
         {.field = RECORD_created_us, .op = MATCH_LT, .number = before_us},
         {.field = RECORD_name, .op = MATCH_NE, .values = &kept[0], .values_len = 1},
-        {.field = RECORD_name, .op = MATCH_NE, .values = &kept[1], .values_len = 1}};
+        {.field = RECORD_name, .op = MATCH_NE, .values = &kept[1], .values_len = 1},
+        {.field = RECORD_lifecycle, .op = MATCH_NE, .values = &kept[2], .values_len = 1}};
     struct record_query query = {.domain = DOMAIN_EVENT,
                                  .tenant = caller->tenant,
                                  .matches = matches,
-                                 .matches_len = 3,
+                                 .matches_len = 4,
                                  .cursor = cursor,
                                  .limit = QUERY_LIMIT_MAX};
     return backend_query(catalog->backend, &query, arena, ret, err);
@@ -126,25 +127,12 @@ enum status retention_run(struct catalog *catalog, const struct caller *caller,
 
 /* --- what settings say --- */
 
-static enum status setting(struct catalog *catalog, const struct caller *caller, const char *name,
-                           const char *fallback, struct arena *arena, struct str *ret,
-                           struct error *err)
-{
-    struct record config;
-    enum status status =
-        entry_find(catalog, caller, DOMAIN_CONFIG, str_of(name), arena, &config, err);
-    *ret = str_of(fallback);
-    if (status == STATUS_OK)
-        *ret = attribute_get(config.attributes, "value", arena);
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
 enum status retention_rule(struct catalog *catalog, const struct caller *caller,
                            struct arena *arena, struct retention_rule *ret, struct error *err)
 {
     struct str days, action;
-    TRY(setting(catalog, caller, "data_retention_days", "90", arena, &days, err));
-    TRY(setting(catalog, caller, "data_retention_action", "archive", arena, &action, err));
+    TRY(setting_get(catalog, caller, "data_retention_days", "90", arena, &days, err));
+    TRY(setting_get(catalog, caller, "data_retention_action", "archive", arena, &action, err));
     if (!str_to_int64(days, &ret->days) || ret->days < 0 || ret->days > 36500)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "the setting data_retention_days is '%.*s', it must be 0 to 36500",

@@ -43,7 +43,7 @@ enum {
     HTTP_STACK_BYTES = 2 << 20,    /* of workers and of I/O threads, which run handlers too */
     HTTP_NOW_BODY_MAX = 16 * 1024, /* of a request that is tried on an I/O thread */
     HTTP_IO_THREADS_MAX = 64,
-    HTTP_ALONE_AFTER = 16, /* requests in a row: then a client counts as the only one */
+    HTTP_WAIT_AFTER = 16, /* requests in a row that were put off: then an I/O thread may block */
     HTTP_LINGER_MS = 2000,
     HTTP_LINGER_BYTES = 16 * 1024 * 1024,
 };
@@ -86,8 +86,12 @@ struct http_request {
     bool head_taken;          /* I/O thread only */
     bool try_now;             /* on_head wants it tried on the I/O thread */
     bool here;                /* it runs there: nothing may wait for the I/O thread */
-    size_t target_len;        /* of the line's middle, as sent */
-    bool streamed;            /* the body goes through `in`; fixed when the head is taken */
+    bool later;               /* it was put off there (http_now.c) */
+    struct http_request *later_next, *ready_next;
+    atomic_bool ready;
+    void *user;
+    size_t target_len; /* of the line's middle, as sent */
+    bool streamed;     /* the body goes through `in`; fixed when the head is taken */
     uint64_t body_max;
     uint64_t body_seen; /* I/O thread only */
     uint64_t discarded; /* I/O thread only */
@@ -158,10 +162,13 @@ struct http_loop {
     struct thread thread;
     int epoll_fd; /* MHD's */
     int wake_fd;
-    atomic_bool awake; /* wake_fd has been written to */
-    /* Its thread's own: whose request came last, and how many in a row were of that connection. */
-    const struct http_connection *last;
-    uint32_t in_a_row;
+    atomic_bool awake;                  /* wake_fd has been written to */
+    struct http_request *_Atomic ready; /* put off before, to be finished */
+    /* Its thread's own: */
+    pthread_t self;
+    struct http_request *put_off; /* in this round */
+    uint32_t pending;             /* put off and not finished */
+    uint32_t in_a_row;            /* how many of the last ones were put off */
 };
 
 struct http_server {
@@ -226,6 +233,17 @@ enum MHD_Result http_io_call(void *cls, struct MHD_Connection *connection, const
                              size_t *size, void **context);
 void http_io_completed(void *cls, struct MHD_Connection *connection, void **context,
                        enum MHD_RequestTerminationCode code);
+/* Under the mutex, on the I/O thread: until http_request_resume. */
+void http_io_suspend(struct http_request *request);
+/* Gives the answer, which is there, to MHD. */
+enum MHD_Result http_io_send(struct http_request *request, struct MHD_Connection *connection);
+/* http_io_body.c; under the mutex */
+enum MHD_Result http_io_take_body(struct http_request *request, const char *data, size_t *size);
+void http_io_body_refused(const struct http_request *request, struct error *ret);
+/* http_now.c; BACK: it has to go to a worker */
+enum http_now http_now_try(struct http_request *request);
+/* After a round of MHD; true: it has something to send. */
+bool http_now_round(struct http_loop *loop);
 /* http_io_head.c: checks and copies the head; calls on_head. */
 enum status http_io_check_head(struct http_request *request, struct MHD_Connection *connection,
                                const char *url, const char *method, const char *version,

@@ -6,6 +6,7 @@
  *
  *   no body, or a buffered one:  all there -> queue + suspend -> handler answers -> resume -> send
  *   the same, tried here first:  all there -> on_request_now answers -> send
+ *   and put off there:           all there -> on_request_now -> (http_now.c) -> on_later -> send
  *   a streamed body:             head there -> queue + suspend -> handler reads -> resume -> body
  * in pieces through the ring -> suspend at its end -> answer -> send
  *
@@ -14,7 +15,6 @@
  * answer only before or after it; the rest is thrown away, at most HTTP_DISCARD_MAX bytes of it:
  * then the answer is written past MHD (answer_past). */
 #include <stdlib.h>
-#include <sys/uio.h>
 
 #include "net/http_int.h"
 
@@ -26,8 +26,6 @@ void *http_io_uri(void *cls, const char *uri, struct MHD_Connection *connection)
     if (!r)
         return NULL;
     r->connection = connection;
-    c->loop->in_a_row = c->loop->last == c ? c->loop->in_a_row + 1 : 0;
-    c->loop->last = c;
     r->target_len = uri ? strlen(uri) : 0;
     struct error fault = ERROR_INIT;
     if (http_head_set_target(&r->head, &r->arena, str_of(uri ? uri : ""), &fault) != STATUS_OK) {
@@ -84,7 +82,7 @@ static void look_first(struct http_server *server, struct MHD_Connection *connec
 }
 
 /* Under the mutex. */
-static void suspend(struct http_request *r)
+void http_io_suspend(struct http_request *r)
 {
     if (!r->suspended_once)
         look_first(r->server, r->connection, true);
@@ -92,7 +90,7 @@ static void suspend(struct http_request *r)
     MHD_suspend_connection(r->connection);
 }
 
-static enum MHD_Result send_answer(struct http_request *r, struct MHD_Connection *connection)
+enum MHD_Result http_io_send(struct http_request *r, struct MHD_Connection *connection)
 {
     if (r->answer == HTTP_ANSWER_CUT)
         return MHD_NO;
@@ -101,18 +99,10 @@ static enum MHD_Result send_answer(struct http_request *r, struct MHD_Connection
     return MHD_queue_response(connection, (unsigned)r->answer_status, r->response);
 }
 
-static void body_refused(const struct http_request *r, struct error *ret)
-{
-    error_set(ret, r->body_fault,
-              r->body_fault == STATUS_TOO_LARGE ? "the body is larger than %llu bytes"
-                                                : "no memory for a body of up to %llu bytes",
-              (unsigned long long)r->body_max);
-}
-
 static enum MHD_Result refuse_body(struct http_request *r, struct MHD_Connection *connection)
 {
     struct error fault = ERROR_INIT;
-    body_refused(r, &fault);
+    http_io_body_refused(r, &fault);
     return send_fault(r, connection, &fault, true);
 }
 
@@ -148,49 +138,9 @@ static void hand_over(struct http_request *r)
 {
     pthread_mutex_lock(&r->mutex);
     r->queued = true;
-    suspend(r); /* first, for a worker may answer at once */
+    http_io_suspend(r); /* first, for a worker may answer at once */
     pthread_mutex_unlock(&r->mutex);
     enqueue(r);
-}
-
-/* May it block, since nobody else has asked this I/O thread for anything for a while? Until it is
- * done the others, one of which at least stays free, accept. */
-static bool enter_alone(struct http_request *r)
-{
-    struct http_server *server = r->server;
-    if (r->loop->in_a_row < HTTP_ALONE_AFTER)
-        return false;
-    if (atomic_fetch_add(&server->loops_busy, 1) + 1 < server->options.io_threads)
-        return true;
-    atomic_fetch_sub(&server->loops_busy, 1);
-    return false;
-}
-
-/* Tries the request on this thread; false: it has to go to a worker. */
-static bool run_now(struct http_request *r)
-{
-    struct http_server *server = r->server;
-    if (!r->try_now || !server->options.on_request_now || (r->head.has_body && r->streamed) ||
-        r->body_len > HTTP_NOW_BODY_MAX ||
-        atomic_load_explicit(&server->draining, memory_order_relaxed))
-        return false;
-    bool alone = enter_alone(r);
-    atomic_fetch_add(&server->active, 1);
-    r->here = true;
-    bool done = server->options.on_request_now(server->options.context, r, alone);
-    if (done)
-        http_answer_unanswered(r);
-    r->here = false;
-    if (alone)
-        atomic_fetch_sub(&server->loops_busy, 1);
-    if (done) {
-        r->queued = true; /* counted as active until its end */
-        atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
-        return true;
-    }
-    atomic_fetch_sub(&server->active, 1);
-    r->headers_out = NULL;
-    return false;
 }
 
 enum step { STEP_NONE, STEP_RUN, STEP_REFUSE, STEP_ANSWER };
@@ -200,6 +150,8 @@ static enum step next_step(struct http_request *r)
 {
     if (r->answer != HTTP_ANSWER_NONE)
         return STEP_ANSWER;
+    if (r->later)
+        return STEP_NONE;
     if (!r->queued)
         return r->refused || r->body_fault != STATUS_OK ? STEP_REFUSE : STEP_RUN;
     if (r->body_open && !r->body_reading) {
@@ -210,8 +162,22 @@ static enum step next_step(struct http_request *r)
         r->body_ended = true;
         http_request_wake(r);
     }
-    suspend(r);
+    http_io_suspend(r);
     return STEP_NONE;
+}
+
+static enum MHD_Result run(struct http_request *r, struct MHD_Connection *connection)
+{
+    switch (http_now_try(r)) {
+    case HTTP_NOW_DONE:
+        return http_io_send(r, connection);
+    case HTTP_NOW_BACK:
+        hand_over(r);
+        break;
+    case HTTP_NOW_LATER:
+        break;
+    }
+    return MHD_YES;
 }
 
 static enum MHD_Result advance(struct http_request *r, struct MHD_Connection *connection)
@@ -223,151 +189,14 @@ static enum MHD_Result advance(struct http_request *r, struct MHD_Connection *co
     pthread_mutex_unlock(&r->mutex);
     switch (step) {
     case STEP_RUN:
-        if (run_now(r))
-            return send_answer(r, connection);
-        hand_over(r);
-        break;
+        return run(r, connection);
     case STEP_REFUSE:
         return r->refused ? refuse_request(r, connection) : refuse_body(r, connection);
     case STEP_ANSWER:
-        return send_answer(r, connection);
+        return http_io_send(r, connection);
     case STEP_NONE:
         break;
     }
-    return MHD_YES;
-}
-
-/* --- the body; under the mutex --- */
-
-static enum status grow_body(struct http_request *r, size_t need)
-{
-    if (need <= r->body_cap)
-        return STATUS_OK;
-    size_t first = r->head.content_length < (1u << 20) ? (size_t)r->head.content_length : 1u << 20;
-    size_t cap = r->body_cap ? r->body_cap : first;
-    while (cap < need)
-        cap = cap < 4096 ? 4096 : cap * 2;
-    if (!r->head.chunked && cap > r->head.content_length)
-        cap = (size_t)r->head.content_length;
-    uint64_t more = cap - r->body_cap;
-    if (atomic_fetch_add(&r->server->buffered, more) + more > HTTP_BUFFERED_MAX) {
-        atomic_fetch_sub(&r->server->buffered, more);
-        return STATUS_NO_MEMORY;
-    }
-    char *body = realloc(r->body, cap);
-    if (!body) {
-        atomic_fetch_sub(&r->server->buffered, more);
-        return STATUS_NO_MEMORY;
-    }
-    r->body = body;
-    r->body_cap = cap;
-    return STATUS_OK;
-}
-
-static void drop_body(struct http_request *r, enum status why)
-{
-    atomic_fetch_sub(&r->server->buffered, r->body_cap);
-    free(r->body);
-    r->body = NULL;
-    r->body_len = r->body_cap = 0;
-    r->body_fault = why;
-    r->discard = true;
-}
-
-static void buffer_body(struct http_request *r, const char *data, size_t len)
-{
-    enum status status = grow_body(r, r->body_len + len);
-    if (status != STATUS_OK) {
-        drop_body(r, status);
-        return;
-    }
-    memcpy(r->body + r->body_len, data, len);
-    r->body_len += len;
-}
-
-static const char *early_head(struct http_request *r, struct arena *arena, int status,
-                              struct str type, size_t len)
-{
-    const char *head = arena_printf(arena, "HTTP/1.1 %d %s\r\nConnection: close\r\n", status,
-                                    MHD_get_reason_phrase_for((unsigned)status));
-    for (const struct http_header_out *h = r->headers_out; h && head; h = h->next)
-        head = arena_printf(arena, "%s%s: %s\r\n", head, h->name, h->value);
-    return head ? arena_printf(arena, "%sContent-Type: %.*s\r\nContent-Length: %zu\r\n\r\n", head,
-                               STR_ARG(type), len)
-                : NULL;
-}
-
-/* MHD takes no answer in the middle of a body. When too much of it is left to wait for its end, the
- * answer is written past MHD, and the connection closed softly. Best effort: nothing else is under
- * way, so an answer of this size fits the socket's buffer. */
-static void answer_past(struct http_request *r)
-{
-    struct http_connection *c = http_connection_of(r->connection);
-    struct str body = r->early_body, type = r->early_type;
-    int status = r->answer_status;
-    struct arena arena;
-    struct error fault = ERROR_INIT;
-    arena_init(&arena, 1 << 20);
-    if (r->answer == HTTP_ANSWER_NONE) {
-        body_refused(r, &fault);
-        status = status_info(fault.status)->http;
-        http_fault_text(r->server, &arena, &fault, &body, &type);
-    }
-    const char *head = body.len <= HTTP_EARLY_MAX && !c->tls && !r->streaming
-                           ? early_head(r, &arena, status, type, body.len)
-                           : NULL;
-    struct iovec parts[] = {{(void *)(uintptr_t)head, head ? strlen(head) : 0},
-                            {(void *)(uintptr_t)body.data, body.len}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    if (head && sendmsg(r->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-        c->linger = true;
-    arena_release(&arena);
-}
-
-static enum MHD_Result discard(struct http_request *r, size_t *size)
-{
-    if (r->discarded + *size <= HTTP_DISCARD_MAX) {
-        r->discarded += *size;
-        *size = 0;
-        return MHD_YES;
-    }
-    if (r->queued && r->answer == HTTP_ANSWER_NONE) { /* the handler is about to answer */
-        suspend(r);
-        return MHD_YES;
-    }
-    if (r->answer != HTTP_ANSWER_CUT)
-        answer_past(r);
-    return MHD_NO;
-}
-
-static enum MHD_Result stream_body(struct http_request *r, const char *data, size_t *size)
-{
-    if (!ring_ready(&r->in))
-        return MHD_NO;
-    size_t n = ring_put(&r->in, data, *size);
-    r->body_seen += n;
-    *size -= n;
-    http_request_wake(r);
-    if (*size)
-        suspend(r);
-    return MHD_YES;
-}
-
-static enum MHD_Result take_body(struct http_request *r, const char *data, size_t *size)
-{
-    if (!r->discard && r->body_seen + *size > r->body_max) {
-        r->too_large = r->discard = true;
-        if (!r->streamed)
-            drop_body(r, STATUS_TOO_LARGE);
-        http_request_wake(r);
-    }
-    if (r->discard)
-        return discard(r, size);
-    if (r->streamed)
-        return stream_body(r, data, size);
-    buffer_body(r, data, *size);
-    r->body_seen += *size;
-    *size = 0;
     return MHD_YES;
 }
 
@@ -390,7 +219,7 @@ enum MHD_Result http_io_call(void *cls, struct MHD_Connection *connection, const
     if (before == 0)
         return advance(r, connection);
     pthread_mutex_lock(&r->mutex);
-    enum MHD_Result result = take_body(r, data, size);
+    enum MHD_Result result = http_io_take_body(r, data, size);
     pthread_mutex_unlock(&r->mutex);
     atomic_fetch_add_explicit(&((struct http_server *)cls)->bytes_in, before - *size,
                               memory_order_relaxed);
@@ -413,7 +242,7 @@ ssize_t http_io_read_answer(void *cls, uint64_t position, char *data, size_t cap
     } else if (r->out_ended) {
         result = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
-        suspend(r);
+        http_io_suspend(r);
         result = 0;
     }
     pthread_mutex_unlock(&r->mutex);

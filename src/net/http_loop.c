@@ -5,7 +5,9 @@
  * epoll set, and MHD 0.9.75 then aborts the process.
  *
  * A round: wait for MHD's epoll set or for `wake_fd`, then run MHD once. Whoever resumes a
- * connection wakes the loop; `awake` spares all but the first write between two rounds. */
+ * connection wakes the loop; `awake` spares all but the first write between two rounds. A round
+ * that has finished requests that were put off (http_now.c) is followed by the next one at once,
+ * which sends their answers. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -25,7 +27,7 @@ static int sleep_ms(struct http_loop *loop)
     return !bounded ? -1 : due > INT32_MAX ? INT32_MAX : (int)due;
 }
 
-static void run_round(struct http_loop *loop)
+static void sleep_until_due(struct http_loop *loop)
 {
     struct pollfd fds[] = {{.fd = loop->epoll_fd, .events = POLLIN},
                            {.fd = loop->wake_fd, .events = POLLIN}};
@@ -36,7 +38,15 @@ static void run_round(struct http_loop *loop)
         /* Before MHD looks: a connection that is resumed from here on wakes the next round. */
         atomic_store(&loop->awake, false);
     }
+}
+
+/* `*due`: something is to be done at once, now or then. */
+static void run_round(struct http_loop *loop, bool *due)
+{
+    if (!*due)
+        sleep_until_due(loop);
     (void)MHD_run_wait(loop->daemon, 0);
+    *due = http_now_round(loop);
 }
 
 /* All signals are blocked in it, SIGPIPE too. */
@@ -44,11 +54,13 @@ static void *run_loop(void *argument)
 {
     struct http_loop *loop = argument;
     struct http_server *server = loop->server;
+    bool due = false;
+    loop->self = pthread_self();
     while (!atomic_load(&server->draining))
-        run_round(loop);
+        run_round(loop, &due);
     (void)MHD_quiesce_daemon(loop->daemon); /* gives listen_fd back; http_server.c closes it */
-    while (!atomic_load(&server->loops_end))
-        run_round(loop);
+    while (!atomic_load(&server->loops_end) || loop->pending)
+        run_round(loop, &due);
     (void)MHD_run_wait(loop->daemon, 0); /* resumes what asked for it last */
     MHD_stop_daemon(loop->daemon);
     return NULL;

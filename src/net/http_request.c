@@ -85,6 +85,16 @@ void http_request_try_now(struct http_request *r)
     r->try_now = true;
 }
 
+void http_request_set_user(struct http_request *r, void *user)
+{
+    r->user = user;
+}
+
+void *http_request_user(const struct http_request *r)
+{
+    return r->user;
+}
+
 enum http_method http_request_method(const struct http_request *r)
 {
     return r->head.method;

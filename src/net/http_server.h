@@ -25,6 +25,9 @@ enum {
 struct http_server;
 struct http_request;
 
+/* What became of a request on an I/O thread. */
+enum http_now { HTTP_NOW_BACK, HTTP_NOW_DONE, HTTP_NOW_LATER };
+
 enum http_method {
     HTTP_GET,
     HTTP_HEAD,
@@ -59,12 +62,17 @@ struct http_server_options {
      * else 500 is sent. */
     void (*on_request)(void *context, struct http_request *request);
     /* May be NULL. On the I/O thread, for a request that on_head has marked (http_request_try_now)
-     * and whose body is buffered and small: answers it whole (http_respond) and returns true; or
-     * returns false without an answer, then a worker gets it. All clients of this I/O thread wait
-     * meanwhile. `alone`: nobody
-     * else has asked for anything of late, and another I/O thread is free for new clients: it may
-     * block. */
-    bool (*on_request_now)(void *context, struct http_request *request, bool alone);
+     * and whose body is buffered and small: answers it whole (http_respond), or gives it back
+     * without an answer, then a worker gets it, or puts it off. All clients of this I/O thread wait
+     * meanwhile, so it must be short. */
+    enum http_now (*on_request_now)(void *context, struct http_request *request);
+    /* Where requests are put off: */
+    /* after a round of requests on this I/O thread, some of which were; is to see to it that
+     * http_request_ready is called for each; `wait`: it may block until it was, since hardly
+     * anybody else asks this thread for anything */
+    void (*on_round)(void *context, bool wait);
+    /* and on the same I/O thread when it was: answers it whole. Always called. */
+    void (*on_later)(void *context, struct http_request *request);
     /* Faults found by the server itself (400 malformed, 408, 413, 414, 431, 503): write the body of
      * the answer into `ret_body` (from `arena`); may be NULL for plain text. Any thread. */
     void (*on_fault)(void *context, struct arena *arena, const struct error *fault,
@@ -89,6 +97,11 @@ void http_server_get_stats(const struct http_server *server, struct http_server_
 
 /* In on_head: on_request_now is asked first. */
 void http_request_try_now(struct http_request *request);
+/* Once for each request that is put off, by any thread, from on_request_now on. */
+void http_request_ready(struct http_request *request);
+/* The handler's own, for on_later; NULL at first. */
+void http_request_set_user(struct http_request *request, void *user);
+void *http_request_user(const struct http_request *request);
 
 /* --- the request; all strings live as long as the request --- */
 enum http_method http_request_method(const struct http_request *request);

@@ -8,6 +8,7 @@
 
 #include "base/datetime.h"
 #include "service/openapi.h"
+#include "service/reply.h"
 #include "service/service_int.h"
 
 enum { HEALTH_BODY_MAX = 256 * 1024, METRICS_BODY_MAX = 16 << 20, OPENAPI_BODY_MAX = 4 << 20 };
@@ -73,9 +74,7 @@ enum status common_ready(struct request *request)
     json_begin_object(&w);
     json_kv_bool(&w, "ready", true);
     json_kv_strz(&w, "service", service->info->name);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }
 
 /* --- /metrics --- */

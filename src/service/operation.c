@@ -23,7 +23,6 @@ static const struct service_info services[SERVICE_COUNT] = {
 #define OPTIONAL_BODY OPERATION_OPTIONAL_BODY
 #define QUEUED        OPERATION_QUEUED
 #define TRY_HERE      OPERATION_TRY_HERE
-#define ALONE_HERE    OPERATION_ALONE_HERE
 #define SECRET_PATH   OPERATION_SECRET_PATH
 #define REQUIRED      true
 #define NOTHING

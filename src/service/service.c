@@ -22,11 +22,6 @@ static const struct service_handler common_handlers[] = {
     {"openapi", common_openapi}, {"spans", common_spans},
 };
 
-static size_t index_of(const struct operation *operation)
-{
-    return (size_t)(operation - operation_at(0));
-}
-
 /* --- 1. head --- */
 
 static enum status admit(struct service *service, const struct operation *operation,
@@ -55,7 +50,7 @@ static void on_head(void *context, struct http_request *http, uint64_t *body_max
     bool behind = found == STATUS_UNKNOWN_ROUTE || found == STATUS_METHOD_NOT_ALLOWED;
     if (behind && service->options.fallback)
         *body_max = UINT64_MAX;
-    if (found != STATUS_OK || !service->handlers[index_of(route.operation)])
+    if (found != STATUS_OK || !service->handlers[operation_index(route.operation)])
         return;
     const struct operation *operation = route.operation;
     struct identity identity;
@@ -64,7 +59,7 @@ static void on_head(void *context, struct http_request *http, uint64_t *body_max
         return;
     *body_max = operation->body_max ? operation->body_max : OPERATION_BODY_MAX;
     *buffer_body = !(operation->flags & OPERATION_STREAM_BODY);
-    if (operation->flags & (OPERATION_TRY_HERE | OPERATION_ALONE_HERE))
+    if (operation->flags & OPERATION_TRY_HERE)
         http_request_try_now(http);
 }
 
@@ -129,30 +124,6 @@ static enum status not_implemented(struct request *request)
                      request->operation->name, request->operation->since);
 }
 
-/* Who asked for what, and whether it was given: also what a flood of refusals leaves behind. */
-static void audit(struct request *request, const struct operation *operation, enum status status)
-{
-    const struct service *service = request->service;
-    const struct identity *who = &request->identity;
-    const struct error *err = &request->error;
-    bool denied = status != STATUS_OK;
-    if (!service->options.gate || !service->options.log ||
-        operation->permission == PERMISSION_NONE || !gate_audits(service->options.gate, denied))
-        return;
-    struct log log = *service->options.log;
-    log.service = service->info->name;
-    log_event(&log, log.level > LOG_INFO ? log.level : LOG_INFO, "access",
-              LOG_TEXT("decision", denied ? STR("denied") : STR("granted")),
-              LOG_TEXT("operation", str_of(operation->name)),
-              LOG_TEXT("needs", str_of(permission_name(operation->permission))),
-              LOG_TEXT("request_id", request->request_id),
-              LOG_TEXT("client", http_request_client(request->http)),
-              LOG_TEXT("user", who->user_id.data ? who->user_id : STR("")),
-              LOG_TEXT("tenant", who->tenant.data ? who->tenant : STR("")),
-              LOG_TEXT("code", str_of(denied ? status_info(status)->code : "ok")),
-              LOG_TEXT("reason", str_of(denied ? err->message : "")));
-}
-
 enum status request_admit_with(struct request *request, const struct operation *operation,
                                struct str authorization)
 {
@@ -163,7 +134,7 @@ enum status request_admit_with(struct request *request, const struct operation *
     if (status == STATUS_OK)
         request->admitted = operation;
     else
-        audit(request, operation, status);
+        request_audit(request, operation, status);
     return status;
 }
 
@@ -179,12 +150,22 @@ enum status request_give_back(struct request *request)
     return error_set(&request->error, STATUS_UNAVAILABLE, "a worker has to do it");
 }
 
+enum status request_put_off(struct request *request, request_handler finish, void *state)
+{
+    request->later = finish;
+    request->later_state = state;
+    return STATUS_OK;
+}
+
+void request_ready(struct request *request)
+{
+    http_request_ready(request->http);
+}
+
 static enum status run(struct request *request)
 {
     struct service *service = request->service;
-    size_t index = index_of(request->operation);
-    if (request->alone && request->operation->flags & OPERATION_ALONE_HERE)
-        request->here = false; /* nobody minds if it waits */
+    size_t index = operation_index(request->operation);
     if (request->here && !(request->operation->flags & OPERATION_TRY_HERE))
         return request_give_back(request);
     TRY(request_admit(request, request->operation));
@@ -253,90 +234,80 @@ static void serve(struct request *request, struct route *route)
         answer_failure(request, status);
 }
 
-/* --- 3. what is left of it --- */
+/* --- 3. from thread to thread --- */
 
-static void count(struct request *request, int64_t us)
-{
-    struct service *service = request->service;
-    const char *name = request->operation ? request->operation->name : "none";
-    char status[16];
-    snprintf(status, sizeof status, "%d", request->status ? request->status : 200);
-    metric_add(metrics_series(service->metrics, METRIC_HTTP_REQUESTS,
-                              (const char *[]){service->info->name, name, status}),
-               1);
-    if (request->operation && service->durations[index_of(request->operation)])
-        metric_observe_us(service->durations[index_of(request->operation)], us);
-}
-
-/* Under the service's own name, whatever the process is called. */
-static void log_access(struct request *request, int64_t us)
-{
-    const struct log *base = request->service->options.log;
-    int status = request->status ? request->status : 200;
-    bool fault = status >= 500 && status != 501;
-    if (!base)
-        return;
-    struct log log = *base;
-    log.service = request->service->info->name;
-    const struct error *err = &request->error;
-    const struct identity *who = &request->identity;
-    bool secret = request->operation && request->operation->flags & OPERATION_SECRET_PATH;
-    struct str path = secret ? str_of(request->operation->path) : http_request_path(request->http);
-    log_event(&log, fault ? LOG_ERROR : LOG_DEBUG, "request",
-              LOG_TEXT("request_id", request->request_id),
-              LOG_TEXT("method", http_request_method_text(request->http)),
-              LOG_TEXT("path", str_make(path.data, path.len < 512 ? path.len : 512)),
-              LOG_NUM("status", status), LOG_NUM("duration_us", us),
-              LOG_TEXT("client", http_request_client(request->http)),
-              LOG_TEXT("user", who->user_id.data ? who->user_id : STR("")),
-              LOG_TEXT("tenant", who->tenant.data ? who->tenant : STR("")),
-              LOG_TEXT("code", str_of(err->status ? status_info(err->status)->code : "ok")),
-              LOG_TEXT("error", str_of(err->message)), LOG_TEXT("cause", str_of(err->cause)));
-}
-
-/* False: given back. */
-static bool handle(struct service *service, struct http_request *http, bool here, bool alone)
-{
+/* In the request's own memory, since one that is put off outlives the call. */
+struct request_frame {
+    struct request request;
     struct route route;
-    struct request request = {
-        .http = http,
-        .service = service,
-        .arena = http_request_arena(http),
-        .error = ERROR_INIT,
-        .here = here,
-        .alone = alone,
-        .started_us = sys_mono_us(service->options.sys),
-    };
-    int64_t cpu_us = usage_cpu_us();
-    set_id(&request);
-    trace_begin(&request);
-    set_security_headers(&request);
-    serve(&request, &route);
-    if (!request.given_back) {
-        if (request.admitted)
-            audit(&request, request.admitted, STATUS_OK);
-        int64_t us = sys_mono_us(service->options.sys) - request.started_us;
-        trace_finish(&request, request.status ? request.status : 200, us);
-        cpu_us = usage_cpu_us() - cpu_us;
-        count(&request, us);
-        usage_count(&service->usage, &request, cpu_us);
-        usage_log_slow(&request, us, cpu_us);
-        log_access(&request, us);
-    } else {
-        trace_forget(&request);
-    }
-    yyjson_doc_free(request.doc);
-    return !request.given_back;
+};
+
+static struct request *request_begin_serve(struct service *service, struct http_request *http,
+                                           bool here)
+{
+    struct request_frame *frame = ARENA_NEW(http_request_arena(http), struct request_frame);
+    if (!frame)
+        return NULL;
+    struct request *request = &frame->request;
+    request->http = http;
+    request->service = service;
+    request->arena = http_request_arena(http);
+    request->error = ERROR_INIT;
+    request->here = here;
+    request->started_us = sys_mono_us(service->options.sys);
+    request->cpu_us = -usage_cpu_us();
+    set_id(request);
+    trace_begin(request);
+    set_security_headers(request);
+    serve(request, &frame->route);
+    request->cpu_us += usage_cpu_us();
+    return request;
 }
 
 static void on_request(void *context, struct http_request *http)
 {
-    (void)handle(context, http, false, false);
+    struct request *request = request_begin_serve(context, http, false);
+    if (request)
+        request_close(request);
+    else
+        http_abort(http);
 }
 
-static bool on_request_now(void *context, struct http_request *http, bool alone)
+static enum http_now on_request_now(void *context, struct http_request *http)
 {
-    return handle(context, http, true, alone);
+    struct request *request = request_begin_serve(context, http, true);
+    if (!request)
+        return HTTP_NOW_BACK;
+    if (request->given_back) {
+        trace_forget(request);
+        yyjson_doc_free(request->doc);
+        return HTTP_NOW_BACK;
+    }
+    if (request->later) {
+        http_request_set_user(http, request);
+        return HTTP_NOW_LATER;
+    }
+    request_close(request);
+    return HTTP_NOW_DONE;
+}
+
+/* What is left does not wait: its time is its CPU's. */
+static void on_later(void *context, struct http_request *http)
+{
+    struct service *service = context;
+    struct request *request = http_request_user(http);
+    int64_t began_us = sys_mono_us(service->options.sys);
+    enum status status = request->later(request);
+    if (status != STATUS_OK)
+        answer_failure(request, status);
+    request->cpu_us += sys_mono_us(service->options.sys) - began_us;
+    request_close(request);
+}
+
+static void on_round(void *context, bool wait)
+{
+    const struct service *service = context;
+    service->options.on_round(service->options.context, wait);
 }
 
 /* Faults that the net layer finds before there is a request of ours. */
@@ -364,7 +335,7 @@ static void add_handler(struct service *service, const struct service_handler *h
     const struct operation *operation = operation_find(handler->operation);
     assert(operation);
     assert(operation->service == service->options.kind || operation->service == SERVICE_ALL);
-    size_t index = index_of(operation);
+    size_t index = operation_index(operation);
     service->handlers[index] = handler->handle;
     service->contexts[index] = context;
     service->durations[index] =
@@ -424,6 +395,8 @@ enum status service_start(const struct service_options *options, struct service 
         http.on_head = on_head;
         http.on_request = on_request;
         http.on_request_now = on_request_now;
+        http.on_round = on_round;
+        http.on_later = on_later;
         http.on_fault = on_fault;
         http.context = service;
         struct http_server *server = NULL;

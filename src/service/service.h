@@ -59,9 +59,11 @@ struct request {
     struct field_value *values; /* in the order of operation->fields */
     const struct route *route;
     yyjson_doc *doc;
-    bool here;  /* on the I/O thread, which may not wait: see request_give_back */
-    bool alone; /* but for one of ALONE_HERE, whose client is the only one */
+    bool here; /* on the I/O thread, which may not wait: see request_give_back, request_put_off */
     bool given_back;
+    enum status (*later)(struct request *request); /* how one that was put off ends */
+    void *later_state;
+    int64_t cpu_us;                   /* of its threads */
     const struct operation *admitted; /* the gate has let it pass; logged when it is over */
     int status;                       /* HTTP status of the answer, 0: none yet */
     bool started;                     /* a streamed answer was begun */
@@ -101,6 +103,13 @@ enum status request_admit_with(struct request *request, const struct operation *
  * and has changed nothing; it is called again, on a worker. */
 enum status request_give_back(struct request *request);
 
+/* When request->here: the deed is done by somebody else. The handler has seen to it that
+ * request_ready is called once (any thread; perhaps before the handler returns) and returns this;
+ * then `finish` answers on the same I/O thread, as a handler does, without waiting.
+ * service_options.on_round is called after each round of such requests. */
+enum status request_put_off(struct request *request, request_handler finish, void *state);
+void request_ready(struct request *request);
+
 /* Answers with a JSON body made by the caller; a failed buffer answers 500 instead. */
 void request_respond_json(struct request *request, int status, struct buf *body /* taken */);
 void request_respond_error(struct request *request, const struct error *err);
@@ -137,6 +146,9 @@ struct service_options {
     /* Takes requests of no operation of this service, their bodies unread (http_read) and of any
      * size; for what it cannot serve it returns STATUS_UNKNOWN_ROUTE. NULL: 404. */
     request_handler fallback;
+    /* Of request_put_off: those of this round are to become ready; with `wait` it may block until
+     * they are. NULL: no handler puts off. */
+    void (*on_round)(void *context, bool wait);
     bool front; /* browsers of the world reach it: with headers that tell them what not to do */
     struct trace_options trace;
     int64_t slow_us;             /* requests that take longer are told in the log; 0: none */

@@ -38,6 +38,17 @@ enum status decode_unknown(const char *what, struct str name, const struct op_fi
                            bool (*wanted)(const struct op_field *field), const char *prefix,
                            struct error *err);
 
+/* request_close.c: counts and logs a request that was answered, frees what its arena does not hold.
+ */
+void request_close(struct request *request);
+/* Who asked for what, and whether it was given: also what a flood of refusals leaves behind. */
+void request_audit(struct request *request, const struct operation *operation, enum status status);
+/* Of an operation in the service's arrays. */
+static inline size_t operation_index(const struct operation *operation)
+{
+    return (size_t)(operation - operation_at(0));
+}
+
 /* answer.c: body of an error answer. */
 void answer_error_body(struct buf *buf, const struct error *err, struct str request_id);
 

@@ -3,6 +3,7 @@
  *   {"service","next":N,"lost":N,"spans":[{"trace_id","span_id","parent_id","name","kind","status",
  *    "failed","start_us","duration_us","request_id","tenant","notes":{...}}]}
  * `next` is what to ask for as `after` the next time. */
+#include "service/reply.h"
 #include "service/service_int.h"
 
 enum { SPANS_BODY_MAX = 8 << 20, SPANS_ANSWER_MAX = 2000 };
@@ -73,7 +74,5 @@ enum status common_spans(struct request *request)
     json_begin_object(&w);
     json_kv_strz(&w, "service", service->info->name);
     write_ring(&w, &service->ring, (uint64_t)request_int(request, "after"));
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }

@@ -111,7 +111,7 @@ enum status mutation_begin(struct source *source, struct str write_id,
     mutation->source = source_ref(source);
     mutation->write_id = write_id;
     pthread_mutex_lock(&source->flush_lock);
-    enum status status = source_check_write(source, write_id, &duplicate, ret_result, err);
+    enum status status = source_check_write(source, write_id, NULL, &duplicate, ret_result, err);
     if (status == STATUS_OK && !duplicate)
         status = open_view(mutation, err);
     if (status == STATUS_OK && !duplicate)

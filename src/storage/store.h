@@ -259,6 +259,24 @@ struct write_result {
 enum status source_write(struct source *source, struct batch *batch, struct str write_id,
                          struct write_result *ret_result, struct error *err);
 
+/* source_write for who does not wait, since it has many on their way. STATUS_OK without *ret_write:
+ * it is over (ret_result->duplicate), or it would have to wait (for memory, the queue, a write of
+ * the same id, columns being changed): then nothing has happened, and source_write does it. Else
+ * `settled` is called once, by any thread, perhaps before this returns: then later_write_end, which
+ * is to be called, tells the outcome. The source must stay until then. */
+struct later_write;
+struct later_call {
+    void (*settled)(void *context); /* short; takes no locks that are held around calls of here */
+    void *context;
+};
+enum status source_write_later(struct source *source, struct batch *batch, struct str write_id,
+                               const struct later_call *call, struct later_write **ret_write,
+                               struct write_result *ret_result, struct error *err);
+enum status later_write_end(struct later_write *write, struct write_result *ret_result,
+                            struct error *err);
+/* Has all such writes begun so far settled: when it returns, or without `wait` soon. */
+void store_commit(struct store *store, bool wait);
+
 /* --- changing rows: delete some, and append others at once --- */
 
 enum {

@@ -252,12 +252,55 @@ enum status store_move_to_trash(struct store *store, const char *dir, char trash
 uint32_t store_position(const struct store *store, struct str source_id, bool *ret_found);
 enum status store_insert_source(struct store *store, struct source *source, struct error *err);
 
-/* --- write.c --- */
+/* --- publish.c --- */
 
 /* Makes a durable write readable; takes the chunk over. source->lock is held. */
 void source_publish(struct source *source, struct chunk *chunk, int64_t now_us);
 /* Merges small chunks of the tail; no lock is held. One thread (the WAL's, or recovery). */
 void source_merge_chunks(struct source *source);
+/* The WAL's hook after a group: merges what the group has published. */
+void store_after_group(void *context);
+/* Has it merge this source's chunks; the thread that publishes. */
+void source_list_for_merge(struct source *source);
+
+/* --- memory.c --- */
+
+/* For thread_cond_wait_until: waits of threads go by the kernel's clock also in a simulated world.
+ */
+int64_t store_wait_until(int64_t us);
+/* Waits for room, counts `bytes` in; STATUS_TOO_MANY_REQUESTS. */
+enum status store_memory_take(struct store *store, uint64_t bytes, struct error *err);
+/* Without waiting: false when there is no room. */
+bool store_memory_try(struct store *store, uint64_t bytes);
+/* Lazy indexes of chunks included; memory_lock is held. */
+uint64_t store_memory_used(struct store *store);
+void store_memory_add(struct store *store, uint64_t bytes);
+void store_memory_give(struct store *store, uint64_t bytes);
+
+/* --- write.c --- */
+
+/* One write on its way into the log; it stays where it is until log_end. */
+struct log_write {
+    struct source *source;
+    struct batch *batch; /* borrowed; NULL: a mutation without rows */
+    struct str write_id; /* data NULL: none */
+    struct mutation *mutation;
+    const struct write_side *side;
+    bool wait;      /* may it wait for others? Else `settled` is called, as the WAL says, and: */
+    bool must_wait; /* it would have had to, and was not begun */
+    void (*settled)(struct wal_frame *frame);
+    void *settled_context;
+
+    struct chunk *chunk; /* until it is published */
+    struct wal_frame *frame;
+    bool has_id;
+    uint64_t id_number;
+};
+/* Steps 3 and 4. `result->duplicate`: nothing was submitted. */
+enum status log_begin(struct log_write *write, struct write_result *result, struct error *err);
+/* Of one whose frame is settled. */
+enum status log_end(struct log_write *write, struct write_result *result, struct error *err);
+enum status log_would_wait(struct log_write *write, struct error *err);
 /* One durable write of rows to the log and into memory: source_write without its counters. With
  * `mutation` (its targets are encoded, mutation_publish is called with it) `batch` may be NULL.
  * `batch` fits the schema as far as known. */
@@ -269,25 +312,16 @@ void mutation_set_side(struct mutation *mutation, const struct write_side *side)
 /* In the store's statistics; `rows`: new ones. */
 void store_count_write(struct store *store, enum status status, const struct write_result *result,
                        uint32_t rows);
-/* The checks of any write; `*ret_duplicate`: `result` is that of the write of this id. */
-enum status source_check_write(struct source *source, struct str write_id, bool *ret_duplicate,
-                               struct write_result *result, struct error *err);
+/* The checks of any write; `*ret_duplicate`: `result` is that of the write of this id. `ret_waits`
+ * NULL: waits while a write of this id is under way; else that is told. */
+enum status source_check_write(struct source *source, struct str write_id, bool *ret_waits,
+                               bool *ret_duplicate, struct write_result *result, struct error *err);
+/* The same of a batch of new rows, which is fitted to the schema. */
+enum status source_check_batch(struct source *source, struct batch *batch, struct str write_id,
+                               bool *ret_waits, struct write_result *result, struct error *err);
 /* Fits the batch to the present schema, growing it when needed; the schema is referenced. */
 enum status source_fit_batch(struct source *source, struct batch *batch, struct schema **ret_schema,
                              struct error *err);
-/* The WAL's hook after a group: merges what the group has published. */
-void store_after_group(void *context);
-/* Has it merge this source's chunks; the thread that publishes. */
-void source_list_for_merge(struct source *source);
-/* Waits for room, counts `bytes` in; STATUS_TOO_MANY_REQUESTS. */
-/* For thread_cond_wait_until: waits of threads go by the kernel's clock also in a simulated world.
- */
-int64_t store_wait_until(int64_t us);
-enum status store_memory_take(struct store *store, uint64_t bytes, struct error *err);
-/* Lazy indexes of chunks included; memory_lock is held. */
-uint64_t store_memory_used(struct store *store);
-void store_memory_add(struct store *store, uint64_t bytes);
-void store_memory_give(struct store *store, uint64_t bytes);
 
 /* --- view.c --- */
 

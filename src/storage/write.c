@@ -6,150 +6,14 @@
  *   3. memory is taken (or 429), room in the log's queue, the batch is encoded: without locks
  *   4. under the source's lock: not removed, schema still the same (else fit again), write id still
  *      unknown; then the frame is queued, so a source's frames stand in the order of these checks
- *   5. the WAL's thread publishes in LSN order; then this thread goes on
+ *   5. whoever writes the log publishes in LSN order; then this thread goes on
  * Nothing that can fail stands between the sync and the publication: chunk and id entry are made
- * before. */
-#include <stdlib.h>
-
+ * before. A write that may not wait (write_later.c) is left undone where it would have to. */
 #include "storage/store_int.h"
-
-/* --- memory --- */
-
-int64_t store_wait_until(int64_t us)
-{
-    return sys_mono_us(sys_posix()) + us;
-}
-
-enum status store_memory_take(struct store *store, uint64_t bytes, struct error *err)
-{
-    uint64_t max = store->options.memtable_max_bytes;
-    int64_t until = store_wait_until(STORE_MEMORY_WAIT_US);
-    bool late = false;
-    pthread_mutex_lock(&store->memory_lock);
-    store->writers_waiting++;
-    /* A write that is larger than all memory is let in alone. */
-    while (store->memory_used && store_memory_used(store) + bytes > max && !late &&
-           !store->stopping) {
-        pthread_cond_signal(&store->flush_work);
-        late = !thread_cond_wait_until(&store->memory_freed, &store->memory_lock, until);
-    }
-    store->writers_waiting--;
-    bool fits = !store->memory_used || store_memory_used(store) + bytes <= max;
-    if (fits) {
-        store->memory_used += bytes;
-        if (store_memory_used(store) >= store->options.memtable_bytes)
-            pthread_cond_signal(&store->flush_work);
-    }
-    pthread_mutex_unlock(&store->memory_lock);
-    if (fits)
-        return STATUS_OK;
-    if (atomic_load(&store->disk_full)) /* waiting alone does not help */
-        return error_set(err, STATUS_STORAGE_FULL,
-                         "the disk is full: rows in memory cannot be made files");
-    enum status status = error_set(err, STATUS_TOO_MANY_REQUESTS,
-                                   "memory for new rows is full until a flush has ended");
-    if (err)
-        err->retry_after_s = 1;
-    return status;
-}
-
-uint64_t store_memory_used(struct store *store)
-{
-    return store->memory_used + atomic_load(&store->chunk_indexes.used);
-}
-
-void store_memory_add(struct store *store, uint64_t bytes)
-{
-    pthread_mutex_lock(&store->memory_lock);
-    store->memory_used += bytes;
-    pthread_mutex_unlock(&store->memory_lock);
-}
-
-void store_memory_give(struct store *store, uint64_t bytes)
-{
-    pthread_mutex_lock(&store->memory_lock);
-    store->memory_used -= bytes;
-    pthread_cond_broadcast(&store->memory_freed);
-    pthread_mutex_unlock(&store->memory_lock);
-}
-
-/* --- publishing (WAL thread, recovery) --- */
-
-void source_publish(struct source *source, struct chunk *chunk, int64_t now_us)
-{
-    if (!source->active.head)
-        source->active.since_us = sys_mono_us(source->store->sys);
-    source->published_lsn = chunk->last_lsn;
-    source->last_updated_us = now_us;
-    memtable_append(&source->active, chunk);
-}
-
-void source_merge_chunks(struct source *source)
-{
-    struct chunk_merge_input from[CHUNK_MERGE_FAN];
-    struct chunk *merged;
-    bool more = true;
-    while (more) {
-        pthread_mutex_lock(&source->lock);
-        uint32_t len = source->mutating ? 0 : memtable_merge_pick(&source->active, from);
-        pthread_mutex_unlock(&source->lock);
-        if (len == 0)
-            return;
-        merged = chunk_merge(from, len);
-        uint64_t before = 0;
-        for (uint32_t i = 0; i < len; i++)
-            before += from[i].chunk->bytes;
-        uint64_t after = merged ? merged->bytes : 0;
-        pthread_mutex_lock(&source->lock);
-        more =
-            merged && !source->mutating && memtable_merge_swap(&source->active, from, len, merged);
-        pthread_mutex_unlock(&source->lock);
-        if (more) {
-            store_memory_add(source->store, after);
-            store_memory_give(source->store, before);
-        } else {
-            chunk_unref(merged);
-        }
-        for (uint32_t i = 0; i < len; i++) {
-            chunk_unref(from[i].chunk);
-            deletion_unref(from[i].deleted);
-        }
-    }
-}
-
-void store_after_group(void *context)
-{
-    struct store *store = context;
-    while (store->to_merge) {
-        struct source *source = store->to_merge;
-        store->to_merge = source->next_merge;
-        source->merge_listed = false;
-        source_merge_chunks(source);
-        source_unref(source);
-    }
-}
-
-/* One accepted write between wal_submit and its publication. */
-struct pending_write {
-    struct source *source;
-    struct chunk *chunk;       /* or NULL: a mutation without rows */
-    struct mutation *mutation; /* or NULL; the waiter's */
-    bool has_id;
-    uint64_t id_number;
-};
-
-void source_list_for_merge(struct source *source)
-{
-    if (source->merge_listed)
-        return;
-    source->merge_listed = true;
-    source->next_merge = source->store->to_merge;
-    source->store->to_merge = source_ref(source);
-}
 
 static void on_publish(struct wal_frame *frame, enum status status)
 {
-    struct pending_write *write = frame->context;
+    struct log_write *write = frame->context;
     struct source *source = write->source;
     struct chunk *chunk = write->chunk;
     uint64_t bytes = chunk ? chunk->bytes : 0;
@@ -176,7 +40,6 @@ static void on_publish(struct wal_frame *frame, enum status status)
         store_memory_give(source->store, bytes);
         chunk_unref(chunk);
     }
-    free(write);
 }
 
 /* --- the writer's side --- */
@@ -187,14 +50,20 @@ static enum status unknown(const struct source *source, struct error *err)
                      STR_ARG(source->config.source_id));
 }
 
-/* source->lock is held; it is let go while an earlier write of this id is under way. */
-static bool is_duplicate(struct source *source, struct str write_id, struct write_result *result)
+/* source->lock is held. While an earlier write of this id is under way it is let go, or, without
+ * `wait`, `*ret_waits` is set. */
+static bool is_duplicate(struct source *source, struct str write_id, bool wait, bool *ret_waits,
+                         struct write_result *result)
 {
     if (!write_id.data)
         return false;
     struct write_id *entry;
-    while ((entry = write_ids_find(&source->ids, write_id)) && entry->state == WRITE_ID_PENDING)
+    while ((entry = write_ids_find(&source->ids, write_id)) && entry->state == WRITE_ID_PENDING) {
+        *ret_waits = !wait;
+        if (!wait)
+            return false;
         pthread_cond_wait(&source->changed, &source->lock);
+    }
     if (!entry)
         return false;
     *result = (struct write_result){.lsn = entry->lsn, .rows = entry->rows, .duplicate = true};
@@ -253,16 +122,21 @@ enum status source_fit_batch(struct source *source, struct batch *batch, struct 
 }
 
 /* Step 4; source->lock is held. `*ret_again`: the schema has moved on. */
-static enum status submit_locked(struct source *source, const struct schema *schema,
-                                 const uint8_t *big_ints, struct pending_write *write,
-                                 struct wal_frame *frame, bool *ret_again,
+static enum status submit_locked(struct log_write *write, const struct schema *schema,
+                                 const uint8_t *big_ints, bool *ret_again,
                                  struct write_result *result, struct error *err)
 {
+    struct source *source = write->source;
+    struct wal_frame *frame = write->frame;
     struct str id = {write->has_id ? frame->key : NULL, frame->key_len};
     *ret_again = false;
+    if (!write->wait && source->altering)
+        return log_would_wait(write, err);
     do {
-        if (is_duplicate(source, id, result))
+        if (is_duplicate(source, id, write->wait, &write->must_wait, result))
             return STATUS_OK;
+        if (write->must_wait)
+            return log_would_wait(write, err);
     } while (source_wait_schema(source));
     if (source->removed)
         return unknown(source, err);
@@ -279,22 +153,21 @@ static enum status submit_locked(struct source *source, const struct schema *sch
 }
 
 /* Steps 2 and 4, until both see the same schema. */
-static enum status submit(struct source *source, struct batch *batch, struct pending_write *write,
-                          struct wal_frame *frame, struct write_result *result, struct error *err)
+static enum status submit(struct log_write *write, struct write_result *result, struct error *err)
 {
+    struct source *source = write->source;
     for (;;) {
         bool again = false;
         struct schema *schema = NULL;
         uint8_t big_ints[SCHEMA_FIELDS_MAX / 8] = {0};
-        if (batch) {
-            TRY(source_fit_batch(source, batch, &schema, err));
-            schema_mark_big_ints(schema, batch, big_ints);
+        if (write->batch) {
+            TRY(source_fit_batch(source, write->batch, &schema, err));
+            schema_mark_big_ints(schema, write->batch, big_ints);
         } else {
             schema = source_schema(source);
         }
         pthread_mutex_lock(&source->lock);
-        enum status status =
-            submit_locked(source, schema, big_ints, write, frame, &again, result, err);
+        enum status status = submit_locked(write, schema, big_ints, &again, result, err);
         pthread_mutex_unlock(&source->lock);
         schema_unref(schema);
         if (!again)
@@ -309,59 +182,109 @@ static uint32_t rows_of(const struct batch *batch, const struct mutation *mutati
     return rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX;
 }
 
-static enum status fill_frame(struct source *source, const struct batch *batch, struct str write_id,
-                              const struct mutation *mutation, struct wal_frame *frame,
-                              struct error *err)
+static enum status fill_frame(struct log_write *write, struct error *err)
 {
-    frame->kind = mutation ? WAL_MUTATION : WAL_BATCH;
+    struct source *source = write->source;
+    struct wal_frame *frame = write->frame;
+    frame->kind = write->mutation ? WAL_MUTATION : WAL_BATCH;
     frame->async = !source->config.wal_enabled;
     frame->source = source->incarnation;
-    frame->rows = rows_of(batch, mutation);
+    frame->rows = rows_of(write->batch, write->mutation);
     frame->time_us = sys_now_us(source->store->sys);
-    frame->key_len = (uint16_t)write_id.len;
-    if (write_id.len)
-        memcpy(frame->key, write_id.data, write_id.len);
+    frame->key_len = (uint16_t)write->write_id.len;
+    if (frame->key_len)
+        memcpy(frame->key, write->write_id.data, frame->key_len);
     frame->publish = on_publish;
-    if (mutation)
-        TRY(mutation_encode(mutation, &frame->payload, err));
-    return batch ? batch_encode(batch, &frame->payload, err) : STATUS_OK;
+    frame->context = write;
+    frame->settled = write->settled;
+    frame->settled_context = write->settled_context;
+    if (write->mutation)
+        TRY(mutation_encode(write->mutation, &frame->payload, err));
+    if (write->batch)
+        TRY(batch_encode(write->batch, &frame->payload, err));
+    return side_write_make(write->side, &frame->before, err);
 }
 
-/* Step 3 to 5. The chunk's memory has been taken; it is given back here unless published. */
-static enum status log_and_wait(struct source *source, struct batch *batch, struct str write_id,
-                                struct mutation *mutation, const struct write_side *side,
-                                struct chunk *chunk, struct write_result *result, struct error *err)
+static enum status make_frame(struct log_write *write, struct error *err)
 {
-    struct wal *wal = source->store->wal;
-    uint64_t bytes = chunk ? chunk->bytes : 0;
-    uint32_t rows = rows_of(batch, mutation);
-    struct wal_frame *frame = NULL;
-    struct pending_write *write = calloc(1, sizeof *write);
-    enum status status = write ? STATUS_OK : error_no_memory(err);
+    uint64_t bytes = write->chunk ? write->chunk->bytes : 0;
+    TRY(wal_frame_new(write->source->store->wal, bytes < WAL_PAYLOAD_MAX ? bytes : WAL_PAYLOAD_MAX,
+                      write->wait, &write->frame, err));
+    return write->frame ? fill_frame(write, err) : log_would_wait(write, err);
+}
+
+/* Memory for the chunk; NULL when there are no new rows. */
+static enum status make_chunk(struct log_write *write, struct error *err)
+{
+    struct store *store = write->source->store;
+    if (!write->batch)
+        return STATUS_OK;
+    struct chunk *chunk = chunk_new(store->sys, write->batch, 0, 0);
+    if (!chunk)
+        return error_no_memory(err);
+    chunk->budget = &store->chunk_indexes;
+    enum status status = STATUS_OK;
+    if (write->wait)
+        status = store_memory_take(store, chunk->bytes, err);
+    else if (!store_memory_try(store, chunk->bytes))
+        status = log_would_wait(write, err);
     if (status == STATUS_OK)
-        status = wal_frame_new(wal, bytes < WAL_PAYLOAD_MAX ? bytes : WAL_PAYLOAD_MAX, &frame, err);
-    if (status == STATUS_OK)
-        status = fill_frame(source, batch, write_id, mutation, frame, err);
-    if (status == STATUS_OK)
-        status = side_write_make(side, &frame->before, err);
-    if (status == STATUS_OK) {
-        *write = (struct pending_write){source, chunk, mutation, write_id.len > 0, 0};
-        frame->context = write;
-        status = submit(source, batch, write, frame, result, err);
-    }
-    if (status == STATUS_OK && !result->duplicate) {
-        status = wal_wait(wal, frame, err);
-        *result = (struct write_result){
-            .lsn = frame->lsn, .rows = rows, .deleted = mutation ? mutation_rows(mutation) : 0};
-    } else {
-        free(write);
+        write->chunk = chunk;
+    else
         chunk_unref(chunk);
-        store_memory_give(source->store, bytes);
-        side_write_drop(frame ? frame->before : NULL);
-    }
-    if (frame)
-        wal_frame_unref(wal, frame->before);
-    wal_frame_unref(wal, frame);
+    return status;
+}
+
+static void drop_frame(struct log_write *write)
+{
+    if (!write->frame)
+        return;
+    struct wal *wal = write->source->store->wal;
+    wal_frame_unref(wal, write->frame->before);
+    wal_frame_unref(wal, write->frame);
+    write->frame = NULL;
+}
+
+/* Nothing was submitted. */
+static void undo(struct log_write *write)
+{
+    side_write_drop(write->frame ? write->frame->before : NULL);
+    drop_frame(write);
+    if (!write->chunk)
+        return;
+    store_memory_give(write->source->store, write->chunk->bytes);
+    chunk_unref(write->chunk);
+    write->chunk = NULL;
+}
+
+enum status log_would_wait(struct log_write *write, struct error *err)
+{
+    write->must_wait = true;
+    return error_set(err, STATUS_UNAVAILABLE, "the write has to wait for others");
+}
+
+enum status log_begin(struct log_write *write, struct write_result *result, struct error *err)
+{
+    write->has_id = write->write_id.len > 0;
+    enum status status = make_chunk(write, err);
+    if (status == STATUS_OK)
+        status = make_frame(write, err);
+    if (status == STATUS_OK)
+        status = submit(write, result, err);
+    if (status != STATUS_OK || result->duplicate)
+        undo(write);
+    return status;
+}
+
+enum status log_end(struct log_write *write, struct write_result *result, struct error *err)
+{
+    struct wal_frame *frame = write->frame;
+    enum status status = wal_outcome(frame, err);
+    *result =
+        (struct write_result){.lsn = frame->lsn,
+                              .rows = frame->rows,
+                              .deleted = write->mutation ? mutation_rows(write->mutation) : 0};
+    drop_frame(write);
     return status;
 }
 
@@ -377,14 +300,17 @@ static enum status check_open(const struct source *source, struct str write_id, 
     return STATUS_OK;
 }
 
-enum status source_check_write(struct source *source, struct str write_id, bool *ret_duplicate,
-                               struct write_result *result, struct error *err)
+enum status source_check_write(struct source *source, struct str write_id, bool *ret_waits,
+                               bool *ret_duplicate, struct write_result *result, struct error *err)
 {
+    bool waits = false;
     TRY(check_open(source, write_id, err));
     pthread_mutex_lock(&source->lock);
     bool removed = source->removed;
-    *ret_duplicate = is_duplicate(source, write_id, result);
+    *ret_duplicate = is_duplicate(source, write_id, !ret_waits, &waits, result);
     pthread_mutex_unlock(&source->lock);
+    if (ret_waits)
+        *ret_waits = waits;
     return removed && !*ret_duplicate ? unknown(source, err) : STATUS_OK;
 }
 
@@ -392,34 +318,41 @@ enum status source_log(struct source *source, struct batch *batch, struct str wr
                        struct mutation *mutation, const struct write_side *side,
                        struct write_result *result, struct error *err)
 {
-    if (!batch)
-        return log_and_wait(source, NULL, write_id, mutation, side, NULL, result, err);
-    struct chunk *chunk = chunk_new(source->store->sys, batch, 0, 0);
-    if (!chunk)
-        return error_no_memory(err);
-    chunk->budget = &source->store->chunk_indexes;
-    enum status status = store_memory_take(source->store, chunk->bytes, err);
-    if (status != STATUS_OK) {
-        chunk_unref(chunk);
-        return status;
-    }
-    return log_and_wait(source, batch, write_id, mutation, side, chunk, result, err);
+    struct log_write write = {.source = source,
+                              .batch = batch,
+                              .write_id = write_id,
+                              .mutation = mutation,
+                              .side = side,
+                              .wait = true};
+    TRY(log_begin(&write, result, err));
+    if (result->duplicate)
+        return STATUS_OK;
+    (void)wal_wait(source->store->wal, write.frame, NULL);
+    return log_end(&write, result, err);
+}
+
+enum status source_check_batch(struct source *source, struct batch *batch, struct str write_id,
+                               bool *ret_waits, struct write_result *result, struct error *err)
+{
+    bool duplicate = false;
+    struct schema *schema = NULL;
+    if (batch->rows == 0)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "a write holds at least one record");
+    TRY(source_check_write(source, write_id, ret_waits, &duplicate, result, err));
+    if (duplicate || (ret_waits && *ret_waits))
+        return STATUS_OK;
+    TRY(source_fit_batch(source, batch, &schema, err));
+    schema_unref(schema);
+    return STATUS_OK;
 }
 
 static enum status write_batch(struct source *source, struct batch *batch, struct str write_id,
                                const struct write_side *side, struct write_result *result,
                                struct error *err)
 {
-    bool duplicate = false;
-    struct schema *schema = NULL;
-    if (batch->rows == 0)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "a write holds at least one record");
-    TRY(source_check_write(source, write_id, &duplicate, result, err));
-    if (duplicate)
-        return STATUS_OK;
-    TRY(source_fit_batch(source, batch, &schema, err));
-    schema_unref(schema);
-    return source_log(source, batch, write_id, NULL, side, result, err);
+    TRY(source_check_batch(source, batch, write_id, NULL, result, err));
+    return result->duplicate ? STATUS_OK
+                             : source_log(source, batch, write_id, NULL, side, result, err);
 }
 
 void store_count_write(struct store *store, enum status status, const struct write_result *result,

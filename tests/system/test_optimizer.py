@@ -116,11 +116,13 @@ def test_every_plan_gives_the_same_rows(session_client, table):
 
 
 def test_statements_of_the_engine_only(session_client, table):
-    for query in (f"SELECT id + 1 FROM {table} WHERE id < 3", f"SELECT kind FROM {table} WHERE id < 3 OR id > 5990",
+    for query in (f"SELECT id * 1.5 AS x FROM {table} WHERE id < 3", f"SELECT kind FROM {table} WHERE kind ILIKE 'A' OR id > 5990",
                   f"SELECT a.id FROM {table} a JOIN {table} b ON a.id = b.id WHERE a.id < 3",
-                  f"SELECT kind, count(*) FROM {table} GROUP BY kind HAVING count(*) > 1",
+                  f"SELECT n, n % 2 AS n FROM {table} WHERE id < 3", f"SELECT v, count(*) FROM {table} GROUP BY v",
+                  f"SELECT sum(id) + 0.5 AS x FROM {table}",
                   f"SELECT id FROM {table} WHERE id < 3 QUALIFY row_number() OVER (ORDER BY id) = 1",
-                  f"SELECT sum(v) FILTER (WHERE b) FROM {table}", f"SELECT ID FROM {table} WHERE id = 1"):
+                  f"SELECT upper(kind) AS k, count(*) FROM {table} GROUP BY k",
+                  f"SELECT sum(v / 0.0) FROM {table}", f"SELECT median(v) FROM {table}", f"SELECT ID FROM {table} WHERE id = 1"):
         found = sql(session_client, query, hint={"access_path": "pruned_scan"})
         assert found["statistics"]["access_path"] == "duckdb", query
 

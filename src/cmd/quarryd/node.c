@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "cmd/quarryd/access.h"
+#include "cmd/quarryd/addresses.h"
 #include "cmd/quarryd/logs.h"
+#include "cmd/quarryd/node_channel.h"
 #include "cmd/quarryd/notify.h"
 #include "cmd/quarryd/ports.h"
 #include "quarry_version.h"
@@ -61,12 +63,31 @@ static struct compact_policy compaction_policy(const struct settings *settings)
     };
 }
 
-static enum status start(const struct quarryd_options *options, struct sys *sys,
-                         const struct log *log, const struct access *access, const char *sql_worker,
-                         struct tenant_node **ret_node, struct error *err)
+/* Where the catalog is that keeps the tenant's logs. */
+static void set_catalog(const struct quarryd_options *options, struct address *catalog,
+                        struct tenant_node_options *node)
 {
     const struct settings *settings = options->settings;
-    const struct tenant_node_options node = {
+    struct str list = str_of(settings_text(settings, SETTING_SERVICE_ADDRESSES));
+    bool found = true;
+    node->ports_file = options->ports_file;
+    node->catalog_host = options_reach(settings_text(settings, SETTING_BIND_HOST));
+    node->catalog_port = (uint16_t)settings_int(settings, SETTING_CATALOG_PORT);
+    while (addresses_next(&list, catalog, &found, NULL) == STATUS_OK && found) {
+        if (catalog->kind != SERVICE_CATALOG)
+            continue;
+        node->catalog_host = catalog->host;
+        node->catalog_port = catalog->port;
+        return;
+    }
+}
+
+static enum status start(const struct quarryd_options *options, struct sys *sys,
+                         const struct log *log, const struct access *access, const char *sql_worker,
+                         struct address *catalog, struct tenant_node **ret_node, struct error *err)
+{
+    const struct settings *settings = options->settings;
+    struct tenant_node_options node = {
         .sys = sys,
         .log = log,
         .gate = access->gate,
@@ -114,6 +135,7 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .idle_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_IDLE_TIMEOUT_SECONDS),
         .request_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_REQUEST_TIMEOUT_SECONDS),
     };
+    set_catalog(options, catalog, &node);
     enum status status = tenant_node_start(&node, ret_node, err);
     /* Of the conflicts only the lock's goes away by itself; a port that is taken does not. */
     for (int i = 0; status == STATUS_CONFLICT && i < LOCK_RETRIES; i++) {
@@ -125,9 +147,31 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
     return status;
 }
 
-/* True: asked to stop. False: the supervisor is gone. */
-static bool wait_for_end(const struct quarryd_options *options, int signals)
+/* What the supervisor has said; false: it is gone. */
+static bool obey(struct node_channel *channel, struct tenant_node *node)
 {
+    char line[NODE_LINE_MAX];
+    unsigned workers;
+    if (!node_channel_read(channel, PROCESS_CHANNEL_FD))
+        return false;
+    while (node_channel_next(channel, line)) {
+        struct tenant_load load;
+        if (sscanf(line, "WORKERS %u", &workers) == 1)
+            tenant_node_set_workers(node, workers);
+        if (strcmp(line, "LOAD") != 0)
+            continue;
+        tenant_node_get_load(node, &load);
+        node_load_write(&load, line);
+        node_channel_write(PROCESS_CHANNEL_FD, line);
+    }
+    return true;
+}
+
+/* True: asked to stop. False: the supervisor is gone. */
+static bool wait_for_end(const struct quarryd_options *options, struct tenant_node *node,
+                         int signals)
+{
+    struct node_channel channel = {.len = 0};
     struct pollfd fds[2] = {
         {.fd = signals, .events = POLLIN},
         {.fd = options->supervised ? PROCESS_CHANNEL_FD : -1, .events = POLLIN}};
@@ -138,8 +182,7 @@ static bool wait_for_end(const struct quarryd_options *options, int signals)
         if (fds[0].revents & POLLIN && read(signals, &info, sizeof info) == sizeof info &&
             (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT))
             return true;
-        char byte;
-        if (fds[1].revents && read(PROCESS_CHANNEL_FD, &byte, 1) <= 0)
+        if (fds[1].revents && !obey(&channel, node))
             return false;
     }
 }
@@ -163,6 +206,7 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     struct access access = {0};
     struct log_files *log_files = NULL;
     char sql_worker[SYS_PATH_MAX], line[64];
+    struct address catalog;
     log->service = service_info(SERVICE_TENANT)->name;
     enum status status = worker_path(options->settings, sql_worker, &err);
     if (status == STATUS_OK)
@@ -170,7 +214,7 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     if (status == STATUS_OK)
         status = access_open(options, sys, log, &access, &err);
     if (status == STATUS_OK)
-        status = start(options, sys, log, &access, sql_worker, &node, &err);
+        status = start(options, sys, log, &access, sql_worker, &catalog, &node, &err);
     if (status != STATUS_OK)
         return fail(options, &err);
     uint16_t ports[SERVICE_COUNT] = {[SERVICE_TENANT] = tenant_node_port(node)};
@@ -185,7 +229,7 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     if (!options->supervised)
         notify_manager("READY=1");
     log_event(log, LOG_INFO, "serving", LOG_NUM("port", ports[SERVICE_TENANT]));
-    if (!wait_for_end(options, signals))
+    if (!wait_for_end(options, node, signals))
         _exit(1);
     log_event(log, LOG_INFO, "stopping", LOG_NUM("pid", getpid()));
     tenant_node_stop(

@@ -46,6 +46,8 @@ struct aggregate {
     struct arena arena; /* names, byte values */
     struct agg_state *states;
     uint32_t states_len;
+    const struct computed *computed; /* columns beside the view's; borrowed */
+    uint32_t computed_len;
     struct str *keys;
     uint32_t keys_len;
     bool *key_ints, *key_reals; /* types met, for writing integral doubles as doubles */

@@ -137,6 +137,12 @@ enum status aggregate_new(const struct aggregate_spec *specs, uint32_t specs_len
     return STATUS_OK;
 }
 
+void aggregate_compute(struct aggregate *agg, const struct computed *computed, uint32_t len)
+{
+    agg->computed = computed;
+    agg->computed_len = len;
+}
+
 void aggregate_free(struct aggregate *agg)
 {
     if (!agg)

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "query/expr/expr.h"
 #include "query/filter/filter.h"
 #include "storage/store.h"
 #include "sys/sys.h"
@@ -139,6 +140,13 @@ struct aggregate;
 enum status aggregate_new(const struct aggregate_spec *specs, uint32_t specs_len,
                           const struct str *keys, uint32_t keys_len, struct aggregate **ret_agg,
                           struct error *err);
+/* Columns that are computed from the view's: specs and keys may name them. A name of the view's
+ * columns means the computed one. Borrowed; the same for all that is merged. */
+struct computed {
+    struct str name;
+    const struct expr *expr; /* over the view's fields */
+};
+void aggregate_compute(struct aggregate *agg, const struct computed *computed, uint32_t len);
 /* Adds all rows of a view that the filter lets through. After a failure of this call or of
  * aggregate_merge the state can only be freed. `stats` (NULL: not wanted) is added to. */
 enum status aggregate_add_view(struct aggregate *agg, struct view *view,

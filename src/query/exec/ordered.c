@@ -213,8 +213,8 @@ static enum status segment_pick(void *context, struct segment *segment, bool *re
     struct scan *scan = o->scan;
     const struct order_column *first = &o->columns[0];
     *ret_used = false;
-    if (!bound_filter_predicates(scan->filter) && o->columns_len == 1 &&
-        view_has_sorted(scan->view, first->field))
+    if (!bound_filter_predicates(scan->filter) && !bound_filter_where(scan->filter) &&
+        o->columns_len == 1 && view_has_sorted(scan->view, first->field))
         TRY(segment_first_rows(segment, scan->view->schema->fields[first->field].id,
                                first->descending, o->most + 1, ret_used, ret_rows, ret_len, err));
     for (uint32_t i = 0; i < scan->composites_len && !*ret_used; i++) {

@@ -26,6 +26,8 @@ enum status scan_init(struct scan *scan, struct view *view, const struct filter 
     enum status status = STATUS_OK;
     if (!scan->fields || !scan->selection || !scan->verdicts)
         status = error_no_memory(err);
+    if (status == STATUS_OK && bound_filter_where(scan->filter))
+        status = expr_run_new(bound_filter_where(scan->filter), &scan->where, err);
     if (status == STATUS_OK)
         status = scan_narrow(scan, err);
     if (status != STATUS_OK)
@@ -49,6 +51,7 @@ void scan_release(struct scan *scan)
     free(scan->composites);
     free(scan->verdicts);
     free(scan->selection);
+    expr_run_free(scan->where);
     bound_filter_free(scan->filter);
     *scan = (struct scan){0};
 }
@@ -188,6 +191,27 @@ static bool select_live(struct scan *scan)
     return kept < scan->count;
 }
 
+static enum status input_of_where(void *context, uint32_t input, const struct column **ret,
+                                  struct error *err)
+{
+    return scan_dense_first(context, input, ret, err);
+}
+
+/* The expression over the rows that the predicates leave. */
+static enum status filter_where(struct scan *scan, struct error *err)
+{
+    const struct expr_source source = {scan, input_of_where};
+    const struct column *truth;
+    uint32_t before = scan->selected;
+    TRY(expr_run_eval(scan->where, &source, before, &truth, err));
+    scan->selected =
+        expr_select(truth, scan->all ? NULL : scan->selection, before, scan->selection);
+    scan->all = scan->all && scan->selected == before;
+    for (uint32_t i = 0; scan->selected < before && i < scan->fields_len; i++)
+        scan->fields[i].dense_loaded = false;
+    return STATUS_OK;
+}
+
 static enum status filter_slice(struct scan *scan, struct error *err)
 {
     for (uint32_t i = 0; i < scan->fields_len; i++) {
@@ -204,6 +228,8 @@ static enum status filter_slice(struct scan *scan, struct error *err)
         TRY(filter_predicate(scan, p, p || some ? scan->selection : NULL, &scan->selected, err));
     if (scan->selected == scan->count)
         scan->all = true;
+    if (scan->where && scan->selected > 0)
+        TRY(filter_where(scan, err));
     scan->stats.rows_matched += scan->selected;
     return STATUS_OK;
 }

@@ -12,6 +12,7 @@
 #define QUARRY_QUERY_SCAN_INT_H
 
 #include "query/exec/exec.h"
+#include "query/expr/expr.h"
 #include "query/filter/bound.h"
 
 enum {
@@ -96,6 +97,7 @@ struct scan {
     struct scan_field *fields; /* as the schema */
     uint32_t fields_len;
     struct scan_verdict *verdicts; /* as the filter's predicates */
+    struct expr_run *where;        /* the rest of the filter; NULL: none */
     /* Set by the owner after scan_init (may be NULL); asked for each segment that is not pruned:
      * sets *ret_known when the segment has been dealt with from metadata and is not to be read. */
     enum status (*segment_known)(void *context, struct segment *segment, bool *ret_known,
@@ -134,6 +136,9 @@ enum status scan_append(struct scan *scan, uint32_t index, uint32_t from, uint32
  * when all of them are null because the unit lacks the column. */
 enum status scan_dense(struct scan *scan, uint32_t index, const struct column **ret_column,
                        struct error *err);
+/* The same for one who will ask for the field again, with fewer rows selected. */
+enum status scan_dense_first(struct scan *scan, uint32_t index, const struct column **ret_column,
+                             struct error *err);
 /* Dictionary codes of the selected rows; *ret_dictionary NULL when there are none. The dictionary
  * has the physical type. Valid until the next slice; `codes` has room for SCAN_SLICE_ROWS. */
 enum status scan_codes(struct scan *scan, uint32_t index, const struct column **ret_dictionary,

@@ -141,8 +141,8 @@ enum status scan_append(struct scan *scan, uint32_t index, uint32_t from, uint32
     return gather_rows(into, full, scan->all ? NULL : scan->selection + from, from, n, err);
 }
 
-enum status scan_dense(struct scan *scan, uint32_t index, const struct column **ret_column,
-                       struct error *err)
+static enum status dense(struct scan *scan, uint32_t index, bool again,
+                         const struct column **ret_column, struct error *err)
 {
     struct scan_field *field = (struct scan_field *)(uintptr_t)scan_resolve(scan, index);
     enum type type = scan->view->schema->fields[index].type;
@@ -156,11 +156,24 @@ enum status scan_dense(struct scan *scan, uint32_t index, const struct column **
             column_release(&field->dense);
         column_truncate(&field->dense, 0);
         field->dense.type = type;
-        TRY(scan_append(scan, index, 0, scan->selected, false, &field->dense, err));
+        TRY(scan_append(scan, index, 0, scan->selected, again, &field->dense, err));
         field->dense_loaded = true;
     }
     *ret_column = &field->dense;
     return STATUS_OK;
+}
+
+enum status scan_dense(struct scan *scan, uint32_t index, const struct column **ret_column,
+                       struct error *err)
+{
+    return dense(scan, index, false, ret_column, err);
+}
+
+enum status scan_dense_first(struct scan *scan, uint32_t index, const struct column **ret_column,
+                             struct error *err)
+{
+    bool few = scan->selected < scan->count / SCAN_GATHER_SHARE;
+    return dense(scan, index, !few, ret_column, err);
 }
 
 enum status scan_dictionary(struct scan *scan, uint32_t index, const struct column **ret_dictionary,

@@ -287,7 +287,8 @@ static bool says_just(struct scan *scan, const struct said *said, uint32_t known
             return false;
         used++;
     }
-    return known >= prefix && used == bound_filter_predicates(scan->filter);
+    return known >= prefix && used == bound_filter_predicates(scan->filter) &&
+           !bound_filter_where(scan->filter);
 }
 
 enum status scan_first_tuples(struct scan *scan, struct segment *segment,

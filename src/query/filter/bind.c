@@ -250,6 +250,11 @@ bool bound_filter_is_never(const struct bound_filter *bound)
     return bound->never;
 }
 
+const struct expr *bound_filter_where(const struct bound_filter *bound)
+{
+    return bound->filter ? bound->filter->where : NULL;
+}
+
 uint32_t bound_filter_predicates(const struct bound_filter *bound)
 {
     return bound->predicates_len;

@@ -22,6 +22,8 @@ void bound_filter_free(struct bound_filter *bound);
 
 /* True when no row of any data can match. */
 bool bound_filter_is_never(const struct bound_filter *bound);
+/* What rows have to be beside what the predicates say; NULL: nothing. The caller evaluates it. */
+const struct expr *bound_filter_where(const struct bound_filter *bound);
 uint32_t bound_filter_predicates(const struct bound_filter *bound);
 /* Schema index of the column that a predicate reads; -1: the schema lacks it, all is null. */
 int32_t bound_filter_column(const struct bound_filter *bound, uint32_t predicate);

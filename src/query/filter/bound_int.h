@@ -4,7 +4,7 @@
 
 #include "query/filter/bound.h"
 #include "query/filter/filter_int.h"
-#include "query/filter/like_int.h"
+#include "query/filter/like.h"
 #include "query/filter/regex_int.h"
 #include "query/filter/set_int.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "query/filter/filter_int.h"
-#include "query/filter/like_int.h"
+#include "query/filter/like.h"
 #include "query/filter/regex_int.h"
 
 static const struct {
@@ -251,7 +251,12 @@ void filter_free(struct filter *filter)
     free(filter);
 }
 
+void filter_require(struct filter *filter, const struct expr *where)
+{
+    filter->where = where;
+}
+
 bool filter_is_empty(const struct filter *filter)
 {
-    return !filter || filter->conditions_len == 0;
+    return !filter || (filter->conditions_len == 0 && !filter->where);
 }

@@ -1,5 +1,5 @@
 /* filter.h: the filter language of the data routes: column -> {operator: literal, ...}, joined by
- * AND. by AND.
+ * AND.
  *
  * Operators: eq ne gt lt gte lte in (in_list) not_in (nin) like regex; also `null: true|false` and
  * a bare scalar as eq. Null-aware as SQL: a comparison with a null value is not true, so the row is
@@ -25,11 +25,15 @@ enum {
 };
 
 struct filter;
+struct expr;
 
 /* `filters` is the JSON object (NULL: no conditions). Unknown operator, wrong literal, bad regex:
  * STATUS_INVALID_ARGUMENT naming the field and what is known. */
 enum status filter_parse(yyjson_val *filters, struct filter **ret_filter, struct error *err);
 void filter_free(struct filter *filter);
+/* Also asks for what a BOOL expression over the schema's fields (query/expr) says; once a filter.
+ * It is not copied. */
+void filter_require(struct filter *filter, const struct expr *where);
 bool filter_is_empty(const struct filter *filter);
 
 #endif

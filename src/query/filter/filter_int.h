@@ -63,6 +63,7 @@ struct filter {
     struct arena arena;
     struct condition *conditions;
     uint32_t conditions_len;
+    const struct expr *where; /* borrowed; NULL: none */
 };
 
 struct filter *filter_ref(const struct filter *filter);

@@ -3,7 +3,7 @@
  * General patterns go back to the last `%` only (a match of the part before it never has to be
  * undone), so the cost is at most text x pattern. Going back moves byte by byte: as pattern and
  * text are UTF-8, a literal never matches inside a code point, and `_` refuses to start there. */
-#include "query/filter/like_int.h"
+#include "query/filter/like.h"
 
 static const char *tokenize(struct str pattern, uint16_t *tokens, uint32_t *ret_len)
 {

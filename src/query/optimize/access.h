@@ -34,6 +34,8 @@ struct query_shape {
     uint32_t specs_len;
     const struct str *keys;
     uint32_t keys_len;
+    const struct computed *computed; /* that specs and keys name */
+    uint32_t computed_len;
 };
 
 /* What work a path does: features of the cost model, forecast or counted. */

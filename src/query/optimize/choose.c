@@ -139,6 +139,8 @@ static bool from_metadata(const struct job *job)
         if (kind != AGG_COUNT && kind != AGG_MIN && kind != AGG_MAX)
             return false;
         int32_t at = schema_find(job->view->schema, shape->specs[i].column);
+        if (shape->computed_len && shape->specs[i].column.data && at < 0)
+            return false;
         if (kind != AGG_COUNT && at >= 0 && job->view->schema->fields[at].type == TYPE_JSON)
             return false;
         if (job->view->deletions && shape->specs[i].column.data)

@@ -1,19 +1,11 @@
 /* condition.c: WHERE as conditions of the filter language. Each comparison is taken only where both
- * sides have the same kind of value, so that no engine's casts matter:
- *
- *   int64      whole numbers within int64
- *   double     numbers of at most 15 digits (a double and the engine's DECIMAL agree)
- *   string     texts without U+0000; LIKE without a backslash
- *   bool       =, <> TRUE and FALSE, the column alone, NOT of it
- *   date       'YYYY-MM-DD', also as DATE '...'
- *   timestamp  'YYYY-MM-DD[ hh:mm:ss[.ffffff]]', also as TIMESTAMP '...'
+ * sides have the same kind of value, so that no engine's casts matter (constant.c); texts also LIKE
+ * without a backslash, booleans alone or with NOT. What is left over of an AND becomes an
+ * expression (expression.c) that is evaluated over the rows that the conditions let through.
  */
-#include <stdio.h>
+#include "query/optimize/typed.h"
 
-#include "base/datetime.h"
-#include "query/optimize/statement_int.h"
-
-enum { CONDITIONS_MAX = 64, DIGITS_EXACT = 15, LITERAL_TEXT = 64 };
+enum { CONDITIONS_MAX = 64 };
 
 /* One condition: a column, an operator, and its literals. */
 struct condition_node {
@@ -31,184 +23,60 @@ struct where {
 
 /* --- literals --- */
 
-static uint32_t parameters_before(const struct node *node, uint32_t offset)
-{
-    uint32_t n = 0;
-    if (!node)
-        return 0;
-    if (node->kind == N_PARAM)
-        return str_is(node->text, "?") && node->offset < offset;
-    for (size_t i = 0; i < node->count; i++)
-        n += parameters_before(kid(node, i), offset);
-    return n;
-}
-
-/* NULL: there is none. */
-static yyjson_val *parameter(const struct reader *reader, const struct node *node)
-{
-    int64_t number;
-    struct str name = str_make(node->text.data + 1, node->text.len - 1);
-    if (str_is(node->text, "?"))
-        return yyjson_arr_get(reader->parameters, parameters_before(reader->root, node->offset));
-    if (node->text.data[0] != '$' || name.len == 0)
-        return NULL;
-    if (str_to_int64(name, &number))
-        return number > 0 ? yyjson_arr_get(reader->parameters, (size_t)number - 1) : NULL;
-    return yyjson_obj_getn(reader->parameters, name.data, name.len);
-}
-
-/* A number as text, with its sign; false when it is none. */
-static bool number_text(const struct node *node, char out[LITERAL_TEXT])
-{
-    bool minus = node_is(node, N_UNARY) && str_is(node->text, "-");
-    const struct node *number = minus ? kid(node, 0) : node;
-    if (!node_is(number, N_NUMBER) || number->text.len + 2 > LITERAL_TEXT)
-        return false;
-    snprintf(out, LITERAL_TEXT, "%s%.*s", minus ? "-" : "", STR_ARG(number->text));
-    return true;
-}
-
-bool read_whole(const struct reader *reader, const struct node *node, int64_t *ret)
-{
-    char text[LITERAL_TEXT];
-    if (node_is(node, N_PARAM)) {
-        yyjson_val *value = parameter(reader, node);
-        *ret = yyjson_get_sint(value);
-        return yyjson_is_sint(value) || (yyjson_is_uint(value) && *ret >= 0);
-    }
-    return number_text(node, text) && str_to_int64(str_of(text), ret);
-}
-
 static bool write_whole(const struct reader *reader, const struct node *node, struct json_writer *w)
 {
     int64_t value;
-    if (!read_whole(reader, node, &value))
-        return false;
-    json_int(w, value);
-    return true;
-}
-
-/* Digits and at most one point. */
-static bool is_short_decimal(const char *text)
-{
-    size_t digits = 0, points = 0;
-    for (const char *c = text + (text[0] == '-'); *c; c++) {
-        digits += *c >= '0' && *c <= '9';
-        points += *c == '.';
-        if ((*c < '0' || *c > '9') && *c != '.')
-            return false;
-    }
-    return digits > 0 && digits <= DIGITS_EXACT && points <= 1;
+    bool good = constant_whole(reader, node, &value);
+    if (good)
+        json_int(w, value);
+    return good;
 }
 
 static bool write_real(const struct reader *reader, const struct node *node, struct json_writer *w)
 {
-    char text[LITERAL_TEXT];
     double value;
-    if (node_is(node, N_PARAM)) {
-        yyjson_val *given = parameter(reader, node);
-        if (!yyjson_is_real(given))
-            return false;
-        json_double(w, yyjson_get_real(given));
-        return true;
-    }
-    if (!number_text(node, text) || !is_short_decimal(text) || sscanf(text, "%lf", &value) != 1)
-        return false;
-    json_double(w, value);
-    return true;
-}
-
-static bool text_of(const struct reader *reader, const struct node *node, struct str *ret)
-{
-    if (node_is(node, N_STRING) && !node->flags)
-        *ret = node->text;
-    else if (node_is(node, N_PARAM))
-        *ret = json_str_of(parameter(reader, node));
-    else
-        return false;
-    return ret->data && !memchr(ret->data, 0, ret->len);
+    bool good = constant_real(reader, node, &value);
+    if (good)
+        json_double(w, value);
+    return good;
 }
 
 static bool write_text(const struct reader *reader, const struct node *node, struct json_writer *w)
 {
     struct str text;
-    if (!text_of(reader, node, &text))
-        return false;
-    json_string(w, text);
-    return true;
+    bool good = constant_text(reader, node, &text);
+    if (good)
+        json_string(w, text);
+    return good;
 }
 
-/* The text of a time: a string, or one that is cast to `type`. */
-static bool time_text(const struct node *node, const char *type, struct str *ret)
+static bool write_value(struct value value, struct json_writer *w)
 {
-    if (node_is(node, N_CAST)) {
-        const struct node *to = kid(node, 1);
-        if (node->flags || kid(node, 2) || !node_is(to, N_TYPE) || to->count ||
-            !str_is(to->text, type))
-            return false;
-        node = kid(node, 0);
-    }
-    if (!node_is(node, N_STRING) || node->flags)
-        return false;
-    *ret = node->text;
+    value_write_json(w, &value);
     return true;
-}
-
-static bool is_date(struct str text)
-{
-    int32_t days;
-    return text.len == 10 && text.data[0] != '-' && text.data[4] == '-' && text.data[7] == '-' &&
-           date_parse(text, &days);
 }
 
 static bool write_date(const struct node *node, struct json_writer *w)
 {
-    struct str text;
-    if (!time_text(node, "DATE", &text) || !is_date(text))
-        return false;
-    json_string(w, text);
-    return true;
+    int32_t days;
+    return constant_date(node, &days) &&
+           write_value((struct value){.type = TYPE_DATE, .int64 = days}, w);
 }
 
 static bool write_timestamp(const struct node *node, struct json_writer *w)
 {
-    struct str text;
-    char whole[LITERAL_TEXT];
     int64_t us;
-    bool time = time_text(node, "TIMESTAMP", &text);
-    if (!time && !time_text(node, "DATE", &text))
-        return false;
-    if (is_date(text)) {
-        snprintf(whole, sizeof whole, "%.*sT00:00:00", STR_ARG(text));
-    } else {
-        bool plain = time && text.len >= 19 && text.len <= 26 &&
-                     (text.data[10] == ' ' || text.data[10] == 'T') &&
-                     is_date(str_make(text.data, 10)) && text.data[13] == ':' &&
-                     text.data[16] == ':' && text.data[17] < '6' &&
-                     (text.len == 19 || (text.data[19] == '.' && text.len > 20));
-        for (size_t i = 20; plain && i < text.len; i++)
-            plain = text.data[i] >= '0' && text.data[i] <= '9';
-        if (!plain)
-            return false;
-        snprintf(whole, sizeof whole, "%.10sT%.*s", text.data, (int)text.len - 11, text.data + 11);
-    }
-    if (!timestamp_parse(str_of(whole), &us))
-        return false;
-    json_stringz(w, whole);
-    return true;
+    return constant_time(node, &us) &&
+           write_value((struct value){.type = TYPE_TIMESTAMP, .int64 = us}, w);
 }
 
 static bool write_bool(const struct reader *reader, const struct node *node, struct json_writer *w)
 {
-    if (node_is(node, N_PARAM)) {
-        yyjson_val *given = parameter(reader, node);
-        json_bool(w, yyjson_get_bool(given));
-        return yyjson_is_bool(given);
-    }
-    if (!node_is(node, N_BOOL))
-        return false;
-    json_bool(w, str_is(node->text, "TRUE"));
-    return true;
+    bool value;
+    bool good = constant_bool(reader, node, &value);
+    if (good)
+        json_bool(w, value);
+    return good;
 }
 
 static bool write_literal(const struct reader *reader, enum type type, const struct node *node,
@@ -273,7 +141,7 @@ static bool add_comparison(struct where *where, const struct node *node)
 static bool add_between(struct where *where, const struct node *node)
 {
     uint32_t field;
-    if (node->flags || !reader_column(where->reader, kid(node, 0), &field) ||
+    if (node_has_other(node, 0) || !reader_column(where->reader, kid(node, 0), &field) ||
         where->reader->schema->fields[field].type == TYPE_BOOL)
         return false;
     return add(where, (struct condition_node){field, "gte", kid(node, 1), false}) &&
@@ -284,7 +152,7 @@ static bool add_in(struct where *where, const struct node *node)
 {
     uint32_t field;
     const struct node *list = kid(node, 1);
-    if ((node->flags & ~(uint32_t)NODE_NOT) || !node_is(list, N_LIST) || list->count == 0 ||
+    if (node_has_other(node, NODE_NOT) || !node_is(list, N_LIST) || list->count == 0 ||
         !reader_column(where->reader, kid(node, 0), &field) ||
         where->reader->schema->fields[field].type == TYPE_BOOL)
         return false;
@@ -296,10 +164,11 @@ static bool add_like(struct where *where, const struct node *node)
 {
     uint32_t field;
     struct str pattern;
-    if (node->flags || !str_is(node->text, "LIKE") || kid(node, 2) ||
+    if (node_has_other(node, 0) || !str_is(node->text, "LIKE") || kid(node, 2) ||
         !reader_column(where->reader, kid(node, 0), &field) ||
         where->reader->schema->fields[field].type != TYPE_STRING ||
-        !text_of(where->reader, kid(node, 1), &pattern) || memchr(pattern.data, '\\', pattern.len))
+        !constant_text(where->reader, kid(node, 1), &pattern) ||
+        memchr(pattern.data, '\\', pattern.len))
         return false;
     return add(where, (struct condition_node){field, "like", kid(node, 1), false});
 }
@@ -307,7 +176,7 @@ static bool add_like(struct where *where, const struct node *node)
 static bool add_is(struct where *where, const struct node *node)
 {
     uint32_t field;
-    if ((node->flags & ~(uint32_t)NODE_NOT) || !str_is(node->text, "NULL") || kid(node, 1) ||
+    if (node_has_other(node, NODE_NOT) || !str_is(node->text, "NULL") || kid(node, 1) ||
         !reader_column(where->reader, kid(node, 0), &field) ||
         where->reader->schema->fields[field].type == TYPE_JSON)
         return false;
@@ -324,12 +193,10 @@ static bool add_truth(struct where *where, const struct node *node, bool truth)
     return add(where, (struct condition_node){field, "eq", NULL, truth});
 }
 
-static bool add_all(struct where *where, const struct node *node)
+static bool add_condition(struct where *where, const struct node *node)
 {
     switch ((enum node_kind)node->kind) {
     case N_BINARY:
-        if (str_is(node->text, "AND"))
-            return add_all(where, kid(node, 0)) && add_all(where, kid(node, 1));
         return add_comparison(where, node);
     case N_BETWEEN:
         return add_between(where, node);
@@ -377,23 +244,99 @@ static bool is_first_of_field(const struct where *where, uint32_t at)
     return true;
 }
 
-bool read_where(const struct reader *reader, const struct node *node, struct json_writer *w)
+static bool write_conditions(const struct where *where, struct json_writer *w)
 {
-    struct where where = {.reader = reader};
-    if (node && !add_all(&where, node))
-        return false;
-    json_begin_object(w);
-    for (uint32_t i = 0; i < where.len; i++) {
-        if (!is_first_of_field(&where, i))
+    for (uint32_t i = 0; i < where->len; i++) {
+        if (!is_first_of_field(where, i))
             continue;
-        json_key(w, reader->schema->fields[where.items[i].field].name);
+        json_key(w, where->reader->schema->fields[where->items[i].field].name);
         json_begin_object(w);
-        for (uint32_t k = i; k < where.len; k++)
-            if (where.items[k].field == where.items[i].field &&
-                !write_condition(&where, &where.items[k], w))
+        for (uint32_t k = i; k < where->len; k++)
+            if (where->items[k].field == where->items[i].field &&
+                !write_condition(where, &where->items[k], w))
                 return false;
         json_end_object(w);
     }
-    json_end_object(w);
+    return true;
+}
+
+/* The conditions and, when asked for, the expression: its template as the name, its text. */
+static bool write_filters(const struct where *where, const struct expr *rest, yyjson_doc **ret)
+{
+    const struct reader *reader = where->reader;
+    struct buf buf;
+    struct json_writer w;
+    buf_init(&buf, 4 << 20);
+    json_writer_init(&w, &buf);
+    json_begin_object(&w);
+    bool can = write_conditions(where, &w);
+    if (can && rest) {
+        json_key(&w, typed_text(reader, rest, false));
+        json_begin_object(&w);
+        json_kv_str(&w, "expression", typed_text(reader, rest, true));
+        json_end_object(&w);
+    }
+    json_end_object(&w);
+    can = can && !buf_failed(&buf) && json_parse(buf_str(&buf), ret, NULL) == STATUS_OK;
+    buf_release(&buf);
+    return can;
+}
+
+/* --- the whole --- */
+
+/* The literals of the conditions from `first` on are such as are taken. */
+static bool are_literals_good(const struct where *where, uint32_t first)
+{
+    struct buf buf;
+    struct json_writer w;
+    bool good = true;
+    buf_init(&buf, 4 << 20);
+    json_writer_init(&w, &buf);
+    json_begin_object(&w);
+    for (uint32_t i = first; i < where->len && good; i++)
+        good = write_condition(where, &where->items[i], &w);
+    buf_release(&buf);
+    return good;
+}
+
+/* One part of an AND: conditions, or joined to the expression. */
+static bool add_part(struct where *where, const struct scope *scope, const struct node *node,
+                     struct typed *rest)
+{
+    if (node_is(node, N_BINARY) && str_is(node->text, "AND"))
+        return add_part(where, scope, kid(node, 0), rest) &&
+               add_part(where, scope, kid(node, 1), rest);
+    uint32_t before = where->len;
+    struct typed value;
+    if (add_condition(where, node) && are_literals_good(where, before))
+        return true;
+    where->len = before;
+    if (!read_expression(scope, node, &value) || value.kind != SQL_BOOLEAN)
+        return false;
+    if (!rest->expr) {
+        *rest = value;
+        return true;
+    }
+    return typed_binary(scope, EXPR_AND, SQL_BOOLEAN, *rest, value, rest);
+}
+
+bool read_where(struct reader *reader, const struct node *node)
+{
+    struct own_statement *out = reader->out;
+    struct where where = {.reader = reader};
+    struct typed rest = {0};
+    const struct scope scope = field_scope(reader);
+    yyjson_doc *conditions = NULL;
+    if (node && !add_part(&where, &scope, node, &rest))
+        return false;
+    bool can = write_filters(&where, NULL, &conditions) &&
+               filter_parse(yyjson_doc_get_root(conditions), &out->filter, NULL) == STATUS_OK;
+    yyjson_doc_free(conditions);
+    if (!can || !write_filters(&where, rest.expr, &out->filters))
+        return false;
+    if (rest.expr)
+        filter_require(out->filter, rest.expr);
+    out->shape.filter = out->filter;
+    out->shape.filters = yyjson_doc_get_root(out->filters);
     return true;
 }

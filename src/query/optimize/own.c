@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "query/optimize/derived.h"
 #include "query/optimize/partials.h"
 
 enum { GROUP_SHARE = 4 }; /* partials a file: when all their groups are fewer than rows / 4 */
@@ -42,6 +43,7 @@ enum status own_aggregate(struct value_cache *cache, struct view *view,
                                   ret, err);
     struct aggregate *agg = NULL;
     TRY(aggregate_new(shape->specs, shape->specs_len, shape->keys, shape->keys_len, &agg, err));
+    aggregate_compute(agg, shape->computed, shape->computed_len);
     enum status status = aggregate_add_view(agg, view, shape->filter, &with, stats, err);
     if (status != STATUS_OK) {
         aggregate_free(agg);
@@ -72,12 +74,16 @@ struct run {
     const struct sql_sink *sink;
     struct sql_stats *stats;
     int64_t left; /* rows that may still go out; -1: all */
+    bool begun;   /* the columns went out; until then the engine can still be asked */
 };
 
-static enum status send_columns(const struct run *run, struct error *err)
+static enum status send_columns(struct run *run, struct error *err)
 {
     const struct own_statement *statement = run->statement;
     uint32_t n = statement->outputs_len;
+    if (run->begun)
+        return STATUS_OK;
+    run->begun = true;
     struct str *names = malloc(2 * ((size_t)n + 1) * sizeof *names);
     if (!names)
         return error_no_memory(err);
@@ -124,6 +130,7 @@ static enum status send_rows(struct run *run, const struct batch *from, const ui
         len = (uint32_t)run->left;
         run->stats->truncated = true;
     }
+    TRY(send_columns(run, err));
     if (len == 0)
         return STATUS_OK;
     struct batch *to = batch_new();
@@ -186,21 +193,29 @@ static int compare_rows(const void *a, const void *b, void *context)
 
 enum { GROUPS_AT_ONCE = 4096 };
 
+static enum status number_rows(uint32_t rows, uint32_t **ret, struct error *err)
+{
+    *ret = malloc(((size_t)rows + 1) * sizeof **ret);
+    if (!*ret)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < rows; i++)
+        (*ret)[i] = i;
+    return STATUS_OK;
+}
+
 static enum status send_groups(struct run *run, const struct batch *groups, struct error *err)
 {
     const struct own_statement *statement = run->statement;
     struct ordering ordering = {groups, statement};
-    uint32_t *order = NULL;
-    uint64_t end = groups->rows;
+    uint32_t *order = NULL, rows = 0;
+    TRY(derived_having(statement, groups, &order, &rows, err));
+    uint64_t end = rows;
     if (statement->limit >= 0 && (uint64_t)statement->limit + statement->offset < end)
         end = (uint64_t)statement->limit + statement->offset;
     if (statement->orders_len) {
-        order = malloc(((size_t)groups->rows + 1) * sizeof *order);
         if (!order)
-            return error_no_memory(err);
-        for (uint32_t i = 0; i < groups->rows; i++)
-            order[i] = i;
-        qsort_r(order, groups->rows, sizeof *order, compare_rows, &ordering);
+            TRY(number_rows(rows, &order, err));
+        qsort_r(order, rows, sizeof *order, compare_rows, &ordering);
     }
     enum status status = STATUS_OK;
     for (uint64_t at = statement->offset; at < end && status == STATUS_OK; at += GROUPS_AT_ONCE) {
@@ -222,6 +237,8 @@ static enum status run_aggregate(struct run *run, struct value_cache *cache, str
     enum status status = aggregate_batch(agg, run->statement->types, &groups, err);
     aggregate_free(agg);
     if (status == STATUS_OK)
+        status = derived_add(run->statement, groups, err);
+    if (status == STATUS_OK)
         status = send_groups(run, groups, err);
     batch_unref(groups);
     return status;
@@ -236,7 +253,9 @@ static enum status pump(struct run *run, struct search *search, struct error *er
         TRY(search_next(search, &batch, err));
         if (!batch)
             return STATUS_OK;
-        enum status status = send_rows(run, batch, NULL, 0, batch->rows, err);
+        enum status status = derived_add(run->statement, batch, err);
+        if (status == STATUS_OK)
+            status = send_rows(run, batch, NULL, 0, batch->rows, err);
         batch_unref(batch);
         TRY(status);
         done = run->stats->truncated;
@@ -271,16 +290,19 @@ enum status own_statement_run(struct value_cache *cache, struct view *view,
                               const struct own_statement *statement,
                               const struct access_choice *choice, int64_t limit,
                               const struct exec_context *context, const struct sql_sink *sink,
-                              struct sql_stats *stats, struct exec_stats *exec, struct error *err)
+                              struct sql_stats *stats, struct exec_stats *exec, bool *ret_begun,
+                              struct error *err)
 {
     struct run run = {.statement = statement, .sink = sink, .stats = stats, .left = limit};
     int64_t began_us = sys_mono_us(context->sys);
     *stats = (struct sql_stats){0};
     *exec = (struct exec_stats){0};
-    TRY(send_columns(&run, err));
     enum status status = statement->shape.aggregates
                              ? run_aggregate(&run, cache, view, choice, context, exec, err)
                              : run_search(&run, view, choice, context, exec, err);
+    if (status == STATUS_OK)
+        status = send_columns(&run, err);
+    *ret_begun = run.begun;
     stats->execute_us = sys_mono_us(context->sys) - began_us;
     stats->files = view->segments_len;
     return status;

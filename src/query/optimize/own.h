@@ -19,12 +19,14 @@ enum status own_aggregate(struct value_cache *cache, struct view *view,
 void own_offer_partials(struct value_cache *cache, const struct view *view,
                         const struct query_shape *shape, struct access_offer *offer);
 
-/* Runs a statement into the sink as sql_query would. `limit`: rows at the most (-1: all), the rest
+/* Runs a statement into the sink as sql_query would; EXPR_DOUBT: the engine has to do it, and may
+ * when *ret_begun is false: nothing has gone out. `limit`: rows at the most (-1: all), the rest
  * is cut and stats->truncated set. */
 enum status own_statement_run(struct value_cache *cache, struct view *view,
                               const struct own_statement *statement,
                               const struct access_choice *choice, int64_t limit,
                               const struct exec_context *context, const struct sql_sink *sink,
-                              struct sql_stats *stats, struct exec_stats *exec, struct error *err);
+                              struct sql_stats *stats, struct exec_stats *exec, bool *ret_begun,
+                              struct error *err);
 
 #endif

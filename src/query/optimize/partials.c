@@ -145,7 +145,9 @@ static struct view part_of(const struct view *view, uint32_t first, uint32_t fil
 static enum status new_aggregate(const struct work *work, struct aggregate **ret, struct error *err)
 {
     const struct query_shape *shape = work->shape;
-    return aggregate_new(shape->specs, shape->specs_len, shape->keys, shape->keys_len, ret, err);
+    TRY(aggregate_new(shape->specs, shape->specs_len, shape->keys, shape->keys_len, ret, err));
+    aggregate_compute(*ret, shape->computed, shape->computed_len);
+    return STATUS_OK;
 }
 
 static enum status add_part(struct work *work, struct aggregate *agg, struct view *part,

@@ -1,7 +1,7 @@
 /* statement.c: the frame of a statement: its table, its WHERE, its LIMIT. */
 #include "query/optimize/statement.h"
 
-#include "query/optimize/statement_int.h"
+#include "query/optimize/typed.h"
 
 bool reader_column(const struct reader *reader, const struct node *ref, uint32_t *ret)
 {
@@ -23,12 +23,37 @@ bool reader_column(const struct reader *reader, const struct node *ref, uint32_t
     return at >= 0;
 }
 
+bool is_plain_call(const struct node *call)
+{
+    for (size_t i = CALL_ARGS + 1; i < call->count; i++)
+        if (kid(call, i))
+            return false;
+    return node_is(call, N_CALL) && !node_has_other(call, NODE_DISTINCT);
+}
+
+static bool take_field(void *context, const struct node *node, struct typed *ret)
+{
+    const struct reader *reader = context;
+    uint32_t field;
+    enum sql_kind kind;
+    if (!node_is(node, N_REF))
+        return false;
+    if (reader_column(reader, node, &field) &&
+        sql_kind_of(reader->schema->fields[field].type, &kind))
+        typed_input(reader, field, reader->schema->fields[field].name, kind, ret);
+    return true;
+}
+
+struct scope field_scope(struct reader *reader)
+{
+    return (struct scope){reader, reader, take_field};
+}
+
 /* Nothing else than these parts. */
 static bool has_only_known_parts(const struct node *select)
 {
-    static const int strange[] = {SLOT_WITH,       SELECT_DISTINCT_ON, SELECT_HAVING,
-                                  SELECT_QUALIFY,  SELECT_WINDOWS,     SELECT_SAMPLE,
-                                  SELECT_LIMIT_BY, SELECT_INTO};
+    static const int strange[] = {SLOT_WITH,     SELECT_DISTINCT_ON, SELECT_QUALIFY, SELECT_WINDOWS,
+                                  SELECT_SAMPLE, SELECT_LIMIT_BY,    SELECT_INTO};
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
         if (kid(select, (size_t)strange[i]))
             return false;
@@ -67,29 +92,11 @@ static bool read_limit(const struct reader *reader, const struct node *select)
     const struct node *limit = kid(select, SLOT_LIMIT), *offset = kid(select, SLOT_OFFSET);
     int64_t skip = 0;
     out->limit = -1;
-    if (limit && (limit->flags || !read_whole(reader, limit, &out->limit) || out->limit < 0))
+    if (limit && (limit->flags || !constant_whole(reader, limit, &out->limit) || out->limit < 0))
         return false;
-    if (offset && (!read_whole(reader, offset, &skip) || skip < 0))
+    if (offset && (!constant_whole(reader, offset, &skip) || skip < 0))
         return false;
     out->offset = (uint64_t)skip;
-    return true;
-}
-
-/* The filters are kept as JSON, for templates and for people, and as a filter. */
-static bool read_filters(const struct reader *reader, const struct node *where)
-{
-    struct own_statement *out = reader->out;
-    struct buf buf;
-    struct json_writer w;
-    buf_init(&buf, 1 << 20);
-    json_writer_init(&w, &buf);
-    bool can = read_where(reader, where, &w) && !buf_failed(&buf) &&
-               json_parse(buf_str(&buf), &out->filters, NULL) == STATUS_OK;
-    buf_release(&buf);
-    out->shape.filters = yyjson_doc_get_root(out->filters);
-    if (!can || filter_parse(out->shape.filters, &out->filter, NULL) != STATUS_OK)
-        return false;
-    out->shape.filter = out->filter;
     return true;
 }
 
@@ -98,7 +105,7 @@ static bool read_select(struct reader *reader, const struct node *select,
 {
     return node_is(select, N_SELECT) && has_only_known_parts(select) &&
            read_table(reader, kid(select, SELECT_FROM), tables, tables_len) &&
-           read_limit(reader, select) && read_filters(reader, kid(select, SELECT_WHERE)) &&
+           read_limit(reader, select) && read_where(reader, kid(select, SELECT_WHERE)) &&
            read_outputs(reader);
 }
 

@@ -1,19 +1,27 @@
 /* statement.h: SELECTs that our own operators answer exactly as the SQL engine would: one table, a
- * filter of simple comparisons joined by AND, columns or simple aggregates by columns, an order, a
- * limit. Everything else is left to the engine; so is everything about which there is a doubt. */
+ * filter, columns or expressions, aggregates and HAVING by columns or expressions, an order, a
+ * limit. Of functions and types those of query/expr. Everything else is left to the engine; so is
+ * everything about which there is a doubt. */
 #ifndef QUARRY_QUERY_STATEMENT_H
 #define QUARRY_QUERY_STATEMENT_H
 
 #include "query/optimize/access.h"
 #include "query/sql/sql.h"
 
-enum { OWN_COLUMNS_MAX = 500, OWN_ORDERS_MAX = 8 };
+enum { OWN_COLUMNS_MAX = 500, OWN_ORDERS_MAX = 8, OWN_DERIVED_MAX = 64 };
 
 /* A column of the answer. */
 struct own_output {
     struct str name;
     const char *sql_type; /* the engine's name: "BIGINT" */
-    uint32_t from; /* of the operators' rows: keys, then aggregates; of a search: its number */
+    uint32_t from; /* of the operators' rows: keys, then aggregates, or the search's columns; behind
+                    * them what is derived from these */
+};
+
+/* An expression over the operators' rows. */
+struct own_derived {
+    const struct expr *expr;
+    enum type type; /* in the answer: JSON for a HUGEINT */
 };
 
 struct own_order {
@@ -29,6 +37,9 @@ struct own_statement {
     enum type *types; /* of the operators' rows, of aggregates */
     struct own_output *outputs;
     uint32_t outputs_len;
+    struct own_derived *derived;
+    uint32_t derived_len;
+    const struct expr *having;               /* which groups; NULL: all */
     struct own_order orders[OWN_ORDERS_MAX]; /* of aggregates */
     uint32_t orders_len;
     int64_t limit; /* of the answer; -1: none */

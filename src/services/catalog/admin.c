@@ -337,3 +337,30 @@ enum status audit_list(struct request *request)
     TRY(entry_query(catalog_of(request), &caller, &query, request->arena, &page, &request->error));
     return respond_page(request, "audit", &page, write_audit);
 }
+
+enum status events_list(struct request *request)
+{
+    struct caller caller = caller_of(request);
+    struct str kind = request_str(request, "kind");
+    struct match match = {.field = RECORD_kind, .op = MATCH_EQ, .values = &kind, .values_len = 1};
+    struct record_query query = {.domain = DOMAIN_EVENT,
+                                 .matches = &match,
+                                 .matches_len = 1,
+                                 .cursor = request_str(request, "cursor"),
+                                 .limit = (uint32_t)request_int(request, "limit")};
+    struct record_page page;
+    struct buf buf;
+    struct json_writer w;
+    TRY(entry_query(catalog_of(request), &caller, &query, request->arena, &page, &request->error));
+    writer_begin(&buf, &w);
+    json_begin_object(&w);
+    json_kv_str(&w, "tenant_id", caller.tenant);
+    json_keyz(&w, "events");
+    json_begin_array(&w);
+    for (uint32_t i = 0; i < page.len; i++)
+        json_record(&w, &page.records[i]);
+    json_end_array(&w);
+    json_text(&w, "next_cursor", page.next);
+    json_end_object(&w);
+    return writer_respond(request, 200, &buf);
+}

@@ -259,13 +259,15 @@ enum status assets_lifecycle(struct request *request)
 {
     struct caller caller = caller_of(request);
     struct record asset;
-    struct transition transition = {.to = request_str(request, "to"),
+    unsigned lacks = 0;
+    struct transition transition = {.ret_lacks = &lacks,
+                                    .to = request_str(request, "to"),
                                     .reason = request_str(request, "reason"),
                                     .deprecated_by = request_str(request, "deprecated_by")};
     int64_t expected = request_has(request, "revision") ? request_int(request, "revision") : 0;
     TRY(asset_transition(catalog_of(request), &caller, request_path_param(request, "id"), expected,
                          &transition, request->arena, &asset, &request->error));
-    return respond_record(request, 200, &asset);
+    return respond_moved(request, &asset, lacks);
 }
 
 enum status assets_owner(struct request *request)

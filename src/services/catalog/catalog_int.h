@@ -123,6 +123,7 @@ enum status config_get(struct request *request);
 enum status config_set(struct request *request);
 enum status config_delete(struct request *request);
 enum status audit_list(struct request *request);
+enum status events_list(struct request *request);
 /* config_secret.c: values of settings that are stored encrypted */
 bool config_is_secret(const struct record *config);
 enum status config_seal(struct request *request, struct str value, struct record *config);
@@ -174,6 +175,17 @@ enum status backup_control(struct request *request);
 /* nodes_federation.c: nodes from elsewhere */
 enum status nodes_import(struct request *request);
 enum status nodes_pull(struct request *request);
+/* approvals.c */
+enum status approvals_add(struct request *request);
+enum status notices_add(struct request *request);
+enum status approvals_list(struct request *request);
+enum status approvals_remove(struct request *request);
+/* The asset, and as `issues` what its step was taken without (LACKS_APPROVAL, ...). */
+enum status respond_moved(struct request *request, const struct record *asset, unsigned lacks);
+enum status in_production(struct request *request, bool *ret);
+/* STATUS_CONFLICT, LC007, when drafts are asked for in production. */
+enum status check_drafts(struct request *request, bool drafts);
+
 /* npm*.c: registry protocol of npm */
 enum status npm_package(struct request *request);
 enum status npm_manifest(struct request *request);

@@ -25,12 +25,11 @@ static void write_reporter(struct json_writer *w, const struct caller *caller, s
 static enum status is_on(struct request *request, const struct caller *caller, const char *key,
                          bool *ret)
 {
-    struct record config;
-    enum status status = entry_find(catalog_of(request), caller, DOMAIN_CONFIG, str_of(key),
-                                    request->arena, &config, &request->error);
-    *ret = status != STATUS_OK ||
-           !str_is(attribute_get(config.attributes, "value", request->arena), "false");
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    struct str value;
+    TRY(setting_get(catalog_of(request), caller, key, "true", request->arena, &value,
+                    &request->error));
+    *ret = !str_is(value, "false");
+    return STATUS_OK;
 }
 
 /* What was not logged because a setting is false. */

@@ -56,6 +56,28 @@ static enum status respond_node(struct request *request, int http_status, const 
     return writer_respond(request, http_status, &buf);
 }
 
+/* LC007 where it is told of, in a production registry. */
+static enum status warn_of_draft(struct request *request, struct metadata_issues *issues)
+{
+    static const struct metadata_issue draft = {
+        .severity = SEVERITY_WARNING,
+        .code = "LC007",
+        .field = STR("lifecycle"),
+        .message = STR("is draft, and this is a production registry: nobody will be given it")};
+    bool production = false;
+    TRY(in_production(request, &production));
+    if (!production)
+        return STATUS_OK;
+    struct metadata_issue *list = arena_array(request->arena, issues->len + 1, sizeof *list);
+    if (!list)
+        return error_no_memory(&request->error);
+    if (issues->len)
+        memcpy(list, issues->list, issues->len * sizeof *list);
+    list[issues->len++] = draft;
+    issues->list = list;
+    return STATUS_OK;
+}
+
 enum status nodes_register(struct request *request)
 {
     struct caller caller = caller_of(request);
@@ -65,6 +87,8 @@ enum status nodes_register(struct request *request)
     TRY(draft_of(request, &draft));
     TRY(node_register(catalog_of(request), &caller, &draft, request->arena, &node, &issues,
                       &request->error));
+    if (str_is(node.lifecycle, "draft"))
+        TRY(warn_of_draft(request, &issues));
     return respond_node(request, 201, &node, &issues);
 }
 
@@ -168,6 +192,7 @@ enum status nodes_versions(struct request *request)
 static enum status find_node(struct request *request, const struct caller *caller,
                              struct record *ret)
 {
+    TRY(check_drafts(request, request_bool(request, "drafts")));
     return node_get(catalog_of(request), caller, request_path_param(request, "namespace"),
                     request_path_param(request, "name"), request_path_param(request, "version"),
                     request_bool(request, "drafts"), request->arena, ret, &request->error);
@@ -242,11 +267,13 @@ enum status nodes_lifecycle(struct request *request)
 {
     struct caller caller = caller_of(request);
     struct record node;
-    struct transition transition = {.to = request_str(request, "to"),
+    unsigned lacks = 0;
+    struct transition transition = {.ret_lacks = &lacks,
+                                    .to = request_str(request, "to"),
                                     .reason = request_str(request, "reason"),
                                     .deprecated_by = request_str(request, "deprecated_by")};
     TRY(find_exact(request, &caller, &node));
     TRY(asset_transition(catalog_of(request), &caller, node.id, 0, &transition, request->arena,
                          &node, &request->error));
-    return respond_record(request, 200, &node);
+    return respond_moved(request, &node, lacks);
 }

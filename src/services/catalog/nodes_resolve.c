@@ -148,6 +148,7 @@ enum status nodes_resolve(struct request *request)
     struct json_writer w;
     if (!needs)
         return error_no_memory(&request->error);
+    TRY(check_drafts(request, resolve.drafts));
     TRY(read_needs(request, "needs", false, needs, &resolve.needs_len));
     TRY(read_needs(request, "optional_needs", true, needs, &resolve.needs_len));
     TRY(read_pairs(request, request_json(request, "overrides"), &resolve.overrides,

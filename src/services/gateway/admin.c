@@ -10,33 +10,16 @@ static struct caller admin_caller(struct request *request)
     return identity_caller(request, &request->identity);
 }
 
-static void begin_answer(struct buf *body, struct json_writer *w)
-{
-    buf_init(body, ANSWER_MAX);
-    json_writer_init(w, body);
-    json_begin_object(w);
-    json_kv_bool(w, "success", true);
-    json_kv_null(w, "error_message");
-}
-
-static enum status end_answer(struct request *request, int status, struct buf *body,
-                              struct json_writer *w)
-{
-    json_end_object(w);
-    request_respond_json(request, status, body);
-    return STATUS_OK;
-}
-
 static enum status answer_user(struct request *request, int status, const struct record *user)
 {
     struct json_writer w;
     struct buf body;
-    begin_answer(&body, &w);
+    reply_begin(&body, ANSWER_MAX, &w);
     if (user) {
         json_keyz(&w, "user");
         user_write(&w, user);
     }
-    return end_answer(request, status, &body, &w);
+    return reply_end(request, status, &body, &w);
 }
 
 /* The roles of a body, or the default one. */
@@ -75,7 +58,7 @@ enum status gateway_users(struct request *request)
     struct buf body;
     TRY(entry_query(gateway->options.catalog, &caller, &query, request->arena, &page,
                     &request->error));
-    begin_answer(&body, &w);
+    reply_begin(&body, ANSWER_MAX, &w);
     json_keyz(&w, "users");
     json_begin_array(&w);
     for (uint32_t i = 0; i < page.len; i++)
@@ -83,7 +66,7 @@ enum status gateway_users(struct request *request)
     json_end_array(&w);
     json_kv_int(&w, "total", page.total);
     json_kv_str(&w, "next", page.next.len ? page.next : STR_NONE);
-    return end_answer(request, 200, &body, &w);
+    return reply_end(request, 200, &body, &w);
 }
 
 enum status gateway_user_create(struct request *request)
@@ -219,8 +202,8 @@ enum status gateway_invite(struct request *request)
         sys_now_us(gateway->sys) + request_int(request, "expires_hours") * INT64_C(3600) * 1000000;
     TRY(entry_create(gateway->options.catalog, &caller, &draft, request->arena, &made,
                      &request->error));
-    begin_answer(&body, &w);
+    reply_begin(&body, ANSWER_MAX, &w);
     json_kv_strz(&w, "invitation", secret);
     json_kv_int(&w, "expires_at_s", draft.expires_us / 1000000);
-    return end_answer(request, 201, &body, &w);
+    return reply_end(request, 201, &body, &w);
 }

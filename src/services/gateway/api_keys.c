@@ -154,11 +154,7 @@ static enum status answer_key(struct request *request, int status, const struct 
 {
     struct json_writer w;
     struct buf body;
-    buf_init(&body, ANSWER_MAX);
-    json_writer_init(&w, &body);
-    json_begin_object(&w);
-    json_kv_bool(&w, "success", true);
-    json_kv_null(&w, "error_message");
+    reply_begin(&body, ANSWER_MAX, &w);
     if (text)
         json_kv_strz(&w, "api_key", text);
     if (key) {
@@ -249,9 +245,7 @@ enum status gateway_keys(struct request *request)
     for (uint32_t i = 0; i < page.len; i++)
         write_key(&w, &page.records[i]);
     json_end_array(&w);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }
 
 /* The caller's own key, or any of the tenant for an admin. */

@@ -6,6 +6,7 @@
 #include "auth/rate.h"
 #include "auth/secret.h"
 #include "catalog/catalog.h"
+#include "service/reply.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/upstream.h"
 #include "sys/thread.h"

@@ -85,11 +85,7 @@ static enum status admit_new(struct gateway *gateway, struct request *request, s
 static void write_user_answer(struct buf *body, const struct record *user)
 {
     struct json_writer w;
-    buf_init(body, ANSWER_MAX);
-    json_writer_init(&w, body);
-    json_begin_object(&w);
-    json_kv_bool(&w, "success", true);
-    json_kv_null(&w, "error_message");
+    reply_begin(body, ANSWER_MAX, &w);
     json_keyz(&w, "user");
     user_write(&w, user);
     json_end_object(&w);
@@ -227,19 +223,6 @@ enum status gateway_refresh(struct request *request)
 
 /* --- logging out --- */
 
-static enum status respond_success(struct request *request)
-{
-    struct json_writer w;
-    struct buf body;
-    buf_init(&body, ANSWER_MAX);
-    json_writer_init(&w, &body);
-    json_begin_object(&w);
-    json_kv_bool(&w, "success", true);
-    json_kv_null(&w, "error_message");
-    json_end_object(&w);
-    return respond(request, 200, &body, STATUS_OK);
-}
-
 enum status gateway_logout(struct request *request)
 {
     struct gateway *gateway = gateway_of(request);
@@ -250,7 +233,7 @@ enum status gateway_logout(struct request *request)
     TRY(token_revoke(gateway, who.family, until_s, &request->error));
     TRY(gateway_audit(gateway, &caller, "auth.logout", STR_NONE, true, request->arena,
                       &request->error));
-    return respond_success(request);
+    return reply_success(request);
 }
 
 /* --- looking --- */

@@ -87,7 +87,5 @@ enum status gateway_npm_logout(struct request *request)
     json_begin_object(&w);
     json_kv_bool(&w, "ok", true);
     json_kv_bool(&w, "success", true);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }

@@ -30,22 +30,13 @@ static enum status find_tenant(struct request *request, struct record *ret)
     return status;
 }
 
-static void begin_answer(struct buf *body, struct json_writer *w)
-{
-    buf_init(body, ANSWER_MAX);
-    json_writer_init(w, body);
-    json_begin_object(w);
-    json_kv_bool(w, "success", true);
-    json_kv_null(w, "error_message");
-}
-
 /* `password` NULL: none was made. */
 static enum status answer_tenant(struct request *request, int status, const struct record *tenant,
                                  const char *password)
 {
     struct json_writer w;
     struct buf body;
-    begin_answer(&body, &w);
+    reply_begin(&body, ANSWER_MAX, &w);
     json_keyz(&w, "tenant");
     tenant_write(&w, tenant, true);
     if (password) {
@@ -53,9 +44,7 @@ static enum status answer_tenant(struct request *request, int status, const stru
         json_kv_strz(&w, "password", password);
         http_set_header(request->http, "Cache-Control", STR("no-store"));
     }
-    json_end_object(&w);
-    request_respond_json(request, status, &body);
-    return STATUS_OK;
+    return reply_end(request, status, &body, &w);
 }
 
 /* --- handlers --- */
@@ -68,16 +57,14 @@ enum status gateway_tenants(struct request *request)
     TRY(tenants_page(request->context, request_str(request, "cursor"),
                      (uint32_t)request_int(request, "limit"), request->arena, &page,
                      &request->error));
-    begin_answer(&body, &w);
+    reply_begin(&body, ANSWER_MAX, &w);
     json_keyz(&w, "tenants");
     json_begin_array(&w);
     for (uint32_t i = 0; i < page.len; i++)
         tenant_write(&w, &page.records[i], true);
     json_end_array(&w);
     json_kv_str(&w, "next", page.next.len ? page.next : STR_NONE);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }
 
 enum status gateway_tenant_get(struct request *request)

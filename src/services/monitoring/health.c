@@ -72,9 +72,7 @@ enum status handle_health_all(struct request *request)
     for (size_t i = 0; i < len; i++)
         write_health(&w, &health[i]);
     json_end_object(&w);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }
 
 /* --- /status --- */
@@ -123,7 +121,5 @@ enum status handle_status(struct request *request)
     json_kv_int(&w, "firing", alerts.firing);
     json_kv_int(&w, "pending", alerts.pending);
     json_end_object(&w);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }

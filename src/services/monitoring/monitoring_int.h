@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "service/reply.h"
 #include "services/monitoring/alert_engine.h"
 #include "services/monitoring/collector.h"
 #include "services/monitoring/monitoring.h"

@@ -101,7 +101,5 @@ enum status handle_slow(struct request *request)
         json_raw(&w, found[i].json);
     json_end_array(&w);
     json_kv_int(&w, "count", (int64_t)(n < limit ? n : limit));
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }

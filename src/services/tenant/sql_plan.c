@@ -399,8 +399,12 @@ static enum status choose(struct request *request, struct sql_plan *statement,
     struct exec_context context = {.sys = node->sys};
     struct view *view = statement->job->tables[statement->own.table].view;
     own_offer_partials(node->cache, view, &statement->own.shape, &offer);
-    return optimizer_choose(node->optimizer, view, &statement->own.shape, &offer, &context,
-                            &statement->choice, err);
+    enum status status = optimizer_choose(node->optimizer, view, &statement->own.shape, &offer,
+                                          &context, &statement->choice, err);
+    if (status != EXPR_DOUBT)
+        return status;
+    statement->is_own = false; /* it met one in the sample */
+    return choose(request, statement, work, err);
 }
 
 /* The result itself is there: nothing is to be weighed. */
@@ -461,14 +465,16 @@ static enum status run_own(struct sql_plan *statement, int64_t timeout_us,
     struct tenant_node *node = statement->node;
     const struct sql_job *job = statement->job;
     struct exec_context context = {.sys = node->sys, .cancelled = cancelled};
+    bool begun = false;
     int64_t began_us = sys_mono_us(node->sys);
     TRY(admission_enter(&node->admission, err));
     int64_t queue_us = sys_mono_us(node->sys) - began_us;
     context.deadline_us = began_us + timeout_us;
     enum status status = own_statement_run(
         node->cache, job->tables[statement->own.table].view, &statement->own, &statement->choice,
-        job->limit, &context, sink, &statement->stats, &statement->exec, err);
+        job->limit, &context, sink, &statement->stats, &statement->exec, &begun, err);
     admission_leave(&node->admission);
+    statement->doubt = status == EXPR_DOUBT && !begun;
     statement->stats.queue_us = queue_us;
     return status;
 }
@@ -487,6 +493,15 @@ static enum status run_engine(struct sql_plan *statement, struct str query_id, i
         .timeout_us = timeout_us,
     };
     return sql_query(statement->node->sql, &query, sink, &statement->stats, err);
+}
+
+/* Our operators met something that the engine may do otherwise. */
+static void choose_engine(struct sql_plan *statement)
+{
+    struct access_work none = {0};
+    statement->exec = (struct exec_stats){0};
+    optimizer_choose_engine(statement->node->optimizer, statement->choice.template, &none,
+                            &statement->choice);
 }
 
 static void note_outcome(struct sql_plan *statement, const struct tee *tee)
@@ -552,8 +567,12 @@ enum status sql_plan_run(struct sql_plan *statement, struct str query_id, int64_
     if (statement->key.len && tee.bytes_max)
         tee.keep = result_new();
     bool engine = access_chosen(&statement->choice)->path == PATH_DUCKDB;
-    enum status status = engine ? run_engine(statement, query_id, timeout_us, &through, err)
-                                : run_own(statement, timeout_us, cancelled, &through, err);
+    enum status status =
+        engine ? STATUS_OK : run_own(statement, timeout_us, cancelled, &through, err);
+    if (statement->doubt)
+        choose_engine(statement);
+    if (engine || statement->doubt)
+        status = run_engine(statement, query_id, timeout_us, &through, err);
     note_outcome(statement, &tee);
     statement->outcome.failed = status != STATUS_OK;
     optimizer_record(node->optimizer, &statement->choice, &statement->outcome);

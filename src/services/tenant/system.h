@@ -6,7 +6,7 @@
 #include "query/lang/bind.h"
 #include "services/tenant/tenant_int.h"
 
-enum { SYSTEM_COLUMNS_MAX = 14, SYSTEM_TABLES_MAX = 10 };
+enum { SYSTEM_COLUMNS_MAX = 14, SYSTEM_TABLES_MAX = 14 };
 
 struct system_column {
     const char *name;
@@ -38,7 +38,7 @@ enum status system_table_open(struct request *request, const struct system_table
                               struct error *err);
 void system_table_close(struct tenant_node *node, struct sql_table *table);
 
-/* --- rows: system_rows.c, and system_views.c --- */
+/* --- rows --- */
 
 /* One value after the other, in the order of the columns; the first failure stays. */
 struct system_row {
@@ -50,7 +50,17 @@ void system_put_text(struct system_row *row, struct str text); /* data NULL: nul
 void system_put_int(struct system_row *row, int64_t value);
 void system_put_bool(struct system_row *row, bool value);
 void system_put_time(struct system_row *row, int64_t us); /* 0: null */
+void system_put_null(struct system_row *row);
+void system_row_failed(struct system_row *row, enum status status);
 enum status system_end_row(struct system_row *row, struct error *err);
+
+/* system_logs.c */
+enum status system_fill_audit_logs(struct system_fill *fill, struct error *err);
+enum status system_fill_query_logs(struct system_fill *fill, struct error *err);
+enum status system_fill_performance_metrics(struct system_fill *fill, struct error *err);
+enum status system_fill_ingestion_logs(struct system_fill *fill, struct error *err);
+
+/* system_rows.c, system_views.c */
 
 enum status system_fill_sources(struct system_fill *fill, struct error *err);
 enum status system_fill_columns(struct system_fill *fill, struct error *err);

@@ -8,7 +8,7 @@ static struct column *next(struct system_row *row)
     return &row->fill->batch->columns[row->at++].column;
 }
 
-static void keep(struct system_row *row, enum status status)
+void system_row_failed(struct system_row *row, enum status status)
 {
     if (row->status == STATUS_OK)
         row->status = status;
@@ -17,7 +17,8 @@ static void keep(struct system_row *row, enum status status)
 void system_put_text(struct system_row *row, struct str text)
 {
     struct column *column = next(row);
-    keep(row, text.data ? column_append_bytes(column, text) : column_append_null(column));
+    system_row_failed(row,
+                      text.data ? column_append_bytes(column, text) : column_append_null(column));
 }
 
 static void put_textz(struct system_row *row, const char *text)
@@ -27,19 +28,19 @@ static void put_textz(struct system_row *row, const char *text)
 
 void system_put_int(struct system_row *row, int64_t value)
 {
-    keep(row, column_append_int64(next(row), value));
+    system_row_failed(row, column_append_int64(next(row), value));
 }
 
 void system_put_bool(struct system_row *row, bool value)
 {
-    keep(row, column_append_bool(next(row), value));
+    system_row_failed(row, column_append_bool(next(row), value));
 }
 
 /* 0 is null. */
 void system_put_time(struct system_row *row, int64_t us)
 {
     struct column *column = next(row);
-    keep(row, us ? column_append_int64(column, us) : column_append_null(column));
+    system_row_failed(row, us ? column_append_int64(column, us) : column_append_null(column));
 }
 
 static void put_names(struct system_row *row, const struct str *names, uint32_t len)
@@ -51,10 +52,15 @@ static void put_names(struct system_row *row, const struct str *names, uint32_t 
         buf_append_str(&text, names[i]);
     }
     if (buf_failed(&text))
-        keep(row, STATUS_NO_MEMORY);
+        system_row_failed(row, STATUS_NO_MEMORY);
     else
         system_put_text(row, text.len ? buf_str(&text) : STR(""));
     buf_release(&text);
+}
+
+void system_put_null(struct system_row *row)
+{
+    system_row_failed(row, column_append_null(next(row)));
 }
 
 enum status system_end_row(struct system_row *row, struct error *err)
@@ -277,7 +283,7 @@ enum status system_fill_statistics(struct system_fill *fill, struct error *err)
             if (bounds.known)
                 system_put_int(&row, (int64_t)bounds.nulls);
             else
-                keep(&row, column_append_null(next(&row)));
+                system_put_null(&row);
             TRY(system_end_row(&row, err));
         }
     }

@@ -304,6 +304,7 @@ struct sql_plan {
     const struct sql_job *job;
     struct own_statement own;
     bool is_own; /* our operators can do it */
+    bool doubt;  /* they met something that the engine may do otherwise: it does the query */
     struct access_choice choice;
     struct buf key;               /* of its result in the cache; empty: it may not be kept */
     struct cached_result *cached; /* the result, referenced; or NULL */
@@ -378,5 +379,8 @@ enum status handle_query_plan(struct request *request);
 enum status handle_optimizer_stats(struct request *request);
 enum status handle_optimizer_reset(struct request *request);
 enum status handle_query_cancel(struct request *request);
+
+/* scaling.c: SQL workers at the start. */
+uint32_t tenant_workers_first(const struct tenant_node *node);
 
 #endif

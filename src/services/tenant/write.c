@@ -133,39 +133,72 @@ static enum status read_records(struct record_builder *builder, const struct wri
     return record_builder_array(builder, &scan, true, err);
 }
 
-static enum status store_once(struct quarantine *quarantine, const struct write_input *in,
-                              struct write_result *ret, struct error *err)
+/* One write from its body to its answer; in the request's memory, for it may be put off. */
+struct write_job {
+    struct write_input in;
+    struct source *source;
+    struct quarantine quarantine;
+    struct write_result result;
+    struct later_write *later; /* its rows are on their way to the log */
+    int span;
+};
+
+static void on_settled(void *context)
+{
+    request_ready(context);
+}
+
+/* On the I/O thread: hands the rows over to the log. What does more than that is a worker's. */
+static enum status store_later(struct write_job *job, struct record_builder *builder,
+                               struct error *err)
+{
+    struct request *request = job->in.request;
+    const struct later_call call = {on_settled, request};
+    struct batch *batch;
+    enum status status = record_builder_finish(builder, &batch, err);
+    record_builder_free(builder);
+    TRY(status);
+    bool plain = batch->rows && !job->quarantine.batch;
+    if (plain)
+        status = source_write_later(job->source, batch, job->in.write_id, &call, &job->later,
+                                    &job->result, err);
+    batch_unref(batch);
+    if (status == STATUS_OK && !job->later && !job->result.duplicate)
+        return request_give_back(request);
+    return status;
+}
+
+static enum status store_once(struct write_job *job, struct error *err)
 {
     struct record_builder *builder;
-    TRY(tenant_builder(quarantine->source, &builder, err));
-    quarantine_begin(quarantine, builder, in->write_id);
-    int span = span_begin(in->request, "write.parse", SPAN_INTERNAL);
-    enum status status = read_records(builder, in, err);
-    span_note(in->request, span, "rows", (int64_t)record_builder_rows(builder));
-    span_end(in->request, span);
-    if (status == STATUS_OK && record_builder_rows(builder) + quarantine->bad == 0)
+    struct request *request = job->in.request;
+    TRY(tenant_builder(job->source, &builder, err));
+    quarantine_begin(&job->quarantine, builder, job->in.write_id);
+    job->span = span_begin(request, "write.parse", SPAN_INTERNAL);
+    enum status status = read_records(builder, &job->in, err);
+    span_note(request, job->span, "rows", (int64_t)record_builder_rows(builder));
+    span_end(request, job->span);
+    if (status == STATUS_OK && record_builder_rows(builder) + job->quarantine.bad == 0)
         status =
             error_set(err, STATUS_INVALID_ARGUMENT, "the batch is empty: send at least one record");
     if (status != STATUS_OK) {
         record_builder_free(builder);
         return status;
     }
-    span = span_begin(in->request, "write.store", SPAN_INTERNAL); /* the log, synced, and memory */
-    status = tenant_store(quarantine, builder, in->upsert, ret, err);
-    span_end(in->request, span);
-    if (status == STATUS_OK)
-        in->request->work.rows_written += (uint64_t)ret->rows;
-    return status;
+    job->span = span_begin(request, "write.store", SPAN_INTERNAL); /* log, sync, memory */
+    if (request->here)
+        return store_later(job, builder, err);
+    return tenant_store(&job->quarantine, builder, job->in.upsert, &job->result, err);
 }
 
-static enum status store_records(struct quarantine *quarantine, const struct write_input *in,
-                                 struct write_result *ret, struct error *err)
+static enum status store_records(struct write_job *job, struct error *err)
 {
     enum status status = STATUS_SCHEMA_CHANGED;
-    for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++)
-        status = store_once(quarantine, in, ret, err);
-    if (status == STATUS_OK)
-        quarantine_count(quarantine);
+    for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++) {
+        status = store_once(job, err);
+        if (!job->later)
+            span_end(job->in.request, job->span);
+    }
     return status;
 }
 
@@ -194,10 +227,10 @@ static enum status decode_write(struct request *request, struct write_input *in,
     return STATUS_OK;
 }
 
-static enum status answer_write(struct request *request, const struct write_input *in,
-                                const struct write_result *result,
-                                const struct quarantine *quarantine)
+static enum status answer_write(struct request *request, const struct write_job *job)
 {
+    const struct write_input *in = &job->in;
+    const struct write_result *result = &job->result;
     struct answer answer;
     answer_init(&answer, request, STR("application/json"));
     json_begin_object(&answer.w);
@@ -211,7 +244,7 @@ static enum status answer_write(struct request *request, const struct write_inpu
     if (in->upsert && !result->duplicate) /* how many it replaced then is not remembered */
         json_kv_int(&answer.w, "rows_replaced", (int64_t)result->deleted);
     json_kv_bool(&answer.w, "duplicate", result->duplicate);
-    quarantine_write(quarantine, &answer.w);
+    quarantine_write(&job->quarantine, &answer.w);
     json_end_object(&answer.w);
     enum status status = answer_end(&answer, &request->error);
     answer_release(&answer);
@@ -225,27 +258,50 @@ void tenant_make_write_id(struct tenant_node *node, char out[UUID_TEXT_LEN + 1])
     uuid_format(uuid_v7((uint64_t)(sys_now_us(node->sys) / 1000), random), out);
 }
 
+static enum status end_write(struct write_job *job, enum status status)
+{
+    struct request *request = job->in.request;
+    if (status == STATUS_OK) {
+        request->work.rows_written += (uint64_t)job->result.rows;
+        quarantine_count(&job->quarantine);
+        status = answer_write(request, job);
+    }
+    quarantine_release(&job->quarantine);
+    source_unref(job->source);
+    return status;
+}
+
+static enum status finish_write(struct request *request)
+{
+    struct write_job *job = request->later_state;
+    enum status status = later_write_end(job->later, &job->result, &request->error);
+    span_end(request, job->span);
+    return end_write(job, status);
+}
+
 enum status handle_write(struct request *request)
 {
     struct tenant_node *node = request->context;
     struct error *err = &request->error;
-    struct write_input in = {.request = request, .text = STR_NONE};
-    struct write_result result;
-    struct source *source;
+    struct write_job *job = ARENA_NEW(request->arena, struct write_job);
+    if (request->here && request->encoding.data)
+        return request_give_back(request); /* it may unpack to anything */
+    if (!job)
+        return error_no_memory(err);
+    job->in = (struct write_input){.request = request, .text = STR_NONE};
     TRY(quota_check_bytes(node, err));
-    TRY(decode_write(request, &in, err));
-    tenant_make_write_id(node, in.made_id);
-    TRY(store_get_source(node->store, request_str(request, "source_id"), &source, err));
-    struct quarantine quarantine;
-    enum status status = quarantine_init(&quarantine, request, source);
-    quarantine.shown_id = in.write_id.data ? in.write_id : str_of(in.made_id);
+    TRY(decode_write(request, &job->in, err));
+    if (request->here && job->in.upsert)
+        return request_give_back(request);
+    tenant_make_write_id(node, job->in.made_id);
+    TRY(store_get_source(node->store, request_str(request, "source_id"), &job->source, err));
+    enum status status = quarantine_init(&job->quarantine, request, job->source);
+    job->quarantine.shown_id = job->in.write_id.data ? job->in.write_id : str_of(job->in.made_id);
     if (status == STATUS_OK)
-        status = check_partition_columns(request, source, err);
+        status = check_partition_columns(request, job->source, err);
     if (status == STATUS_OK)
-        status = store_records(&quarantine, &in, &result, err);
-    if (status == STATUS_OK)
-        status = answer_write(request, &in, &result, &quarantine);
-    quarantine_release(&quarantine);
-    source_unref(source);
-    return status;
+        status = store_records(job, err);
+    if (status == STATUS_OK && job->later)
+        return request_put_off(request, finish_write, job);
+    return end_write(job, status);
 }

@@ -1,7 +1,8 @@
 /* wal.c: the queue and group commit (contract in wal.h, bytes in wal_int.h).
  *
  * Whoever waits for a frame while nobody writes becomes the writer: it leads rounds until its own
- * frame is settled, then hands over to the owner of the frame that is first in the queue by now.
+ * frame is settled, then hands over to the owner of the frame that is first in the queue by now, or
+ * to who waits in wal_commit.
  * A lone client thus pays for no change of threads, and all that queued during one sync goes into
  * the next. The thread "wal" leads where no waiter may: for asynchronous frames, and at the end.
  *
@@ -121,7 +122,17 @@ static void refuse_text(struct wal_frame *frame, enum status status, const struc
                                                             : "the log could not be written");
 }
 
-/* Publishes (or refuses) [first, end) in order, then wakes the waiters and lets go. */
+/* Once; asynchronous frames are told of before they are written. */
+static void tell(struct wal_frame *frame)
+{
+    void (*settled)(struct wal_frame *) = frame->settled;
+    frame->settled = NULL;
+    if (settled)
+        settled(frame);
+}
+
+/* Publishes (or refuses) [first, end) in order, then tells and wakes those whose they are, lets go.
+ */
 static void settle(struct wal *wal, struct wal_frame *first, struct wal_frame *end,
                    enum status status, const struct error *why)
 {
@@ -132,6 +143,8 @@ static void settle(struct wal *wal, struct wal_frame *first, struct wal_frame *e
         publish(frame, status);
         last = frame->lsn;
     }
+    for (struct wal_frame *frame = first; frame != end; frame = frame->next)
+        tell(frame);
     pthread_mutex_lock(&wal->lock);
     if (last > wal->completed_lsn)
         wal->completed_lsn = last;
@@ -141,11 +154,14 @@ static void settle(struct wal *wal, struct wal_frame *first, struct wal_frame *e
         freed += frame->reserved;
         frame->reserved = 0;
         frame->done = true;
+        wal->settled++;
         if (frame->waiter)
             pthread_cond_signal(frame->waiter);
     }
     wal->queued_bytes -= freed;
     pthread_cond_broadcast(&wal->space);
+    if (wal->committers)
+        pthread_cond_broadcast(&wal->round);
     pthread_mutex_unlock(&wal->lock);
     for (struct wal_frame *frame = first; frame != end; frame = next) {
         next = frame->next;
@@ -165,6 +181,7 @@ static void publish_async(struct wal *wal, struct wal_frame *first, struct wal_f
         if (frame->waiter)
             pthread_cond_signal(frame->waiter);
         pthread_mutex_unlock(&wal->lock);
+        tell(frame);
     }
 }
 
@@ -229,9 +246,11 @@ static struct wal_frame *take_group(struct wal *wal)
 static void hand_over(struct wal *wal)
 {
     const struct wal_frame *next = wal->head;
+    if (wal->committers)
+        pthread_cond_broadcast(&wal->round);
     if (next && next->waiter && !next->async)
         pthread_cond_signal(next->waiter);
-    else if (next || wal->stopping)
+    else if ((next && !wal->committers) || wal->stopping)
         pthread_cond_signal(&wal->work);
 }
 
@@ -245,12 +264,11 @@ static void wait_for_more(struct wal *wal)
     pthread_mutex_lock(&wal->lock);
 }
 
-/* Rounds until `own` is settled, or (NULL) nothing is queued. The lock is held, except meanwhile.
- */
-static void lead(struct wal *wal, const struct wal_frame *own)
+/* Rounds until the first `target` frames are settled. The lock is held, except meanwhile. */
+static void lead(struct wal *wal, uint64_t target)
 {
     wal->writing = true;
-    while (wal->head && !(own && own->done)) {
+    while (wal->head && wal->settled < target) {
         wait_for_more(wal);
         struct wal_frame *group = take_group(wal);
         pthread_mutex_unlock(&wal->lock);
@@ -270,7 +288,7 @@ static void *writer_main(void *context)
     pthread_mutex_lock(&wal->lock);
     while (!wal->stopping || wal->head || wal->writing) {
         if (wal->head && !wal->writing)
-            lead(wal, NULL);
+            lead(wal, UINT64_MAX);
         else
             pthread_cond_wait(&wal->work, &wal->lock);
     }
@@ -292,9 +310,23 @@ struct wal_frame *wal_frame_beside(struct error *err)
     return frame;
 }
 
-enum status wal_frame_new(struct wal *wal, size_t size, struct wal_frame **ret_frame,
+/* Takes room in the queue; false: it is full. */
+static bool reserve(struct wal *wal, size_t size, bool wait)
+{
+    pthread_mutex_lock(&wal->lock);
+    while (wait && wal->queued_bytes && wal->queued_bytes + size > WAL_QUEUE_BYTES_MAX)
+        pthread_cond_wait(&wal->space, &wal->lock);
+    bool fits = !wal->queued_bytes || wal->queued_bytes + size <= WAL_QUEUE_BYTES_MAX;
+    if (fits)
+        wal->queued_bytes += size;
+    pthread_mutex_unlock(&wal->lock);
+    return fits;
+}
+
+enum status wal_frame_new(struct wal *wal, size_t size, bool wait, struct wal_frame **ret_frame,
                           struct error *err)
 {
+    *ret_frame = NULL;
     if (wal->read_only)
         return error_set(err, STATUS_UNAVAILABLE, "the store is open for reading only");
     if (size > WAL_PAYLOAD_MAX)
@@ -303,12 +335,11 @@ enum status wal_frame_new(struct wal *wal, size_t size, struct wal_frame **ret_f
     struct wal_frame *frame = wal_frame_beside(err);
     if (!frame)
         return STATUS_NO_MEMORY;
+    if (!reserve(wal, size + WAL_FRAME_BYTES, wait)) {
+        wal_frame_unref(wal, frame);
+        return STATUS_OK;
+    }
     frame->reserved = size + WAL_FRAME_BYTES;
-    pthread_mutex_lock(&wal->lock);
-    while (wal->queued_bytes && wal->queued_bytes + frame->reserved > WAL_QUEUE_BYTES_MAX)
-        pthread_cond_wait(&wal->space, &wal->lock);
-    wal->queued_bytes += frame->reserved;
-    pthread_mutex_unlock(&wal->lock);
     *ret_frame = frame;
     return STATUS_OK;
 }
@@ -338,6 +369,7 @@ static void enqueue(struct wal *wal, struct wal_frame *frame)
     else
         wal->head = frame;
     wal->tail = frame;
+    frame->number = ++wal->submitted;
 }
 
 void wal_submit(struct wal *wal, struct wal_frame *frame)
@@ -361,16 +393,39 @@ enum status wal_wait(struct wal *wal, struct wal_frame *frame, struct error *err
     frame->waiter = &cond;
     while (!frame->done) {
         if (wal->head && !wal->writing && !frame->async)
-            lead(wal, frame);
+            lead(wal, frame->number);
         else
             pthread_cond_wait(&cond, &wal->lock);
     }
     frame->waiter = NULL;
     pthread_mutex_unlock(&wal->lock);
     pthread_cond_destroy(&cond);
+    return wal_outcome(frame, err);
+}
+
+enum status wal_outcome(const struct wal_frame *frame, struct error *err)
+{
     if (frame->status != STATUS_OK && err)
         *err = frame->error;
     return frame->status;
+}
+
+void wal_commit(struct wal *wal, bool wait)
+{
+    pthread_mutex_lock(&wal->lock);
+    uint64_t target = wal->submitted;
+    while (wait && wal->settled < target) {
+        if (wal->head && !wal->writing) {
+            lead(wal, target);
+        } else {
+            wal->committers++;
+            pthread_cond_wait(&wal->round, &wal->lock);
+            wal->committers--;
+        }
+    }
+    if (wal->head && !wal->writing)
+        hand_over(wal); /* what came later may have nobody who waits for it */
+    pthread_mutex_unlock(&wal->lock);
 }
 
 /* --- lifetime, statistics --- */
@@ -407,6 +462,7 @@ enum status wal_open(struct sys *sys, const struct wal_options *options, wal_rep
     pthread_mutex_init(&wal->release_lock, NULL);
     pthread_cond_init(&wal->work, NULL);
     pthread_cond_init(&wal->space, NULL);
+    pthread_cond_init(&wal->round, NULL);
     enum status status = sys_path(wal->dir, err, "%s", options->dir);
     if (status == STATUS_OK)
         status = wal_recover(wal, options->min_lsn, replay, context, err);
@@ -432,6 +488,7 @@ void wal_close(struct wal *wal)
     sys_close(wal->sys, wal->file);
     pthread_cond_destroy(&wal->work);
     pthread_cond_destroy(&wal->space);
+    pthread_cond_destroy(&wal->round);
     pthread_mutex_destroy(&wal->release_lock);
     pthread_mutex_destroy(&wal->lock);
     free(wal->segments);

@@ -8,6 +8,9 @@
  *     wal_wait(wal, frame, &err)        until durable and published, or refused
  *     wal_frame_unref(wal, frame)
  *
+ * Who has many frames on their way does not wait for each: `settled` of a frame is called when its
+ * outcome is known (wal_outcome), and wal_commit has written what was submitted so far.
+ *
  * Group commit: one thread takes all queued frames, writes them with as few calls as possible,
  * syncs once, then calls each frame's `publish` in LSN order, then wakes the waiters.
  *
@@ -59,9 +62,14 @@ struct wal_frame {
      * not fail, may not block on disk. */
     void (*publish)(struct wal_frame *frame, enum status status);
     void *context;
+    /* Instead of wal_wait; NULL: not. Called once, when that would return, by the thread that
+     * writes the group and without a lock of the WAL held. Short: others wait for it. */
+    void (*settled)(struct wal_frame *frame);
+    void *settled_context;
 
     /* The WAL's own: */
     uint64_t lsn;
+    uint64_t number; /* in the order of submission, from 1 */
     struct wal_frame *next;
     size_t reserved;
     bool linked; /* to the next one */
@@ -111,8 +119,9 @@ enum status wal_open(struct sys *sys, const struct wal_options *options, wal_rep
 /* Writes what is queued, joins the thread. No other call may be under way. NULL is fine. */
 void wal_close(struct wal *wal);
 
-/* Blocks while the queue is full. `size` is the expected payload size. STATUS_NO_MEMORY. */
-enum status wal_frame_new(struct wal *wal, size_t size, struct wal_frame **ret_frame,
+/* Blocks while the queue is full; without `wait` gives no frame then (NULL and STATUS_OK). `size`
+ * is the expected payload size. STATUS_NO_MEMORY. */
+enum status wal_frame_new(struct wal *wal, size_t size, bool wait, struct wal_frame **ret_frame,
                           struct error *err);
 /* For a `before`: takes no room in the queue (so that nobody waits who has some already). NULL when
  * memory is out. */
@@ -120,6 +129,11 @@ struct wal_frame *wal_frame_beside(struct error *err);
 void wal_frame_unref(struct wal *wal, struct wal_frame *frame);
 void wal_submit(struct wal *wal, struct wal_frame *frame);
 enum status wal_wait(struct wal *wal, struct wal_frame *frame, struct error *err);
+/* Of a frame that is settled. */
+enum status wal_outcome(const struct wal_frame *frame, struct error *err);
+/* Sees to it that all that was submitted so far is settled: with `wait` when it returns, else by
+ * the WAL's thread. */
+void wal_commit(struct wal *wal, bool wait);
 
 /* All frames up to and including this LSN have been published (or refused). */
 uint64_t wal_completed_lsn(struct wal *wal);

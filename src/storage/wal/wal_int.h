@@ -83,11 +83,14 @@ struct wal {
 
     pthread_mutex_t lock; /* the queue, `done` of frames, segments, statistics */
     pthread_cond_t work, space;
+    pthread_cond_t round;         /* wal_commit waits: a round is over */
     pthread_mutex_t release_lock; /* one remover of segments at a time; taken before `lock` */
     struct wal_frame *head, *tail;
-    uint64_t queued_bytes; /* reserved: queued, being encoded or being written */
-    bool writing;          /* somebody leads a round */
-    bool crowded;          /* the last round had more than one frame */
+    uint64_t queued_bytes;       /* reserved: queued, being encoded or being written */
+    bool writing;                /* somebody leads a round */
+    uint64_t submitted, settled; /* frames so far; they are settled in the order of submission */
+    uint32_t committers;         /* that wait in wal_commit */
+    bool crowded;                /* the last round had more than one frame */
     bool stopping;
     struct thread thread;
     uint64_t spares[WAL_SPARES_MAX]; /* released segments to be used again, by their first LSN */

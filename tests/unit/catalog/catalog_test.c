@@ -153,7 +153,8 @@ static enum status move(struct fixture *f, struct str id, const char *to, const 
                         const char *by)
 {
     struct record got;
-    struct transition transition = {str_of(to), str_of(reason), str_of(by)};
+    struct transition transition = {
+        .to = str_of(to), .reason = str_of(reason), .deprecated_by = str_of(by)};
     return asset_transition(f->catalog, &admin, id, 0, &transition, &f->arena, &got, &f->err);
 }
 
@@ -406,7 +407,7 @@ static void test_defaults_twice(void **state)
     struct record_query query = {.domain = DOMAIN_CONFIG, .limit = 100};
     struct record_page page;
     MUST(entry_query(f->catalog, &ann, &query, &f->arena, &page, &f->err));
-    assert_int_equal(page.len, 13);
+    assert_int_equal(page.len, 15);
     MUST(location_choose(f->catalog, &admin, STR_NONE, &f->arena, &got, &f->err));
     assert_true(str_is(got.name, "local_parquet"));
 }

@@ -54,7 +54,7 @@ static struct wal_frame *make_frame(struct wal *wal, uint32_t number)
 {
     struct wal_frame *frame;
     size_t len = 40 + number * 7;
-    assert_ok(wal_frame_new(wal, len, &frame, &test_err));
+    assert_ok(wal_frame_new(wal, len, true, &frame, &test_err));
     frame->kind = WAL_BATCH;
     frame->rows = number;
     frame->key_len = (uint16_t)snprintf(frame->key, sizeof frame->key, "key%u", number);

@@ -1,7 +1,7 @@
-/* like_int.h: SQL LIKE patterns. `%` any run, `_` one code point, backslash takes the next
+/* like.h: SQL LIKE patterns. `%` any run, `_` one code point, backslash takes the next
  * character as it is; the whole text must match; bytes compare as they are. */
-#ifndef QUARRY_QUERY_LIKE_INT_H
-#define QUARRY_QUERY_LIKE_INT_H
+#ifndef QUARRY_QUERY_LIKE_H
+#define QUARRY_QUERY_LIKE_H
 
 #include "base/arena.h"
 
