@@ -61,6 +61,10 @@ enum status asset_create(struct catalog *catalog, const struct caller *caller,
 /* Live or deleted; counts the access. */
 enum status asset_get(struct catalog *catalog, const struct caller *caller, struct str id,
                       struct arena *arena, struct record *ret, struct error *err);
+/* The same for a thread that may not wait: only from a back end that need not either, and only
+ * what the caller may read without a look at grants. False: ask asset_get, nothing happened. */
+bool asset_get_now(struct catalog *catalog, const struct caller *caller, struct str id,
+                   struct arena *arena, struct record *ret);
 /* Live, by what is unique; namespace and version count for kinds that use them (asset_key). */
 enum status asset_find(struct catalog *catalog, const struct caller *caller, struct str kind,
                        struct str namespace, struct str name, struct str version,

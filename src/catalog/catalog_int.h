@@ -9,7 +9,7 @@
 
 enum {
     EDIT_TRIES_MAX = 100, /* of a change without an expected revision */
-    TOUCHED_MAX = 4096, /* assets with counts that are not written yet; more are written at once */
+    TOUCHED_MAX = 32768, /* assets with counts that are not written yet; more are written at once */
 };
 
 struct touched {
@@ -24,8 +24,8 @@ struct catalog {
     /* accesses that wait to be written (touch.c) */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct touched *touched; /* open addressing, 2 x TOUCHED_MAX places */
-    uint32_t touched_len;
+    struct touched *touched; /* open addressing, at most half full */
+    uint32_t touched_len, touched_places;
     int64_t touch_interval_us;
     struct thread flusher;
     bool stopping;
