@@ -1,10 +1,13 @@
 #include "cmd/quarryd/node_limits.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sys/resource.h>
 
 /* Parts of the limit: the rest is for requests under way. */
-enum { MEMTABLE_PART = 4, PAGE_CACHE_PART = 4, RESULT_CACHE_PART = 16 };
+enum { MEMTABLE_PART = 8, PAGE_CACHE_PART = 8, RESULT_CACHE_PART = 16 };
+/* What is freed is to go back to the system, not to stay with the thread that had it. */
+enum { ARENAS_MAX = 4, MAPPED_ALONE_BYTES = 256 << 10 };
 
 static uint64_t limit_of(const struct settings *settings)
 {
@@ -21,6 +24,10 @@ enum status node_limits_set(const struct settings *settings, struct error *err)
                          "TENANT_MEMORY_MB must be 0 or %d at the least", NODE_MEMORY_MIN_MB);
     if (bytes && setrlimit(RLIMIT_DATA, &limit) < 0)
         return error_errno(err, errno, "TENANT_MEMORY_MB cannot be set");
+    if (bytes) {
+        mallopt(M_ARENA_MAX, ARENAS_MAX);
+        mallopt(M_MMAP_THRESHOLD, MAPPED_ALONE_BYTES);
+    }
     if (nice_by && setpriority(PRIO_PROCESS, 0, nice_by) < 0)
         return error_errno(err, errno, "TENANT_NICE cannot be set");
     return STATUS_OK;
