@@ -199,6 +199,16 @@ enum status answer_end(struct answer *answer, struct error *err);
 /* {"success":true,"error_message":null} */
 enum status answer_success(struct request *request);
 
+/* --- rows as JSON objects --- */
+struct row_keys {
+    const struct str *texts; /* of the columns; NULL: not taken yet */
+};
+/* Of all batches that have the columns of this one. */
+enum status row_keys_take(struct row_keys *keys, struct arena *arena,
+                             const struct batch *batch, struct error *err);
+void row_write(struct json_writer *w, const struct row_keys *keys, const struct batch *batch,
+                  uint32_t row);
+
 /* --- sources of a request --- */
 struct source_set {
     struct source **sources;
@@ -215,14 +225,22 @@ void source_set_close(struct source_set *set);
 enum status tenant_view(struct request *request, struct source *source, struct view *ret_view,
                         struct error *err);
 
-/* Views of all sources, as the request asks for them. Close in any case. */
+/* Names of tables in a statement. */
+struct table_names {
+    struct str *items;
+    size_t len;
+};
+/* Views of the sources of these names (with others that differ in case only), or of all sources
+ * when `names` is NULL or holds one that is no source; as the request asks for them. Close in any
+ * case. */
 struct tenant_views {
     struct source_set set;
     struct view *views; /* arrays in the request's arena */
     struct sql_table *tables;
     uint32_t len;
 };
-enum status tenant_views_open(struct request *request, struct tenant_views *ret, struct error *err);
+enum status tenant_views_open(struct request *request, const struct table_names *names,
+                              struct tenant_views *ret, struct error *err);
 void tenant_views_close(struct tenant_views *views);
 
 /* --- rows of a query in the client's form, see result.c --- */
