@@ -174,6 +174,7 @@ static struct node *lower_statement(struct lower *l, const struct node *node)
         lower_unsupported(l, node, node->text, "no translation of the statement");
         return lower_shallow(l, node);
     case N_MERGE:
+    case N_REFRESH:
     case N_SHOW:
         lower_unsupported(l, node, str_of(node_info(node->kind)->name),
                           "no translation of the statement");
@@ -211,6 +212,7 @@ struct node *lower(struct lower *l, const struct node *node)
         return lower_table(l, node);
     case N_OTHER:
     case N_MERGE:
+    case N_REFRESH:
     case N_SHOW:
         return lower_statement(l, node);
     default:
