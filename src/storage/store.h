@@ -620,6 +620,8 @@ enum status source_list_indexes(struct source *source, struct arena *arena,
 
 /* --- statistics --- */
 
+enum { SOURCE_DAMAGE_MAX = 320 };
+
 struct source_stats {
     uint64_t files, bytes, rows; /* rows: unflushed ones included */
     uint64_t memtable_rows, memtable_bytes;
@@ -632,6 +634,9 @@ struct source_stats {
     int64_t retention_us;  /* when the age of rows was looked at last; 0: never */
     uint64_t retention_rows, retention_files; /* removed since the start */
     char retention_error[160];                /* of the last time; "" when it succeeded */
+    /* A file that deletes in the log belong to is damaged: its rows are refused, and nothing of the
+     * source is flushed, until it is repaired or given up. "": none. */
+    char damage[SOURCE_DAMAGE_MAX];
 };
 void source_get_stats(struct source *source, struct source_stats *ret_stats);
 

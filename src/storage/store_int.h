@@ -129,7 +129,8 @@ struct source {
     uint64_t first_mutation_lsn;  /* oldest mutation that no snapshot holds; 0: none */
     int64_t mutated_since_us;     /* and when that was (monotonic) */
     uint64_t bare_mutations;      /* frames of those without rows */
-    bool mutating;                /* one is on its way through the log: chunks stay as they are */
+    char damage[SOURCE_DAMAGE_MAX]; /* why deletes of the log wait for a repair, see mutation.c */
+    bool mutating;                  /* one is on its way through the log: chunks stay as they are */
     uint64_t published_lsn;
     int64_t last_updated_us;
     uint64_t flushes, flush_failures;
