@@ -308,10 +308,10 @@ enum status mutation_commit(struct mutation *mutation, struct batch *batch,
                             struct write_result *ret_result, struct error *err);
 void mutation_end(struct mutation *mutation); /* NULL is fine */
 
-/* Stores the rows of `batch` in place of those with the same values in the source's key columns (of
- * rows of the batch with the same key the last one is stored). Otherwise as source_write;
- * STATUS_INVALID_ARGUMENT when the source has no key columns, STATUS_SCHEMA for a row without a
- * key. */
+/* Small ones that come at the same time share a sync. Stores the rows of `batch` in place of those
+ * with the same values in the source's key columns (of rows of the batch with the same key the last
+ * one is stored). Otherwise as source_write; STATUS_INVALID_ARGUMENT when the source has no key
+ * columns, STATUS_SCHEMA for a row without a key. */
 enum status source_upsert(struct source *source, struct batch *batch, struct str write_id,
                           struct write_result *ret_result, struct error *err);
 
