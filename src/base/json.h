@@ -54,6 +54,8 @@ void json_end_object(struct json_writer *w);
 void json_begin_array(struct json_writer *w);
 void json_end_array(struct json_writer *w);
 void json_key(struct json_writer *w, struct str key);
+/* A key as json_key writes it, its colon included: for keys that come again and again. */
+void json_key_raw(struct json_writer *w, struct str text);
 void json_keyz(struct json_writer *w, const char *key);
 /* Invalid UTF-8 is written as U+FFFD, one a byte. A str with data NULL is written as null. */
 void json_string(struct json_writer *w, struct str value);

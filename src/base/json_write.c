@@ -148,6 +148,13 @@ void json_key(struct json_writer *w, struct str key)
     w->need_comma = false;
 }
 
+void json_key_raw(struct json_writer *w, struct str text)
+{
+    before_value(w);
+    buf_append_str(w->buf, text);
+    w->need_comma = false;
+}
+
 void json_keyz(struct json_writer *w, const char *key)
 {
     json_key(w, str_of(key));
@@ -197,9 +204,38 @@ void json_int(struct json_writer *w, int64_t value)
     json_uint(w, 0 - (uint64_t)value);
 }
 
+/* Numbers of at most four decimals and 15 digits, as most are: a decimal of so few digits that is
+ * nearest to the double is its shortest text. 0: it is another number. */
+static size_t short_decimal(double value, char out[JSON_DOUBLE_TEXT_MAX])
+{
+    static const double scale = 10000, most = 1e15;
+    char reversed[24];
+    size_t n = 0, len = 0;
+    if (!(fabs(value) >= 1 / scale && fabs(value) < most / scale))
+        return 0;
+    uint64_t digits = (uint64_t)(fabs(value) * scale + 0.5);
+    if ((double)digits / scale != fabs(value))
+        return 0;
+    for (int decimals = 4; decimals > 0; decimals--, digits /= 10)
+        if (n || digits % 10 || decimals == 1)
+            reversed[n++] = (char)('0' + digits % 10);
+    reversed[n++] = '.';
+    do
+        reversed[n++] = (char)('0' + digits % 10);
+    while (digits /= 10);
+    if (value < 0)
+        out[len++] = '-';
+    while (n)
+        out[len++] = reversed[--n];
+    out[len] = 0;
+    return len;
+}
+
 size_t json_double_text(double value, char out[JSON_DOUBLE_TEXT_MAX])
 {
-    int n = 0;
+    int n = (int)short_decimal(value, out);
+    if (n)
+        return (size_t)n;
     for (int digits = 15; digits <= 17; digits++) {
         n = snprintf(out, JSON_DOUBLE_TEXT_MAX, "%.*g", digits, value);
         if (strtod(out, NULL) == value)

@@ -80,6 +80,20 @@ static inline struct str column_str(const struct column *column, uint32_t row)
     return str_make(column->bytes + offsets[row], offsets[row + 1] - offsets[row]);
 }
 
+/* For rows that are read soon, all over memory: first this for many of them, ... */
+static inline void column_prefetch(const struct column *column, uint32_t row)
+{
+    size_t width = type_is_bytes(column->type) ? sizeof(uint32_t) : type_width(column->type);
+    __builtin_prefetch((const char *)column->values + row * width);
+}
+
+/* ... then this, which reads what that fetched. */
+static inline void column_prefetch_bytes(const struct column *column, uint32_t row)
+{
+    if (type_is_bytes(column->type))
+        __builtin_prefetch(column->bytes + ((const uint32_t *)column->values)[row]);
+}
+
 /* Heap bytes held. */
 size_t column_memory(const struct column *column);
 

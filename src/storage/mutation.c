@@ -187,7 +187,8 @@ static enum status make_targets(struct mutation *mutation, struct error *err)
             continue;
         }
         if (status == STATUS_OK && rows)
-            status = target_frames(mutation, view->impl->chunks[i - view->segments_len], rows, err);
+            status = target_frames(mutation, view->impl->chunks->chunks[i - view->segments_len],
+                                   rows, err);
         deletion_unref(rows);
         TRY(status);
     }
@@ -282,7 +283,7 @@ static enum status prepare_chunk(struct mutation *mutation, uint32_t at, uint32_
                                  struct error *err)
 {
     const struct targets *targets = &mutation->frames;
-    struct chunk *chunk = mutation->present.impl->chunks[at];
+    struct chunk *chunk = mutation->present.impl->chunks->chunks[at];
     struct deletion *base = mutation->present.chunk_deletions[at], *all = NULL;
     struct deletion_builder builder;
     deletion_builder_init(&builder, chunk->batch->rows);

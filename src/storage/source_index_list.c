@@ -42,6 +42,16 @@ bool view_narrow(struct view *view, uint32_t field, const struct value *values, 
     return known;
 }
 
+bool view_narrow_chunks(struct view *view, uint32_t field, const struct value *values,
+                        uint32_t values_len, uint64_t *candidates)
+{
+    struct str column = view->schema->fields[field].name;
+    struct chunk_list *chunks = view->impl->chunks;
+    return chunks && chunks->len == view->chunks_len &&
+           is_hash_indexed(source_config(view->source), column) &&
+           chunk_list_narrow(chunks, column, values, values_len, candidates);
+}
+
 bool view_narrow_tuples(struct view *view, const struct composite *composite,
                         const uint64_t *hashes, uint32_t len, uint64_t *candidates)
 {

@@ -397,6 +397,22 @@ enum status segment_lookup(struct segment *segment, int32_t field_id, const stru
                            struct error *err);
 /* Does the source have a sorted index on this field of the view? */
 bool view_has_sorted(const struct view *view, uint32_t field);
+/* A few rows of a segment in memory, with all their columns; a segment's rows are kept so when they
+ * are asked for again and again. */
+enum { ROW_PIN_MAX = 64 };
+struct row_block;
+struct row_pin {
+    uint32_t len;
+    struct row_block *blocks[ROW_PIN_MAX]; /* of each row */
+    uint32_t rows[ROW_PIN_MAX];            /* in the block */
+};
+/* False: they have to be read from the file, `ret` is then empty. At most ROW_PIN_MAX rows. */
+bool segment_pin_rows(struct segment *segment, const uint64_t *rows, uint32_t len,
+                      struct row_pin *ret);
+void row_pin_release(struct row_pin *pin);
+/* Appends the values of a column of the segment, of its own type. */
+enum status row_pin_append(const struct row_pin *pin, uint32_t row, uint32_t column,
+                           struct column *into);
 /* The same for a range, from the sorted sidecar: at most `limit` rows, else `*ret_used` is false.
  * The range has the segment's own type. */
 enum status segment_range(struct segment *segment, int32_t field_id,
@@ -413,6 +429,9 @@ enum status segment_first_rows(struct segment *segment, int32_t field_id, bool d
  * (INT64 and DOUBLE, DATE and TIMESTAMP). Cheap; false when nothing is known yet. */
 bool view_narrow(struct view *view, uint32_t field, const struct value *values, uint32_t values_len,
                  uint64_t *candidates);
+/* The same over the chunks of the view. */
+bool view_narrow_chunks(struct view *view, uint32_t field, const struct value *values,
+                        uint32_t values_len, uint64_t *candidates);
 /* A composite index of a view's source whose columns the view has. */
 struct composite {
     struct index_def def;              /* its field ids are those of the view's schema */

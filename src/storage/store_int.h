@@ -16,7 +16,7 @@
 
 #include "base/uuid.h"
 #include "storage/finder.h"
-#include "storage/memtable/memtable.h"
+#include "storage/memtable/chunk_list.h"
 #include "storage/sketch/sketch.h"
 #include "storage/source_files.h"
 #include "storage/store.h"
@@ -335,9 +335,7 @@ enum status source_fit_batch(struct source *source, struct batch *batch, struct 
 struct view_int {
     struct snapshot *snapshot;
     struct deletion_set *deleted; /* of the segments, when it is not the snapshot's own */
-    uint32_t chunks_len;
-    struct chunk **chunks; /* parallel to view->chunks; these and both arrays of the view for chunks
-                            * are one allocation */
+    struct chunk_list *chunks;    /* has the view's arrays for chunks; NULL: an older state */
 };
 
 /* --- mutation.c --- */

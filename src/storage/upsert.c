@@ -312,7 +312,7 @@ static enum status search_all(struct upsert *u, struct error *err)
             TRY(search_segment(u, i, view->segments[i], err));
     }
     for (uint32_t i = 0; i < view->chunks_len; i++)
-        TRY(search_chunk(u, view->segments_len + i, view->impl->chunks[i], err));
+        TRY(search_chunk(u, view->segments_len + i, view->impl->chunks->chunks[i], err));
     return STATUS_OK;
 }
 

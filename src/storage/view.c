@@ -4,30 +4,6 @@
 
 #include <stdlib.h>
 
-static void take_chunks(struct view *view, const struct memtable *table)
-{
-    for (struct chunk *at = table->head; at; at = at->next) {
-        uint32_t i = view->chunks_len++;
-        view->impl->chunks[i] = chunk_ref(at);
-        view->chunks[i] = at->batch;
-        view->chunk_deletions[i] = at->deleted ? deletion_ref(at->deleted) : NULL;
-        view->rows += at->batch->rows - deletion_count(at->deleted);
-    }
-}
-
-static struct view_int *view_int_new(uint32_t chunks)
-{
-    struct view_int *impl = calloc(1, sizeof *impl);
-    if (!impl)
-        return NULL;
-    impl->chunks_len = chunks;
-    impl->chunks = malloc((3 * (size_t)chunks + 1) * sizeof(void *));
-    if (impl->chunks)
-        return impl;
-    free(impl);
-    return NULL;
-}
-
 /* The segments as they are now, or as the snapshot says. */
 static void take_segments(struct view *view, struct snapshot *snapshot,
                           struct deletion_set *deleted)
@@ -46,17 +22,20 @@ static void take_segments(struct view *view, struct snapshot *snapshot,
 /* source->lock is held. */
 static enum status open_locked(struct source *source, struct view *view)
 {
-    view->impl = view_int_new(source->frozen.chunks + source->active.chunks);
-    if (!view->impl)
+    struct chunk_list *list = chunk_list_of(&source->frozen, &source->active);
+    view->impl = list ? calloc(1, sizeof *view->impl) : NULL;
+    if (!view->impl) {
+        chunk_list_unref(list);
         return STATUS_NO_MEMORY;
-    uint32_t chunks = view->impl->chunks_len;
-    view->chunks = (struct batch **)(void *)(view->impl->chunks + chunks);
-    view->chunk_deletions = (struct deletion **)(void *)(view->impl->chunks + 2 * (size_t)chunks);
+    }
+    view->impl->chunks = list;
+    view->chunks = list->batches;
+    view->chunk_deletions = list->deletions;
+    view->chunks_len = list->len;
     view->schema = schema_ref(source->schema);
     view->lsn = source->published_lsn;
     take_segments(view, source->snapshot, source->deleted);
-    take_chunks(view, &source->frozen);
-    take_chunks(view, &source->active);
+    view->rows += list->rows;
     return STATUS_OK;
 }
 
@@ -77,7 +56,7 @@ enum status view_open_as_of(struct source *source, const struct as_of *as_of, st
 {
     struct snapshot *snapshot = NULL;
     *ret_view = (struct view){0};
-    struct view_int *impl = view_int_new(0);
+    struct view_int *impl = calloc(1, sizeof *impl);
     if (!impl)
         return error_no_memory(err);
     pthread_mutex_lock(&source->lock);
@@ -87,7 +66,6 @@ enum status view_open_as_of(struct source *source, const struct as_of *as_of, st
         take_segments(ret_view, snapshot, NULL);
     pthread_mutex_unlock(&source->lock);
     if (status != STATUS_OK) {
-        free(impl->chunks);
         free(impl);
         *ret_view = (struct view){0};
         return status;
@@ -95,7 +73,6 @@ enum status view_open_as_of(struct source *source, const struct as_of *as_of, st
     ret_view->source = source_ref(source);
     ret_view->schema = schema_ref(snapshot->schema);
     ret_view->lsn = snapshot->lsn;
-    ret_view->chunks = (struct batch **)(void *)impl->chunks;
     return STATUS_OK;
 }
 
@@ -104,11 +81,7 @@ void view_close(struct view *view)
     if (!view->impl)
         return;
     struct source *source = view->source;
-    for (uint32_t i = 0; i < view->chunks_len; i++) {
-        deletion_unref(view->chunk_deletions[i]);
-        chunk_unref(view->impl->chunks[i]);
-    }
-    free(view->impl->chunks);
+    chunk_list_unref(view->impl->chunks);
     deletion_set_unref(view->impl->deleted);
     snapshot_unref(view->impl->snapshot);
     free(view->impl);
@@ -137,8 +110,8 @@ enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str colu
     *ret_len = 0;
     if (!is_index_column(source_config(view->source), column))
         return STATUS_OK;
-    return chunk_lookup(view->impl->chunks[chunk], &column, value, 1, ret_used, ret_rows, ret_len,
-                        err);
+    return chunk_lookup(view->impl->chunks->chunks[chunk], &column, value, 1, ret_used, ret_rows,
+                        ret_len, err);
 }
 
 enum status view_chunk_lookup_tuple(struct view *view, uint32_t chunk,
@@ -149,8 +122,8 @@ enum status view_chunk_lookup_tuple(struct view *view, uint32_t chunk,
     struct str columns[INDEX_FIELDS_MAX];
     for (uint32_t i = 0; i < composite->def.fields_len; i++)
         columns[i] = view->schema->fields[composite->fields[i]].name;
-    return chunk_lookup(view->impl->chunks[chunk], columns, values, composite->def.fields_len,
-                        ret_used, ret_rows, ret_len, err);
+    return chunk_lookup(view->impl->chunks->chunks[chunk], columns, values,
+                        composite->def.fields_len, ret_used, ret_rows, ret_len, err);
 }
 
 /* --- overlay files --- */
@@ -231,7 +204,7 @@ enum status view_overlay_files(struct view *view, const char ***ret_paths, uint3
     if (!paths)
         return error_no_memory(err);
     for (uint32_t i = 0; i < view->chunks_len; i++) {
-        struct chunk *chunk = view->impl->chunks[i];
+        struct chunk *chunk = view->impl->chunks->chunks[i];
         pthread_mutex_lock(&chunk->lock);
         enum status status = chunk->overlay_path ? STATUS_OK : write_overlay(view, chunk, err);
         paths[i] = chunk->overlay_path;

@@ -56,6 +56,7 @@ int run_restore(struct cli *cli, const struct command *command, int argc, char *
 int run_catalog(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_assets(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_nodes(struct cli *cli, const struct command *command, int argc, char **argv);
+int run_scale(struct cli *cli, const struct command *command, int argc, char **argv);
 int run_api(struct cli *cli, const struct command *command, int argc, char **argv);
 /* Summary and fields of one operation, from the list. */
 void api_print_operation(FILE *out, const char *name);

@@ -65,6 +65,7 @@ static const struct command commands[] = {
      " resolve NAME@RANGE... | list | versions NAMESPACE NAME | show NAMESPACE NAME VERSION |"
      " delete NAMESPACE NAME VERSION",
      NULL, "Versioned nodes: metadata blocks, the registry, versions that go together.", run_nodes},
+    {"scale", "simulate FILE", NULL, "Tries a policy of scaling on a recorded load.", run_scale},
     {"health", "", "health", "Asks the server how it is.", run_health},
     {"stats", "", "tenant_stats", "Totals of the tenant and its sources.", run_stats},
     {"api", "[OPERATION]", NULL, "Lists the server's operations, or explains one.", run_api},

@@ -5,7 +5,8 @@
 static enum status refuse(struct str entry, struct error *err)
 {
     return error_set(err, STATUS_INVALID_ARGUMENT,
-                     "SERVICE_ADDRESSES: '%.*s' is not SERVICE=HOST:PORT; there are gateway, "
+                     "SERVICE_ADDRESSES: '%.*s' is not SERVICE=HOST:PORT or SERVICE=dns:HOST:PORT; "
+                     "there are gateway, "
                      "operation, optimizer, catalog, monitoring, interpreter, tenant",
                      STR_ARG(entry));
 }
@@ -38,7 +39,7 @@ static bool is_host(struct str host)
 enum status addresses_next(struct str *list, struct address *ret, bool *ret_found,
                            struct error *err)
 {
-    struct str entry, name, host, port;
+    struct str entry, name = STR_NONE, host, port;
     int64_t number = 0;
     do {
         *ret_found = str_split(list, ',', &entry);
@@ -48,9 +49,12 @@ enum status addresses_next(struct str *list, struct address *ret, bool *ret_foun
     } while (entry.len == 0);
     struct str rest = entry;
     *ret = (struct address){0};
-    if (!str_split(&rest, '=', &name) || !rest.data || !service_kind_parse(name, &ret->kind) ||
-        !split_host(rest, &host, &port) || !is_host(host) || !str_to_int64(port, &number) ||
-        number < 1 || number > UINT16_MAX)
+    bool named = str_split(&rest, '=', &name) && rest.data;
+    ret->dns = named && str_starts(rest, STR("dns:"));
+    if (ret->dns)
+        rest = str_make(rest.data + strlen("dns:"), rest.len - strlen("dns:"));
+    if (!named || !service_kind_parse(name, &ret->kind) || !split_host(rest, &host, &port) ||
+        !is_host(host) || !str_to_int64(port, &number) || number < 1 || number > UINT16_MAX)
         return refuse(entry, err);
     memcpy(ret->host, host.data, host.len);
     ret->port = (uint16_t)number;

@@ -34,9 +34,12 @@ static enum status start_operation(struct control *control, const struct service
 {
     struct operation_options options = {
         .queue = control->queue,
+        .services = {.context = control, .list = control_list_services},
         .tenant = settings_text(control->options->settings, SETTING_TENANT_ID)};
-    if (control->nodes)
+    if (control->nodes) {
         options.nodes = operation_calls(control->nodes);
+        options.scaling = scaling_calls(control->nodes);
+    }
     TRY(operation_start(base, &options, &control->operation, err));
     *ret = operation_service(control->operation);
     return STATUS_OK;
@@ -327,6 +330,7 @@ void control_stop(struct control *control, uint32_t grace_ms)
     if (!control)
         return;
     int64_t end_us = sys_mono_us(control->sys) + (int64_t)grace_ms * 1000;
+    discovery_leave(atomic_load(&control->discovery)); /* first: others send no more calls */
     monitoring_quiesce(control->monitoring);
     for (int i = 0; i < SERVICE_COUNT; i++)
         if (control->services[i])
@@ -349,6 +353,7 @@ void control_stop(struct control *control, uint32_t grace_ms)
         else
             service_stop(control->services[i], left_ms);
     }
+    discovery_free(atomic_load(&control->discovery));
     text_feed_stop(control->text);
     catalog_close(control->catalog); /* its last commit is still told to the feed */
     text_feed_close(control->text);

@@ -17,8 +17,10 @@ enum status control_start(const struct quarryd_options *options, struct sys *sys
                           struct tenant_nodes *nodes, struct control **ret_control,
                           struct error *err);
 void control_get_ports(const struct control *control, uint16_t ports[SERVICE_COUNT]);
-/* Monitoring's probes and the gateway's calls go there from now on. */
-void control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT]);
+/* Registers this process's services (those with a port) and tells those that call others where
+ * these are, from now on (discovery.h). Once. */
+enum status control_publish(struct control *control, const uint16_t ports[SERVICE_COUNT],
+                            struct error *err);
 /* How long (milliseconds, -1 for ever) until control_look is due. */
 int control_look_in_ms(const struct control *control);
 /* Looks whether the certificate's files have changed (`anew`: reads them whether or not) and serves

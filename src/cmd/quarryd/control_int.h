@@ -2,7 +2,10 @@
 #ifndef QUARRY_CMD_QUARRYD_CONTROL_INT_H
 #define QUARRY_CMD_QUARRYD_CONTROL_INT_H
 
+#include <stdatomic.h>
+
 #include "cmd/quarryd/control.h"
+#include "cmd/quarryd/discovery.h"
 #include "cmd/quarryd/node_calls.h"
 #include "cmd/quarryd/tls.h"
 #include "services/catalog/catalog.h"
@@ -10,6 +13,8 @@
 #include "services/interpreter/interpreter.h"
 #include "services/monitoring/monitoring.h"
 #include "services/optimizer/optimizer.h"
+
+enum { CONTROL_URL_MAX = 256 };
 
 struct control {
     const struct quarryd_options *options;
@@ -32,9 +37,13 @@ struct control {
     struct optimizer_service *optimizer;
     struct catalog_service *catalog_service;
     uint16_t ports[SERVICE_COUNT];
+    struct discovery *_Atomic discovery;        /* NULL until control_publish */
+    char first[SERVICE_COUNT][CONTROL_URL_MAX]; /* what tell_first has told */
 };
 
 /* publish.c */
 uint16_t control_port_setting(const struct control *control, enum service_kind kind);
+enum status control_list_services(void *context, struct arena *arena, struct instances *ret,
+                                  struct error *err);
 
 #endif

@@ -72,7 +72,7 @@ static int take_signals(void)
 }
 
 /* SIGHUP: of the settings that may change while it runs, this release has LOG_LEVEL,
- * LOG_RETENTION_DAYS and METRICS_INTERVAL_SECONDS. */
+ * LOG_RETENTION_DAYS, METRICS_INTERVAL_SECONDS and those of scaling. */
 static void reload(struct quarryd *q)
 {
     struct quarryd_options fresh;
@@ -84,6 +84,9 @@ static void reload(struct quarryd *q)
             log_files_set_retention(
                 q->log_files, (uint32_t)settings_int(fresh.settings, SETTING_LOG_RETENTION_DAYS));
         control_reload(q->control, fresh.settings);
+        if (q->nodes &&
+            scaler_set(tenant_nodes_scaler(q->nodes), fresh.settings, &err) != STATUS_OK)
+            log_error(&q->log, "the settings of scaling are wrong; the old ones stay", &err);
         log_event(&q->log, LOG_INFO, "settings reloaded",
                   LOG_TEXT("log_level", str_of(settings_text(fresh.settings, SETTING_LOG_LEVEL))));
     } else {
@@ -194,7 +197,7 @@ static enum status publish(struct quarryd *q, struct error *err)
         tenant_nodes_first(q->nodes, &node);
         ports[SERVICE_TENANT] = node.port;
     }
-    control_publish(q->control, ports);
+    TRY(control_publish(q->control, ports, err));
     if (q->options.ports_file)
         TRY(ports_write(q->sys, q->options.ports_file, ports, err));
     announce(q, ports);

@@ -11,6 +11,7 @@
 #include "cmd/quarryd/access.h"
 #include "cmd/quarryd/addresses.h"
 #include "cmd/quarryd/logs.h"
+#include "cmd/quarryd/node_channel.h"
 #include "cmd/quarryd/notify.h"
 #include "cmd/quarryd/ports.h"
 #include "quarry_version.h"
@@ -146,9 +147,31 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
     return status;
 }
 
-/* True: asked to stop. False: the supervisor is gone. */
-static bool wait_for_end(const struct quarryd_options *options, int signals)
+/* What the supervisor has said; false: it is gone. */
+static bool obey(struct node_channel *channel, struct tenant_node *node)
 {
+    char line[NODE_LINE_MAX];
+    unsigned workers;
+    if (!node_channel_read(channel, PROCESS_CHANNEL_FD))
+        return false;
+    while (node_channel_next(channel, line)) {
+        struct tenant_load load;
+        if (sscanf(line, "WORKERS %u", &workers) == 1)
+            tenant_node_set_workers(node, workers);
+        if (strcmp(line, "LOAD") != 0)
+            continue;
+        tenant_node_get_load(node, &load);
+        node_load_write(&load, line);
+        node_channel_write(PROCESS_CHANNEL_FD, line);
+    }
+    return true;
+}
+
+/* True: asked to stop. False: the supervisor is gone. */
+static bool wait_for_end(const struct quarryd_options *options, struct tenant_node *node,
+                         int signals)
+{
+    struct node_channel channel = {.len = 0};
     struct pollfd fds[2] = {
         {.fd = signals, .events = POLLIN},
         {.fd = options->supervised ? PROCESS_CHANNEL_FD : -1, .events = POLLIN}};
@@ -159,8 +182,7 @@ static bool wait_for_end(const struct quarryd_options *options, int signals)
         if (fds[0].revents & POLLIN && read(signals, &info, sizeof info) == sizeof info &&
             (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT))
             return true;
-        char byte;
-        if (fds[1].revents && read(PROCESS_CHANNEL_FD, &byte, 1) <= 0)
+        if (fds[1].revents && !obey(&channel, node))
             return false;
     }
 }
@@ -207,7 +229,7 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     if (!options->supervised)
         notify_manager("READY=1");
     log_event(log, LOG_INFO, "serving", LOG_NUM("port", ports[SERVICE_TENANT]));
-    if (!wait_for_end(options, signals))
+    if (!wait_for_end(options, node, signals))
         _exit(1);
     log_event(log, LOG_INFO, "stopping", LOG_NUM("pid", getpid()));
     tenant_node_stop(

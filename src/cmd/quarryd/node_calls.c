@@ -34,6 +34,29 @@ struct operation_nodes operation_calls(struct tenant_nodes *nodes)
                                     .leave = leave_node};
 }
 
+static uint32_t list_scaling(void *context, struct scaling_node *ret, uint32_t cap)
+{
+    return scaler_list(context, ret, cap);
+}
+
+static uint32_t list_changes(void *context, struct scaling_event *ret, uint32_t cap)
+{
+    return scaler_history(context, ret, cap);
+}
+
+static bool scales(void *context)
+{
+    return scaler_is_enabled(context);
+}
+
+struct operation_scaling scaling_calls(struct tenant_nodes *nodes)
+{
+    return (struct operation_scaling){.context = tenant_nodes_scaler(nodes),
+                                      .list = list_scaling,
+                                      .history = list_changes,
+                                      .enabled = scales};
+}
+
 struct gateway_nodes gateway_calls(struct tenant_nodes *nodes)
 {
     return (struct gateway_nodes){.context = nodes, .enter = enter_node, .leave = leave_node};

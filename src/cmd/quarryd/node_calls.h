@@ -8,6 +8,7 @@
 #include "services/optimizer/optimizer.h"
 
 struct operation_nodes operation_calls(struct tenant_nodes *nodes);
+struct operation_scaling scaling_calls(struct tenant_nodes *nodes);
 struct gateway_nodes gateway_calls(struct tenant_nodes *nodes);
 struct optimizer_nodes optimizer_calls(struct tenant_nodes *nodes);
 /* By the settings QUERY_*. */

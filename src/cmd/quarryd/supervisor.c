@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "cmd/quarryd/node.h"
+#include "cmd/quarryd/node_channel.h"
 #include "sys/process.h"
 
 enum { ARGUMENTS_MAX = 256, OWN_ARGUMENTS_MAX = 8 };
@@ -19,8 +19,10 @@ struct supervisor {
     const struct log *log;
     char *arguments[OWN_ARGUMENTS_MAX + 1]; /* NULL-ended */
     struct process process;
-    char line[NODE_LINE_MAX]; /* what the node has said, up to its newline */
-    size_t line_len;
+    struct node_channel channel;
+    char failed[NODE_LINE_MAX]; /* why the node says that it cannot start; "": it has not */
+    struct tenant_load load;    /* what it said last */
+    bool load_came;
     bool was_ready;       /* once: from then on an end is a crash */
     int64_t backoff_us;   /* next wait */
     int64_t due_us;       /* monotonic: next start while backing off, the kill while stopping */
@@ -69,7 +71,9 @@ static enum status spawn(struct supervisor *s, struct error *err)
     argv[n] = NULL;
     const struct process_options options = {
         .executable = "/proc/self/exe", .argv = argv, .channel = true, .die_with_parent = true};
-    s->line_len = 0;
+    s->channel.len = 0;
+    s->failed[0] = 0;
+    s->load_came = false;
     TRY(process_spawn(&options, &s->process, err));
     set_state(s, NODE_STARTING);
     return STATUS_OK;
@@ -150,27 +154,47 @@ static void on_ready(struct supervisor *s, uint16_t port)
 
 static void read_channel(struct supervisor *s)
 {
-    ssize_t n = recv(s->process.channel, s->line + s->line_len, sizeof s->line - 1 - s->line_len,
-                     MSG_DONTWAIT);
+    char line[NODE_LINE_MAX];
     unsigned port = 0;
-    if (n <= 0)
-        return;
-    s->line_len += (size_t)n;
-    s->line[s->line_len] = 0;
-    if (s->status.state == NODE_STARTING && memchr(s->line, '\n', s->line_len) &&
-        sscanf(s->line, "READY %u", &port) == 1)
-        on_ready(s, (uint16_t)port);
+    (void)node_channel_read(&s->channel, s->process.channel); /* its end shows at the process */
+    while (node_channel_next(&s->channel, line)) {
+        if (s->status.state == NODE_STARTING && sscanf(line, "READY %u", &port) == 1)
+            on_ready(s, (uint16_t)port);
+        else if (str_starts(str_of(line), STR("FAIL ")))
+            snprintf(s->failed, sizeof s->failed, "%s", line + strlen("FAIL "));
+        else
+            s->load_came |= node_load_read(line, &s->load);
+    }
+}
+
+void supervisor_ask_load(struct supervisor *s)
+{
+    if (s->status.state == NODE_RUNNING)
+        node_channel_write(s->process.channel, "LOAD\n");
+}
+
+bool supervisor_take_load(struct supervisor *s, struct tenant_load *ret)
+{
+    bool came = s->load_came && s->status.state == NODE_RUNNING;
+    *ret = s->load;
+    s->load_came = false;
+    return came;
+}
+
+void supervisor_set_workers(struct supervisor *s, uint32_t workers)
+{
+    char line[NODE_LINE_MAX];
+    snprintf(line, sizeof line, "WORKERS %u\n", workers);
+    if (s->status.state == NODE_RUNNING)
+        node_channel_write(s->process.channel, line);
 }
 
 /* --- its end --- */
 
 static void describe_end(struct supervisor *s, const struct process_end *end, char *out, size_t cap)
 {
-    int words = 0;
-    if (str_starts(str_make(s->line, s->line_len), STR("FAIL ")))
-        words = (int)strcspn(s->line, "\n");
-    if (words)
-        snprintf(out, cap, "%.*s", words - 5, s->line + 5);
+    if (s->failed[0])
+        snprintf(out, cap, "%s", s->failed);
     else if (end->signal)
         snprintf(out, cap, "killed by signal %d (%s)", end->signal, sigabbrev_np(end->signal));
     else

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "cmd/quarryd/options.h"
 #include "services/operation/operation.h"
+#include "services/tenant/tenant.h"
 
 struct supervisor;
 
@@ -39,6 +40,11 @@ enum status supervisor_step(struct supervisor *supervisor, const struct pollfd f
                             struct error *err);
 void supervisor_status(struct supervisor *supervisor, struct node_status *ret);
 void supervisor_signal(struct supervisor *supervisor, int signal);
+/* Asks a running node for its load, which supervisor_take_load gives once when it has come. */
+void supervisor_ask_load(struct supervisor *supervisor);
+bool supervisor_take_load(struct supervisor *supervisor, struct tenant_load *ret);
+/* Tells a running node how many SQL workers it may have. */
+void supervisor_set_workers(struct supervisor *supervisor, uint32_t workers);
 /* Asks the node to stop, with a kill after grace_ms, and returns without waiting for it. */
 void supervisor_halt(struct supervisor *supervisor, uint32_t grace_ms);
 /* Starts a node that is stopped; does nothing in other states. */

@@ -54,6 +54,7 @@ struct tenant_nodes {
     struct node_entry *entries[NODES_MAX]; /* [0] is TENANT_ID's */
     _Atomic uint32_t len;
     uint32_t polled; /* entries that the last tenant_nodes_poll saw */
+    struct scaler *scaler;
 };
 
 /* --- starting (main thread) --- */
@@ -99,6 +100,7 @@ static enum status open_parts(struct tenant_nodes *nodes, const char *auth_folde
     size_t len = strlen(tenant);
     nodes->idle_us = settings_int(settings, SETTING_TENANT_IDLE_SECONDS) * 1000000;
     nodes->max = (uint32_t)settings_int(settings, SETTING_TENANT_NODES_MAX);
+    TRY(scaler_new(settings, nodes->sys, nodes->log, &nodes->scaler, err));
     TRY(sys_path(nodes->auth_folder, err, "%s", auth_folder));
     TRY(logs_folder(settings, nodes->log_folder, err));
     nodes->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -147,6 +149,8 @@ int tenant_nodes_poll(struct tenant_nodes *nodes, struct pollfd *fds, uint32_t *
         int due_ms = supervisor ? supervisor_poll(supervisor, fds + len) : -1;
         wait_ms = wait_ms < 0 || (due_ms >= 0 && due_ms < wait_ms) ? due_ms : wait_ms;
     }
+    int load_ms = scaler_wait_ms(nodes->scaler);
+    wait_ms = wait_ms < 0 || load_ms < wait_ms ? load_ms : wait_ms;
     nodes->polled = (len - 1) / SUPERVISOR_FDS;
     pthread_mutex_unlock(&nodes->lock);
     *ret_len = len;
@@ -181,6 +185,25 @@ static void act(struct tenant_nodes *nodes, struct node_entry *entry, bool first
         entry->wanted = false;
 }
 
+/* Under the lock. */
+static void scale(struct tenant_nodes *nodes, struct node_entry *entry, bool ask)
+{
+    struct node_status status;
+    struct tenant_load load;
+    if (!entry->supervisor)
+        return;
+    if (ask)
+        supervisor_ask_load(entry->supervisor);
+    if (!supervisor_take_load(entry->supervisor, &load))
+        return;
+    supervisor_status(entry->supervisor, &status);
+    uint32_t workers = scaler_take(nodes->scaler, entry->tenant, status.pid, &load);
+    if (workers == load.workers_max)
+        return;
+    supervisor_set_workers(entry->supervisor, workers);
+    supervisor_ask_load(entry->supervisor);
+}
+
 /* Under the lock: a node that never came up leaves only the reason. */
 static void bury(struct tenant_nodes *nodes, struct node_entry *entry, const struct error *why)
 {
@@ -201,6 +224,7 @@ enum status tenant_nodes_step(struct tenant_nodes *nodes, const struct pollfd *f
         (void)eventfd_read(nodes->wake_fd, &count);
     pthread_mutex_lock(&nodes->lock);
     enum status status = STATUS_OK;
+    bool ask = scaler_due(nodes->scaler);
     for (uint32_t i = 0; i < nodes->len && status == STATUS_OK; i++) {
         struct node_entry *entry = nodes->entries[i];
         struct error why = ERROR_INIT;
@@ -213,10 +237,16 @@ enum status tenant_nodes_step(struct tenant_nodes *nodes, const struct pollfd *f
             status = stepped, *err = why;
         if (status == STATUS_OK)
             act(nodes, entry, i == 0);
+        scale(nodes, entry, ask);
     }
     pthread_cond_broadcast(&nodes->changed);
     pthread_mutex_unlock(&nodes->lock);
     return status;
+}
+
+struct scaler *tenant_nodes_scaler(struct tenant_nodes *nodes)
+{
+    return nodes->scaler;
 }
 
 void tenant_nodes_first(struct tenant_nodes *nodes, struct node_status *ret)
@@ -246,6 +276,7 @@ bool tenant_nodes_stop(struct tenant_nodes *nodes, uint32_t grace_ms)
                                 left_us > 0 ? (uint32_t)(left_us / 1000) : 0);
         free(nodes->entries[i]);
     }
+    scaler_free(nodes->scaler);
     if (nodes->wake_fd >= 0)
         close(nodes->wake_fd);
     pthread_cond_destroy(&nodes->changed);

@@ -11,6 +11,7 @@
 #ifndef QUARRY_CMD_QUARRYD_TENANT_NODES_H
 #define QUARRY_CMD_QUARRYD_TENANT_NODES_H
 
+#include "cmd/quarryd/scaler.h"
 #include "cmd/quarryd/supervisor.h"
 
 enum {
@@ -30,6 +31,8 @@ int tenant_nodes_poll(struct tenant_nodes *nodes, struct pollfd *fds, uint32_t *
 /* After poll: takes in what happened. It fails when TENANT_ID's node did not start at all. */
 enum status tenant_nodes_step(struct tenant_nodes *nodes, const struct pollfd *fds,
                               struct error *err);
+/* Of their load; lives as long as the nodes. */
+struct scaler *tenant_nodes_scaler(struct tenant_nodes *nodes);
 /* Of TENANT_ID's node. */
 void tenant_nodes_first(struct tenant_nodes *nodes, struct node_status *ret);
 void tenant_nodes_signal(struct tenant_nodes *nodes, int signal);

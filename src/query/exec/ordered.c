@@ -192,8 +192,7 @@ static enum status segment_known(void *context, struct segment *segment, bool *r
     return STATUS_OK;
 }
 
-/* Behind how many columns the index is ordered as wanted; -1: it is not. A descending order of
- * several columns is not the index read backwards: nulls come last. */
+/* Behind how many columns the index is ordered as wanted, forwards or backwards; -1: it is not. */
 static int32_t prefix_of(const struct ordered *o, const struct composite *composite)
 {
     uint32_t len = composite->def.fields_len, prefix = len - o->columns_len;
@@ -201,9 +200,24 @@ static int32_t prefix_of(const struct ordered *o, const struct composite *compos
         return -1;
     for (uint32_t i = 0; i < o->columns_len; i++)
         if (composite->fields[prefix + i] != o->columns[i].field ||
-            (o->columns[i].descending && o->columns_len > 1))
+            o->columns[i].descending != o->columns[0].descending)
             return -1;
     return (int32_t)prefix;
+}
+
+/* Nulls come last in both directions, but first in an index that is read backwards: of the first
+ * column they are left for the end, of the others there must be none. */
+static bool may_read_backwards(const struct ordered *o, const struct segment *segment)
+{
+    const struct field *fields = o->scan->view->schema->fields;
+    for (uint32_t i = 1; i < o->columns_len; i++) {
+        struct value min, max;
+        uint64_t nulls = 0;
+        (void)segment_bounds(segment, fields[o->columns[i].field].id, &min, &max, &nulls);
+        if (nulls)
+            return false;
+    }
+    return true;
 }
 
 static enum status segment_pick(void *context, struct segment *segment, bool *ret_used,
@@ -220,7 +234,7 @@ static enum status segment_pick(void *context, struct segment *segment, bool *re
     for (uint32_t i = 0; i < scan->composites_len && !*ret_used; i++) {
         int32_t prefix = prefix_of(o, &scan->composites[i]);
         struct scan_found found;
-        if (prefix < 0)
+        if (prefix < 0 || (first->descending && !may_read_backwards(o, segment)))
             continue;
         TRY(scan_first_tuples(scan, segment, &scan->composites[i], (uint32_t)prefix,
                               first->descending, o->most + 1, &found, err));

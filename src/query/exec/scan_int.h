@@ -17,13 +17,14 @@
 
 enum {
     SCAN_SLICE_ROWS = 8192,
-    SCAN_LOOKUP_SHARE = 4,  /* an index that gives more than 1/4 of the rows is not used */
-    SCAN_RANGE_SHARE = 16,  /* of a sorted index: more than 1/16 */
-    SCAN_GATHER_SHARE = 16, /* fewer than 1/16 of a slice: read single rows */
-    SCAN_UNIT_ROWS = 2048,  /* the size of our pages: bounds prune by it */
-    SCAN_UNITS_MAX = 512,   /* of a row group; larger groups are not pruned by page */
-    SCAN_TUPLES_MAX = 64,   /* combinations of values that one composite index is asked for */
-    SCAN_FEW_ROWS = 8,      /* from one index: another one is not asked */
+    SCAN_LOOKUP_SHARE = 4,    /* an index that gives more than 1/4 of the rows is not used */
+    SCAN_RANGE_SHARE = 16,    /* of a sorted index: more than 1/16 */
+    SCAN_GATHER_SHARE = 16,   /* fewer than 1/16 of a slice: read single rows */
+    SCAN_UNIT_ROWS = 2048,    /* the size of our pages: bounds prune by it */
+    SCAN_UNITS_MAX = 512,     /* of a row group; larger groups are not pruned by page */
+    SCAN_TUPLES_MAX = 64,     /* combinations of values that one composite index is asked for */
+    SCAN_CHUNKS_NARROWED = 4, /* fewer are asked one by one */
+    SCAN_FEW_ROWS = 8,        /* from one index: another one is not asked */
 };
 
 /* What is known and read of one schema field in the present unit, group and slice. */
@@ -65,16 +66,18 @@ struct scan {
     struct bound_filter *filter;
     struct exec_context context;
     struct exec_stats stats;
-    uint32_t next_unit;    /* how many units were opened or left out */
-    const uint32_t *order; /* of the segments; NULL: by age */
-    uint32_t unit;         /* the present one: a segment's number, or behind them a chunk's */
-    uint64_t *candidates;  /* segments that the point predicates leave; NULL: all */
-    struct value *points;  /* room for BOUND_POINTS_MAX of each physical type */
+    uint32_t next_unit;         /* how many units were opened or left out */
+    const uint32_t *order;      /* of the segments; NULL: by age */
+    uint32_t unit;              /* the present one: a segment's number, or behind them a chunk's */
+    uint64_t *candidates;       /* segments that the point predicates leave; NULL: all */
+    uint64_t *chunk_candidates; /* likewise; NULL: all; in the same allocation */
+    struct value *points;       /* room for BOUND_POINTS_MAX of each physical type */
     struct composite *composites; /* of the view */
     uint32_t composites_len;
     /* the unit */
     struct segment *segment;
-    struct parquet_reader *reader;
+    struct parquet_reader *reader; /* NULL: its rows are pinned */
+    struct row_pin pin;            /* of by_rows: the segment's rows, when they are in memory */
     struct batch *chunk;
     const struct deletion *deleted; /* rows of the unit; loaded; NULL: none */
     bool by_rows;

@@ -18,14 +18,18 @@ const struct scan_field *scan_resolve(struct scan *scan, uint32_t index)
         field->column = batch_find(scan->chunk, f->name);
         if (field->column >= 0)
             field->physical = scan->chunk->columns[field->column].column.type;
+        return field;
+    }
+    field->column = segment_column(scan->segment, f->id);
+    if (field->column < 0) {
+        field->initial = scan->view->schema->traits[index].initial;
+    } else if (!scan->reader) {
+        (void)segment_column_type(scan->segment, f->id, &field->physical);
     } else {
         uint32_t len;
         const struct field *fields = parquet_reader_fields(scan->reader, &len);
-        field->column = segment_column(scan->segment, f->id);
-        if (field->column >= 0 && (uint32_t)field->column < len)
+        if ((uint32_t)field->column < len)
             field->physical = fields[field->column].type;
-        if (field->column < 0)
-            field->initial = scan->view->schema->traits[index].initial;
     }
     return field;
 }
@@ -47,6 +51,23 @@ static enum status load_initial(struct scan *scan, struct scan_field *field, str
     return STATUS_OK;
 }
 
+/* Single rows of a chunk. */
+static enum status gather_ids(const struct column *column, const uint64_t *ids, uint32_t len,
+                              struct column *into, struct error *err)
+{
+    uint32_t rows[64];
+    for (uint32_t done = 0; done < len;) {
+        uint32_t n = 0;
+        while (n < 64 && done + n < len) {
+            rows[n] = (uint32_t)ids[done + n];
+            n++;
+        }
+        TRY(gather_rows(into, column, rows, 0, n, err));
+        done += n;
+    }
+    return STATUS_OK;
+}
+
 static enum status load_chunk(struct scan *scan, struct scan_field *field, struct error *err)
 {
     const struct column *column = &scan->chunk->columns[field->column].column;
@@ -55,24 +76,29 @@ static enum status load_chunk(struct scan *scan, struct scan_field *field, struc
         field->full_borrowed = true;
         return STATUS_OK;
     }
-    uint32_t rows[64];
-    for (uint32_t done = 0; done < scan->count;) {
-        uint32_t n = 0;
-        while (n < 64 && done + n < scan->count) {
-            rows[n] = (uint32_t)scan->row_ids[done + n];
-            n++;
-        }
-        TRY(gather_rows(&field->own, column, rows, 0, n, err));
-        done += n;
-    }
+    TRY(gather_ids(column, scan->row_ids, scan->count, &field->own, err));
     field->full = field->own;
     return STATUS_OK;
+}
+
+/* Selected rows [from, from + n) of the pinned ones. */
+static enum status append_pinned(const struct scan *scan, uint32_t column,
+                                 const uint32_t *selection, uint32_t from, uint32_t n,
+                                 struct column *into, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (uint32_t i = from; i < from + n && status == STATUS_OK; i++)
+        status = row_pin_append(&scan->pin, selection ? selection[i] : i, column, into);
+    return status == STATUS_OK ? status
+                               : error_set(err, status, "the rows of one answer do not fit");
 }
 
 static enum status load_segment(struct scan *scan, struct scan_field *field, struct error *err)
 {
     uint32_t column = (uint32_t)field->column;
-    if (scan->by_rows)
+    if (!scan->reader)
+        TRY(append_pinned(scan, column, NULL, 0, scan->count, &field->own, err));
+    else if (scan->by_rows)
         TRY(parquet_read_rows(scan->reader, column, scan->row_ids, scan->count, &field->own, err));
     else
         TRY(parquet_read_column(scan->reader, scan->group, column, scan->first, scan->count,
@@ -130,12 +156,18 @@ enum status scan_append(struct scan *scan, uint32_t index, uint32_t from, uint32
         enum status status = column_append_nulls(into, n);
         return status == STATUS_OK ? status : error_set(err, status, "out of memory");
     }
-    bool direct = scan->segment && !field->full_loaded && !again;
+    if (scan->pin.len && into->type == field->physical)
+        return append_pinned(scan, (uint32_t)field->column, scan->all ? NULL : scan->selection,
+                             from, n, into, err);
+    bool direct = scan->reader && !field->full_loaded && !again;
     if (direct && (scan->by_rows || n < scan->count / SCAN_GATHER_SHARE))
         return read_picked(scan, (uint32_t)field->column, from, n, into, err);
     if (direct && scan->all)
         return parquet_read_column(scan->reader, scan->group, (uint32_t)field->column,
                                    scan->first + from, n, into, err);
+    if (scan->chunk && scan->by_rows && scan->all && !field->full_loaded && !again)
+        return gather_ids(&scan->chunk->columns[field->column].column, scan->row_ids + from, n,
+                          into, err);
     const struct column *full;
     TRY(scan_load(scan, index, &full, err));
     return gather_rows(into, full, scan->all ? NULL : scan->selection + from, from, n, err);

@@ -7,6 +7,7 @@ void scan_close_unit(struct scan *scan)
 {
     if (scan->segment && scan->reader)
         segment_reader_release(scan->segment, scan->reader);
+    row_pin_release(&scan->pin);
     free(scan->rows);
     scan->segment = NULL;
     scan->reader = NULL;
@@ -131,24 +132,29 @@ enum status scan_narrow(struct scan *scan, struct error *err)
     /* A view that was built by hand has no source and so no indexes. */
     bool may = view->source && scan->context.access == EXEC_ANY;
     uint32_t predicates = may ? bound_filter_predicates(scan->filter) : 0;
-    uint32_t words = view->segments_len / 64 + 1;
+    uint32_t words = view->segments_len / 64 + 1, chunk_words = view->chunks_len / 64 + 1;
     if (scan->context.access != EXEC_FULL)
         TRY(scan_take_composites(scan, err));
     if (!predicates)
         return STATUS_OK;
     if (!scan->points)
         scan->points = malloc(2 * (size_t)BOUND_POINTS_MAX * sizeof *scan->points);
-    scan->candidates = malloc(words * sizeof *scan->candidates);
+    scan->candidates = malloc((words + chunk_words) * sizeof *scan->candidates);
     if (!scan->points || !scan->candidates)
         return error_no_memory(err);
-    memset(scan->candidates, 0xFF, words * sizeof *scan->candidates);
+    memset(scan->candidates, 0xFF, (words + chunk_words) * sizeof *scan->candidates);
+    scan->chunk_candidates = scan->candidates + words;
     for (uint32_t p = 0; p < predicates; p++) {
         int32_t field = bound_filter_column(scan->filter, p);
         int32_t n =
             field < 0 ? -1 : scan_points_of_all_types(scan, p, view->schema->fields[field].type);
-        if (n >= 0)
-            scan->stats.index_used |= view_narrow(scan->view, (uint32_t)field, scan->points,
-                                                  (uint32_t)n, scan->candidates);
+        if (n < 0)
+            continue;
+        scan->stats.index_used |=
+            view_narrow(scan->view, (uint32_t)field, scan->points, (uint32_t)n, scan->candidates);
+        if (view->chunks_len >= SCAN_CHUNKS_NARROWED)
+            scan->stats.index_used |= view_narrow_chunks(scan->view, (uint32_t)field, scan->points,
+                                                         (uint32_t)n, scan->chunk_candidates);
     }
     scan_narrow_tuples(scan);
     return STATUS_OK;
@@ -262,7 +268,8 @@ static enum status open_segment(struct scan *scan, struct segment *segment,
         scan_close_unit(scan);
         return STATUS_OK;
     }
-    TRY(segment_reader(segment, &scan->reader, err));
+    if (!scan->by_rows || !segment_pin_rows(segment, scan->rows, scan->rows_len, &scan->pin))
+        TRY(segment_reader(segment, &scan->reader, err));
     scan->stats.segments_read++;
     scan->segment = segment;
     return STATUS_OK;
@@ -279,22 +286,32 @@ static enum status open_chunk(struct scan *scan, uint32_t chunk, struct error *e
     return choose_index(scan, NULL, chunk, err);
 }
 
-/* Steps over segments that are no candidates. */
-static void skip_segments(struct scan *scan)
+/* The next set bit from `at` on; `end` when there is none. */
+static uint32_t next_candidate(const uint64_t *candidates, uint32_t at, uint32_t end)
 {
-    uint32_t end = scan->view->segments_len, from = scan->next_unit, at = from;
-    while (scan->candidates && !scan->order && at < end) {
-        uint64_t left = scan->candidates[at / 64] >> (at % 64);
+    while (at < end) {
+        uint64_t left = candidates[at / 64] >> (at % 64);
         if (left) {
             at += (uint32_t)__builtin_ctzll(left);
             break;
         }
         at = (at / 64 + 1) * 64;
     }
-    if (at == from || from >= end)
-        return;
-    scan->next_unit = at < end ? at : end;
-    scan->stats.segments_pruned += scan->next_unit - from;
+    return at < end ? at : end;
+}
+
+/* Steps over segments, then chunks, that are no candidates. */
+static void skip_units(struct scan *scan)
+{
+    uint32_t segments = scan->view->segments_len, from = scan->next_unit;
+    if (scan->candidates && !scan->order && from < segments) {
+        scan->next_unit = next_candidate(scan->candidates, from, segments);
+        scan->stats.segments_pruned += scan->next_unit - from;
+    }
+    if (scan->chunk_candidates && scan->next_unit >= segments)
+        scan->next_unit =
+            segments + next_candidate(scan->chunk_candidates, scan->next_unit - segments,
+                                      scan->view->chunks_len);
 }
 
 static bool is_candidate(const struct scan *scan, uint32_t unit)
@@ -330,17 +347,19 @@ enum status scan_open_unit(struct scan *scan, bool *ret_more, struct error *err)
     const struct view *view = scan->view;
     while (!scan->segment && !scan->chunk) {
         *ret_more = false;
-        skip_segments(scan);
+        skip_units(scan);
         if (scan->next_unit == view->segments_len + view->chunks_len)
             return STATUS_OK;
         uint32_t unit = scan->next_unit++;
         if (scan->order && unit < view->segments_len)
             unit = scan->order[unit];
         scan->unit = unit;
-        TRY(exec_poll(&scan->context, err));
-        if (unit < view->segments_len && !is_candidate(scan, unit))
+        if (unit < view->segments_len && !is_candidate(scan, unit)) {
             scan->stats.segments_pruned++;
-        else if (unit < view->segments_len)
+            continue;
+        }
+        TRY(exec_poll(&scan->context, err));
+        if (unit < view->segments_len)
             TRY(open_segment(scan, view->segments[unit],
                              view->deletions ? view->deletions[unit] : NULL, err));
         else

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #define UNKNOWN_SHARE 0.1 /* of the rows, when there is no sample */
+#define UNKNOWN_ROWS  100 /* of one value of an indexed column, when there is no sample */
 
 /* Rows that equality lets through, as if the columns had nothing to do with each other; negative:
  * no such condition. */
@@ -25,6 +26,17 @@ static double rows_by_points(const struct view *view, const struct exec_forecast
     return some ? rows : -1;
 }
 
+/* Without a sample. Columns are indexed because equality finds few rows; where it does not, the
+ * index is not used (SCAN_LOOKUP_SHARE) and the next estimates are corrected. */
+static double rows_unknown(double total, const struct exec_forecast *forecast)
+{
+    double rows = total * UNKNOWN_SHARE;
+    for (uint32_t i = 0; i < forecast->points_len; i++)
+        if (forecast->points[i].indexed)
+            rows = fmin(rows, UNKNOWN_ROWS * (double)forecast->points[i].values);
+    return rows;
+}
+
 enum status estimate_rows(const struct view *view, const struct query_shape *shape,
                           const struct exec_forecast *forecast, const struct sketch *sketch,
                           const struct exec_context *context, double *ret, struct error *err)
@@ -37,7 +49,7 @@ enum status estimate_rows(const struct view *view, const struct query_shape *sha
     if (filter_is_empty(shape->filter))
         return STATUS_OK;
     if (forecast->never || !sample || sample->rows == 0) {
-        *ret = forecast->never ? 0 : fmin(total * UNKNOWN_SHARE, most);
+        *ret = forecast->never ? 0 : fmin(rows_unknown(total, forecast), most);
         return STATUS_OK;
     }
     TRY(exec_count(view, sample, shape->filter, context, &hits, err));

@@ -34,8 +34,7 @@ static void unlink_waiter(struct sql_pool *pool, struct sql_run *run)
     pool->stats.waiting--;
 }
 
-/* Gives a slot to the first waiter, or frees it. `worker` may be NULL. Locked. */
-static void give_slot(struct sql_pool *pool, struct sql_worker *worker)
+void sql_pool_give_slot(struct sql_pool *pool, struct sql_worker *worker)
 {
     struct sql_run *next = pool->waiting_first;
     if (next) {
@@ -141,8 +140,15 @@ static void give_back(struct sql_pool *pool, struct sql_run *run, bool healthy)
     }
     pthread_mutex_lock(&pool->mutex);
     pool->stats.workers_killed += killed;
-    give_slot(pool, run->worker);
+    struct sql_worker *surplus = NULL;
+    if (pool->stats.workers > pool->options.workers_max) {
+        surplus = run->worker;
+        pool->stats.workers--;
+    } else {
+        sql_pool_give_slot(pool, run->worker);
+    }
     pthread_mutex_unlock(&pool->mutex);
+    sql_worker_end(pool, surplus);
 }
 
 /* --- queries --- */
@@ -172,8 +178,10 @@ static void leave(struct sql_pool *pool, struct sql_run *run)
     pthread_cond_signal(&pool->drained_cond);
 }
 
-static void count(struct sql_pool *pool, enum status status)
+static void count(struct sql_pool *pool, enum status status, int64_t took_us)
 {
+    pool->stats.ended++;
+    pool->stats.took_us += (uint64_t)took_us;
     pool->stats.failed += status != STATUS_OK;
     pool->stats.cancelled += status == STATUS_CANCELLED;
     pool->stats.timed_out += status == STATUS_TIMEOUT;
@@ -261,7 +269,7 @@ enum status sql_pool_run(struct sql_pool *pool, const struct sql_request *reques
         status = error_set(err, STATUS_CANCELLED, "the query was cancelled");
     if (entered)
         leave(pool, &run);
-    count(pool, status);
+    count(pool, status, sys_mono_us(pool->sys) - start);
     pthread_mutex_unlock(&pool->mutex);
     pthread_cond_destroy(&run.granted_cond);
     if (ret_stats)
@@ -291,46 +299,8 @@ void sql_pool_get_stats(struct sql_pool *pool, struct sql_pool_stats *ret)
     pthread_mutex_lock(&pool->mutex);
     *ret = pool->stats;
     ret->busy = pool->stats.workers - pool->idle_len;
+    ret->workers_max = pool->options.workers_max;
     pthread_mutex_unlock(&pool->mutex);
-}
-
-/* --- idle workers --- */
-
-/* The idle worker that was used least recently, off the list, when its time is over. */
-static struct sql_worker *take_expired(struct sql_pool *pool, int64_t now_us)
-{
-    if (!pool->idle || pool->stats.workers <= pool->options.workers_min)
-        return NULL;
-    struct sql_worker **at = &pool->idle;
-    while ((*at)->next)
-        at = &(*at)->next;
-    struct sql_worker *oldest = *at;
-    if (now_us - oldest->idle_since_us < pool->options.idle_us)
-        return NULL;
-    *at = NULL;
-    pool->idle_len--;
-    return oldest;
-}
-
-static void *reap(void *argument)
-{
-    struct sql_pool *pool = argument;
-    pthread_mutex_lock(&pool->mutex);
-    while (!pool->closing) {
-        int64_t now_us = sys_mono_us(pool->sys);
-        struct sql_worker *expired = take_expired(pool, now_us);
-        if (!expired) {
-            int64_t pause = pool->idle ? pool->options.idle_us / 4 + 1000 : INT64_C(3600000000);
-            (void)thread_cond_wait_until(&pool->reaper_cond, &pool->mutex, now_us + pause);
-            continue;
-        }
-        pthread_mutex_unlock(&pool->mutex);
-        sql_worker_end(pool, expired);
-        pthread_mutex_lock(&pool->mutex);
-        give_slot(pool, NULL);
-    }
-    pthread_mutex_unlock(&pool->mutex);
-    return NULL;
 }
 
 /* --- open and close --- */
@@ -397,7 +367,7 @@ enum status sql_pool_open(struct sys *sys, const struct sql_pool_options *option
     pthread_mutex_init(&pool->mutex, NULL);
     thread_cond_init(&pool->reaper_cond);
     thread_cond_init(&pool->drained_cond);
-    status = thread_start(&pool->reaper, "sql-reaper", 0, reap, pool, err);
+    status = thread_start(&pool->reaper, "sql-reaper", 0, sql_pool_reap, pool, err);
     if (status == STATUS_OK)
         *ret_pool = pool;
     else

@@ -96,11 +96,20 @@ enum status sql_cancel(struct sql_pool *pool, struct str query_id, struct error 
 struct sql_pool_stats {
     uint32_t workers, busy, waiting;
     uint64_t queries, failed, cancelled, timed_out, workers_started, workers_killed;
+    uint64_t ended, took_us; /* queries that are over, and their time in sum, waiting too */
+    uint32_t workers_max;    /* at present */
     /* What the last worker that started said of its cage; false before the first one. */
     bool landlock; /* the kernel has Landlock, so the worker sees only its folders */
     bool seccomp;
     bool address_limit; /* false in builds with a sanitizer */
 };
 void sql_pool_get_stats(struct sql_pool *pool, struct sql_pool_stats *ret);
+/* Another workers_max, from now on (at least workers_min and 1). */
+void sql_pool_set_workers(struct sql_pool *pool, uint32_t workers_max);
+/* Of the workers that live; what ended ones used is in RUSAGE_CHILDREN. */
+struct sql_pool_usage {
+    uint64_t cpu_us, memory_bytes;
+};
+void sql_pool_get_usage(struct sql_pool *pool, struct sql_pool_usage *ret);
 
 #endif

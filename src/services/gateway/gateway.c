@@ -176,10 +176,11 @@ struct service *gateway_service(struct gateway *gateway)
     return gateway->service;
 }
 
-enum status gateway_add_target(struct gateway *gateway, enum service_kind kind, const char *url,
-                               struct error *err)
+enum status gateway_set_targets(struct gateway *gateway, enum service_kind kind,
+                                const struct upstream_target *targets, uint32_t len,
+                                struct error *err)
 {
-    return upstreams_add(gateway->upstreams, kind, url, err);
+    return upstreams_set(gateway->upstreams, kind, targets, len, err);
 }
 
 void gateway_stop(struct gateway *gateway, uint32_t grace_ms)

@@ -9,6 +9,7 @@
 #include "service/revocations.h"
 #include "service/service.h"
 #include "service/tenant_book.h"
+#include "services/gateway/upstream.h"
 
 struct gateway;
 
@@ -51,9 +52,10 @@ struct gateway_options {
 enum status gateway_start(const struct service_options *base, const struct gateway_options *options,
                           struct gateway **ret, struct error *err);
 struct service *gateway_service(struct gateway *gateway);
-/* An instance of a service is there, at "http://host:port". */
-enum status gateway_add_target(struct gateway *gateway, enum service_kind kind, const char *url,
-                               struct error *err);
+/* The instances of a service are these and no others; any thread. */
+enum status gateway_set_targets(struct gateway *gateway, enum service_kind kind,
+                                const struct upstream_target *targets, uint32_t len,
+                                struct error *err);
 /* NULL is fine. */
 void gateway_stop(struct gateway *gateway, uint32_t grace_ms);
 

@@ -6,10 +6,11 @@
  *   3. an instance (of tenant nodes the caller's own, started if need be), a kept connection
  *   4. head and body pass on as they come; small answers are sent whole, others streamed with
  *      back-pressure; a query first waits for its turn (query_queue.h)
- * A call that failed before a byte of its answer came is tried once more when repeating it is safe:
- * GET, HEAD, DELETE, PUT without a streamed body, and within the retry budget. The service behind
- * checks the token itself; the gateway's word counts nothing there. An API key
- * becomes a token on the way. Whoever asks for a WebSocket gets one when the service agrees. */
+ * A call that failed before a byte of its answer came is tried once more, at another instance if
+ * there is one, when repeating it is safe: the connection was refused (nothing was sent), or,
+ * within the retry budget, it is GET, HEAD, DELETE, PUT without a streamed body. The service behind
+ * checks the token itself; the gateway's word counts nothing there. An API key becomes a token on
+ * the way. Whoever asks for a WebSocket gets one when the service agrees. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,7 @@ struct forward {
     struct gateway *gateway;
     struct request *request;
     struct upstream_call call;
+    const struct upstream_instance *tried; /* last; only to be compared */
     struct http_field fields[HEADERS_OUT_MAX];
     uint32_t fields_len;
     struct http_reply reply;
@@ -299,7 +301,10 @@ static enum status call_at(struct forward *f, enum service_kind kind, const char
     struct request *request = f->request;
     struct error *err = &request->error;
     f->reply.refused = false;
-    TRY(upstream_take(f->gateway->upstreams, kind, at, &f->call, err));
+    const struct upstream_wish wish = {
+        .url = at, .tenant = request->identity.tenant, .avoid = f->tried};
+    TRY(upstream_take(f->gateway->upstreams, kind, &wish, &f->call, err));
+    f->tried = f->call.instance;
     struct str query = http_request_query_text(request->http);
     char *url = arena_printf(request->arena, "%s%.*s%s%.*s", f->call.instance->url,
                              STR_ARG(http_request_target(request->http)), query.len ? "?" : "",
@@ -360,7 +365,7 @@ static bool is_repeatable(const struct forward *f)
 {
     enum http_method method = http_request_method(f->request->http);
     return !f->head_taken && !f->body_begun &&
-           (method == HTTP_GET || method == HTTP_HEAD || method == HTTP_PUT ||
+           (f->reply.refused || method == HTTP_GET || method == HTTP_HEAD || method == HTTP_PUT ||
             method == HTTP_DELETE);
 }
 
@@ -372,7 +377,7 @@ static enum status forward(struct forward *f, enum service_kind kind)
     copy_headers(f);
     enum status status = call_until_taken(f, kind);
     if (status == STATUS_UNAVAILABLE && is_repeatable(f) &&
-        upstream_may_retry(f->gateway->upstreams))
+        (f->reply.refused || upstream_may_retry(f->gateway->upstreams)))
         status = call_until_taken(f, kind);
     if (status == STATUS_OK) {
         finish(f);

@@ -28,85 +28,130 @@ enum status upstreams_new(struct sys *sys, struct upstreams **ret, struct error 
     return STATUS_OK;
 }
 
+static void free_instance(struct upstream_instance *instance)
+{
+    breaker_release(&instance->breaker);
+    free(instance);
+}
+
 void upstreams_free(struct upstreams *upstreams)
 {
     if (!upstreams)
         return;
     for (int kind = 0; kind < SERVICE_COUNT; kind++)
-        for (uint32_t i = 0; i < upstreams->len[kind]; i++) {
-            breaker_release(&upstreams->instances[kind][i]->breaker);
-            free(upstreams->instances[kind][i]);
-        }
+        for (uint32_t i = 0; i < upstreams->len[kind]; i++)
+            free_instance(upstreams->instances[kind][i]);
     for (uint32_t i = 0; i < upstreams->idle_len; i++)
         http_client_free(upstreams->idle[i]);
     pthread_mutex_destroy(&upstreams->lock);
     free(upstreams);
 }
 
-static bool has_url(const struct upstreams *upstreams, enum service_kind kind, const char *url)
+/* --- the list (under the lock) --- */
+
+static struct upstream_instance *find(const struct upstreams *upstreams, enum service_kind kind,
+                                      struct str url)
 {
     for (uint32_t i = 0; i < upstreams->len[kind]; i++)
-        if (strcmp(upstreams->instances[kind][i]->url, url) == 0)
-            return true;
-    return false;
+        if (str_is(url, upstreams->instances[kind][i]->url))
+            return upstreams->instances[kind][i];
+    return NULL;
 }
 
-enum status upstreams_add(struct upstreams *upstreams, enum service_kind kind, const char *url,
-                          struct error *err)
+static enum status add(struct upstreams *upstreams, enum service_kind kind, struct str url,
+                       struct upstream_instance **ret, struct error *err)
 {
-    enum status status = STATUS_OK;
+    if (url.len >= UPSTREAM_URL_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "The address %.*s is longer than %d bytes.",
+                         STR_ARG(url), UPSTREAM_URL_MAX - 1);
+    if (upstreams->len[kind] == UPSTREAM_INSTANCES_MAX)
+        return error_set(err, STATUS_RESOURCE_LIMIT, "More than %d instances of %s.",
+                         UPSTREAM_INSTANCES_MAX, service_info(kind)->name);
     struct upstream_instance *instance = calloc(1, sizeof *instance);
     if (!instance)
         return error_no_memory(err);
-    if (strlen(url) >= sizeof instance->url) {
-        free(instance);
-        return error_set(err, STATUS_INVALID_ARGUMENT, "The address %s is longer than %d bytes.",
-                         url, UPSTREAM_URL_MAX - 1);
-    }
-    snprintf(instance->url, sizeof instance->url, "%s", url);
+    memcpy(instance->url, url.data, url.len);
     breaker_init(&instance->breaker, upstreams->sys);
-    pthread_mutex_lock(&upstreams->lock);
-    bool known = has_url(upstreams, kind, url);
-    if (!known && upstreams->len[kind] == UPSTREAM_INSTANCES_MAX)
-        status = error_set(err, STATUS_RESOURCE_LIMIT, "More than %d instances of %s.",
-                           UPSTREAM_INSTANCES_MAX, service_info(kind)->name);
-    bool taken = !known && status == STATUS_OK;
-    if (taken)
-        upstreams->instances[kind][upstreams->len[kind]++] = instance;
-    pthread_mutex_unlock(&upstreams->lock);
-    if (!taken) {
-        breaker_release(&instance->breaker);
-        free(instance);
+    upstreams->instances[kind][upstreams->len[kind]++] = *ret = instance;
+    return STATUS_OK;
+}
+
+/* Calls under way hold their instance. */
+static void drop_gone(struct upstreams *upstreams, enum service_kind kind)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < upstreams->len[kind]; i++) {
+        struct upstream_instance *instance = upstreams->instances[kind][i];
+        if (instance->gone && atomic_load(&instance->active) == 0)
+            free_instance(instance);
+        else
+            upstreams->instances[kind][kept++] = instance;
     }
+    upstreams->len[kind] = kept;
+}
+
+static enum status list_one(struct upstreams *upstreams, enum service_kind kind,
+                            const struct upstream_target *target, struct error *err)
+{
+    struct upstream_instance *instance = find(upstreams, kind, target->url);
+    if (!instance)
+        TRY(add(upstreams, kind, target->url, &instance, err));
+    instance->listed = true;
+    instance->gone = false;
+    snprintf(instance->tenant, sizeof instance->tenant, "%.*s", STR_ARG(target->tenant));
+    return STATUS_OK;
+}
+
+enum status upstreams_set(struct upstreams *upstreams, enum service_kind kind,
+                          const struct upstream_target *targets, uint32_t len, struct error *err)
+{
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&upstreams->lock);
+    for (uint32_t i = 0; i < upstreams->len[kind]; i++)
+        upstreams->instances[kind][i]->gone = upstreams->instances[kind][i]->listed;
+    for (uint32_t i = 0; i < len && status == STATUS_OK; i++)
+        status = list_one(upstreams, kind, &targets[i], err);
+    drop_gone(upstreams, kind);
+    pthread_mutex_unlock(&upstreams->lock);
     return status;
 }
 
 /* --- calls --- */
 
+static bool suits(const struct upstream_instance *instance, const struct upstream_wish *wish)
+{
+    if (wish->url)
+        return strcmp(instance->url, wish->url) == 0;
+    return !instance->gone && (!instance->tenant[0] || str_is(wish->tenant, instance->tenant));
+}
+
 /* The index of the idlest instance that was not tried, `len` when there is none. */
-static uint32_t idlest(const struct upstreams *upstreams, enum service_kind kind, const char *url,
-                       const bool *tried)
+static uint32_t idlest(const struct upstreams *upstreams, enum service_kind kind,
+                       const struct upstream_wish *wish, const bool *tried)
 {
     uint32_t len = upstreams->len[kind], best = len;
+    uint32_t least = UINT32_MAX;
     for (uint32_t i = 0; i < len; i++) {
         struct upstream_instance *instance = upstreams->instances[kind][i];
-        if (tried[i] || (url && strcmp(instance->url, url) != 0))
+        uint32_t active = instance == wish->avoid ? UINT32_MAX - 1 : atomic_load(&instance->active);
+        if (tried[i] || active >= least || !suits(instance, wish))
             continue;
-        if (best == len ||
-            atomic_load(&instance->active) < atomic_load(&upstreams->instances[kind][best]->active))
-            best = i;
+        best = i;
+        least = active;
     }
     return best;
 }
 
-static enum status pick(struct upstreams *upstreams, enum service_kind kind, const char *url,
-                        struct upstream_instance **ret, struct error *err)
+static enum status pick(struct upstreams *upstreams, enum service_kind kind,
+                        const struct upstream_wish *wish, struct upstream_instance **ret,
+                        struct error *err)
 {
     uint32_t len = upstreams->len[kind], best;
     bool tried[UPSTREAM_INSTANCES_MAX] = {false};
-    enum status status = error_set(err, STATUS_UNAVAILABLE, "The %s service does not run here.",
-                                   service_info(kind)->name);
-    while (status != STATUS_OK && (best = idlest(upstreams, kind, url, tried)) < len) {
+    enum status status =
+        error_set(err, STATUS_UNAVAILABLE, "No %s service is known here that serves this tenant.",
+                  service_info(kind)->name);
+    while (status != STATUS_OK && (best = idlest(upstreams, kind, wish, tried)) < len) {
         tried[best] = true;
         *ret = upstreams->instances[kind][best];
         status = breaker_enter(&(*ret)->breaker, service_info(kind)->name, err);
@@ -114,17 +159,17 @@ static enum status pick(struct upstreams *upstreams, enum service_kind kind, con
     return status;
 }
 
-enum status upstream_take(struct upstreams *upstreams, enum service_kind kind, const char *url,
-                          struct upstream_call *ret, struct error *err)
+enum status upstream_take(struct upstreams *upstreams, enum service_kind kind,
+                          const struct upstream_wish *wish, struct upstream_call *ret,
+                          struct error *err)
 {
+    enum status status = STATUS_OK;
     *ret = (struct upstream_call){0};
     pthread_mutex_lock(&upstreams->lock);
-    bool known = !url || has_url(upstreams, kind, url);
-    pthread_mutex_unlock(&upstreams->lock);
-    if (!known)
-        TRY(upstreams_add(upstreams, kind, url, err));
-    pthread_mutex_lock(&upstreams->lock);
-    enum status status = pick(upstreams, kind, url, &ret->instance, err);
+    if (wish->url && !find(upstreams, kind, str_of(wish->url)))
+        status = add(upstreams, kind, str_of(wish->url), &ret->instance, err);
+    if (status == STATUS_OK)
+        status = pick(upstreams, kind, wish, &ret->instance, err);
     if (status == STATUS_OK) {
         atomic_fetch_add(&ret->instance->active, 1);
         ret->client = upstreams->idle_len > 0 ? upstreams->idle[--upstreams->idle_len] : NULL;
@@ -145,11 +190,11 @@ enum status upstream_take(struct upstreams *upstreams, enum service_kind kind, c
 void upstream_give(struct upstreams *upstreams, struct upstream_call *call, bool ok)
 {
     struct upstream_instance *instance = call->instance;
-    atomic_fetch_sub(&instance->active, 1);
     atomic_fetch_add(&instance->calls, 1);
     if (!ok)
         atomic_fetch_add(&instance->failures, 1);
     breaker_done(&instance->breaker, ok);
+    atomic_fetch_sub(&instance->active, 1); /* from here on it may be freed */
     if (atomic_load(&upstreams->retry_credit) < RETRY_CREDIT_MAX)
         atomic_fetch_add(&upstreams->retry_credit, 1);
     pthread_mutex_lock(&upstreams->lock);

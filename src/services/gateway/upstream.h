@@ -1,5 +1,8 @@
 /* upstream.h: the instances of the services behind the gateway, and the connections to them.
  *
+ * An instance is one of a list that may be set anew while calls are under way (one that is taken
+ * off it gets no more of them), or the node of a tenant that this process keeps running.
+ *
  * A call borrows an instance (the one with the fewest calls under way whose breaker lets it pass)
  * and a client with its kept connections, and gives both back. Threads: any. */
 #ifndef QUARRY_SERVICES_GATEWAY_UPSTREAM_H
@@ -16,15 +19,32 @@ enum {
     UPSTREAM_CLIENTS_MAX = 256,   /* kept between calls */
     UPSTREAM_STALL_S = 300,
     UPSTREAM_URL_MAX = 256,
+    UPSTREAM_TENANT_MAX = 128,
 };
 
 struct upstreams;
 
+/* Where a service is; a tenant's node serves nobody else. */
+struct upstream_target {
+    struct str url;    /* "http://127.0.0.1:8000" */
+    struct str tenant; /* empty: not known, or any */
+};
+
 struct upstream_instance {
-    char url[UPSTREAM_URL_MAX]; /* "http://127.0.0.1:8000" */
+    char url[UPSTREAM_URL_MAX];
+    char tenant[UPSTREAM_TENANT_MAX + 1];
+    bool listed; /* set by upstreams_set */
+    bool gone;   /* off the list; freed when no call is under way */
     struct breaker breaker;
     _Atomic uint32_t active;
     _Atomic uint64_t calls, failures;
+};
+
+/* Which instance a call wants. */
+struct upstream_wish {
+    const char *url;                       /* this one, added if need be; NULL: any ... */
+    struct str tenant;                     /* ... that serves this tenant ... */
+    const struct upstream_instance *avoid; /* ... rather not this one */
 };
 
 /* One call on its way. */
@@ -36,13 +56,14 @@ struct upstream_call {
 enum status upstreams_new(struct sys *sys, struct upstreams **ret, struct error *err);
 /* No call may be under way. */
 void upstreams_free(struct upstreams *upstreams);
-/* Adds an instance; one that is there already stays. STATUS_RESOURCE_LIMIT. */
-enum status upstreams_add(struct upstreams *upstreams, enum service_kind kind, const char *url,
+/* The listed instances of a service are these; those that were there already keep their state.
+ * STATUS_RESOURCE_LIMIT (the first ones are taken). */
+enum status upstreams_set(struct upstreams *upstreams, enum service_kind kind,
+                          const struct upstream_target *targets, uint32_t len, struct error *err);
+/* STATUS_UNAVAILABLE: no instance, or none that works. */
+enum status upstream_take(struct upstreams *upstreams, enum service_kind kind,
+                          const struct upstream_wish *wish, struct upstream_call *ret,
                           struct error *err);
-/* With `url` the instance there, added if need be. STATUS_UNAVAILABLE: no instance, or none that
- * works. */
-enum status upstream_take(struct upstreams *upstreams, enum service_kind kind, const char *url,
-                          struct upstream_call *ret, struct error *err);
 /* `ok`: it answered. */
 void upstream_give(struct upstreams *upstreams, struct upstream_call *call, bool ok);
 /* Whether a failed call may be tried again: at most one in ten of all calls is a retry. */

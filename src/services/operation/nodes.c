@@ -11,9 +11,13 @@ const char *node_state_name(enum node_state state)
     return names[state];
 }
 
-static void write_time(struct json_writer *w, int64_t us)
+void operation_write_time(struct json_writer *w, int64_t us)
 {
     char text[TIMESTAMP_TEXT_MAX + 1];
+    if (us == 0) {
+        json_null(w);
+        return;
+    }
     size_t n = timestamp_format(us, text);
     text[n++] = 'Z';
     json_string(w, str_make(text, n));
@@ -25,10 +29,7 @@ static void write_node(struct json_writer *w, const struct node_status *node)
     json_kv_strz(w, "tenant_id", node->tenant_id);
     json_kv_strz(w, "state", node_state_name(node->state));
     json_keyz(w, "since");
-    if (node->since_us)
-        write_time(w, node->since_us);
-    else
-        json_null(w);
+    operation_write_time(w, node->since_us);
     json_keyz(w, "pid");
     if (node->pid)
         json_int(w, node->pid);
@@ -70,7 +71,7 @@ bool operation_health(void *context, struct json_writer *details, const char **r
     uint32_t len = list_nodes(operation, nodes);
     write_nodes(details, nodes, len);
     json_keyz(details, "timestamp");
-    write_time(details, sys_now_us(operation->sys));
+    operation_write_time(details, sys_now_us(operation->sys));
     if (!is_up(nodes, len))
         *ret_status = "the tenant node is not running";
     return is_up(nodes, len);

@@ -6,6 +6,9 @@ static const struct service_handler handlers[] = {
     {"query_execute", operation_execute},
     {"tenant_nodes", operation_nodes_get},
     {"tenant_node_command", operation_node_command},
+    {"services_list", operation_services_get},
+    {"scaling_status", operation_scaling_status},
+    {"scaling_history", operation_scaling_history},
     {"operation_queries", operation_queries_get},
     {"operation_query_cancel", operation_query_cancel},
 };
@@ -14,6 +17,7 @@ static void collect(void *context, struct metrics *metrics)
 {
     operation_collect_nodes(context, metrics);
     operation_collect_queue(context, metrics);
+    operation_collect_scaling(context, metrics);
 }
 
 enum status operation_start(const struct service_options *base,

@@ -3,7 +3,9 @@
 #ifndef QUARRY_SERVICES_OPERATION_H
 #define QUARRY_SERVICES_OPERATION_H
 
+#include "catalog/presence.h"
 #include "service/query_queue.h"
+#include "service/scale.h"
 #include "service/service.h"
 
 enum node_state { NODE_STARTING, NODE_RUNNING, NODE_BACKING_OFF, NODE_STOPPING, NODE_STOPPED };
@@ -37,8 +39,48 @@ struct operation_nodes {
     void (*leave)(void *context, struct str tenant);
 };
 
+enum { SCALING_TENANT_MAX = 127 };
+
+/* How a tenant's node is scaled at present. */
+struct scaling_node {
+    char tenant_id[SCALING_TENANT_MAX + 1];
+    uint32_t workers;       /* that it may have */
+    uint32_t workers_alive; /* that it had at the last look */
+    uint32_t workers_most;  /* that this machine lets it have */
+    bool in_progress;       /* it was told of a change and has not yet said that it is done */
+    struct scale_sample last, average;
+    uint64_t memory_bytes;
+    int64_t up_us, down_us;        /* of the last changes, since 1970; 0: none */
+    char reason[SCALE_REASON_MAX]; /* of the last decision */
+};
+
+struct scaling_event {
+    int64_t at_us; /* since 1970 */
+    char tenant_id[SCALING_TENANT_MAX + 1];
+    enum scale_action action;
+    uint32_t from, to;
+    char reason[SCALE_REASON_MAX];
+};
+
+/* The loop that scales the nodes of this process; any thread. All NULL: there is none. */
+struct operation_scaling {
+    void *context;
+    uint32_t (*list)(void *context, struct scaling_node *ret, uint32_t cap);
+    uint32_t (*history)(void *context, struct scaling_event *ret, uint32_t cap); /* newest first */
+    bool (*enabled)(void *context);
+};
+
+/* Where the services of the installation are; any thread. NULL: not known. */
+struct operation_services {
+    void *context;
+    enum status (*list)(void *context, struct arena *arena, struct instances *ret,
+                        struct error *err);
+};
+
 struct operation_options {
     struct operation_nodes nodes;
+    struct operation_services services;
+    struct operation_scaling scaling;
     struct query_queue *queue; /* borrowed */
     const char *tenant;        /* its admins are operators */
 };

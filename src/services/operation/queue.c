@@ -16,8 +16,7 @@ void operation_collect_queue(struct operation_service *operation, struct metrics
     metric_raise(metrics_series(metrics, METRIC_QUEUE_WAITED, NULL), state.waited_us);
 }
 
-/* The operator sees all, others their own tenant's. */
-static struct str scope_of(const struct request *request)
+struct str operation_scope(const struct request *request)
 {
     const struct operation_service *operation = request->context;
     bool operator_asks = request->identity.level >= PERMISSION_ADMIN &&
@@ -35,7 +34,7 @@ enum status operation_queries_get(struct request *request)
     json_begin_object(&w);
     json_kv_bool(&w, "success", true);
     if (operation->options.queue)
-        query_queue_write(operation->options.queue, scope_of(request),
+        query_queue_write(operation->options.queue, operation_scope(request),
                           (uint32_t)request_int(request, "limit"), &w);
     json_end_object(&w);
     request_respond_json(request, 200, &body);
@@ -50,7 +49,8 @@ enum status operation_query_cancel(struct request *request)
     struct json_writer w;
     if (!operation->options.queue)
         return error_set(&request->error, STATUS_NOT_FOUND, "No queue is kept here.");
-    TRY(query_queue_cancel(operation->options.queue, id, scope_of(request), &request->error));
+    TRY(query_queue_cancel(operation->options.queue, id, operation_scope(request),
+                           &request->error));
     buf_init(&body, QUERIES_ANSWER_MAX);
     json_writer_init(&w, &body);
     json_begin_object(&w);

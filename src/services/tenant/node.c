@@ -102,23 +102,13 @@ static enum status open_store(struct tenant_node *node, struct error *err)
     return store_open(node->sys, &options, &node->store, err);
 }
 
-/* MAX_WORKERS may be meant for a larger machine: more SQL processes than cores can feed only take
- * memory from each other. */
-static uint32_t sql_workers_max(const struct tenant_node *node)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t most = (uint32_t)(cores > 0 ? cores : 1) * SQL_WORKERS_PER_CORE;
-    uint32_t wanted = node->options.sql_workers_max ? node->options.sql_workers_max : 2;
-    return wanted < most ? wanted : most;
-}
-
 static enum status open_sql(struct tenant_node *node, struct error *err)
 {
     struct sql_pool_options options = {
         .worker_path = node->options.sql_worker_path,
         .data_path = node->options.data_path,
         .workers_min = node->options.sql_workers_min,
-        .workers_max = sql_workers_max(node),
+        .workers_max = tenant_workers_first(node),
         .queue_max = node->options.sql_queue_max,
         .threads = node->options.sql_threads,
         .memory_bytes = node->options.sql_memory_bytes,

@@ -106,6 +106,7 @@ struct out {
     struct answer answer;
     enum form form;
     uint64_t source_rows; /* of the present source */
+    struct row_keys keys; /* likewise */
     bool in_event;
 };
 
@@ -164,26 +165,18 @@ static void end_member(struct out *out, const struct tail *tail)
     json_end_object(w);
 }
 
-static void write_record(struct json_writer *w, const struct batch *batch, uint32_t row)
-{
-    json_begin_object(w);
-    for (uint32_t i = 0; i < batch->columns_len; i++) {
-        json_key(w, batch->columns[i].name);
-        column_write_json(w, &batch->columns[i].column, row);
-    }
-    json_end_object(w);
-}
-
 static enum status write_rows(struct out *out, struct str source_id, const struct batch *batch,
                               struct error *err)
 {
     struct json_writer *w = &out->answer.w;
+    if (!out->keys.texts)
+        TRY(row_keys_take(&out->keys, out->answer.request->arena, batch, err));
     for (uint32_t row = 0; row < batch->rows; row++) {
         if (out->form == AS_LINES)
             json_writer_init(w, &out->answer.buf);
         if (out->form == AS_EVENTS && row == 0)
             begin_event(out, source_id);
-        write_record(w, batch, row);
+        row_write(w, &out->keys, batch, row);
         if (out->form == AS_LINES)
             buf_append_char(&out->answer.buf, '\n');
         if (out->form != AS_EVENTS)
@@ -201,6 +194,7 @@ static enum status write_rows(struct out *out, struct str source_id, const struc
 static void begin_source(struct out *out, struct str source_id)
 {
     out->source_rows = 0;
+    out->keys = (struct row_keys){0};
     if (out->form == AS_ARRAY)
         begin_member(out, source_id);
 }

@@ -12,7 +12,8 @@
 
 struct tenant_node;
 
-enum { SQL_WORKERS_PER_CORE = 2 };
+/* SQL workers for each core: at the start, and at the most when scaling asks for more. */
+enum { SQL_WORKERS_PER_CORE = 2, SQL_WORKERS_PER_CORE_MOST = 4 };
 
 struct tenant_node_options {
     struct sys *sys;
@@ -29,7 +30,7 @@ struct tenant_node_options {
     uint32_t search_queue_max;        /* 0: 4 x max_concurrent_searches */
     int64_t search_timeout_us;        /* 0: 30 s */
     uint32_t sql_workers_min;
-    uint32_t sql_workers_max;  /* 0: 2; never more than SQL_WORKERS_PER_CORE for each core */
+    uint32_t sql_workers_max;  /* 0: 2 */
     uint32_t sql_queue_max;    /* 0: the pool's default */
     uint32_t sql_threads;      /* 0: the pool's default */
     uint64_t sql_memory_bytes; /* 0: the pool's default */
@@ -64,6 +65,18 @@ struct tenant_node_options {
 enum status tenant_node_start(const struct tenant_node_options *options,
                               struct tenant_node **ret_node, struct error *err);
 uint16_t tenant_node_port(const struct tenant_node *node);
+/* The node's load, its SQL workers' with it; counters are since the start. */
+struct tenant_load {
+    uint64_t cpu_us, memory_bytes;
+    uint64_t ended, took_us;   /* SQL queries that are over; their time in sum */
+    uint32_t running, waiting; /* SQL queries */
+    uint32_t workers;          /* that live */
+    uint32_t workers_max;      /* that may, now */
+    uint32_t workers_most;     /* that may be asked for on this machine */
+};
+void tenant_node_get_load(struct tenant_node *node, struct tenant_load *ret);
+/* So many SQL workers may live from now on. */
+void tenant_node_set_workers(struct tenant_node *node, uint32_t workers);
 /* Stops accepting, ends what runs within grace_ms, flushes, closes. NULL is fine. */
 void tenant_node_stop(struct tenant_node *node, uint32_t grace_ms);
 

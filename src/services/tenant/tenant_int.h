@@ -199,6 +199,16 @@ enum status answer_end(struct answer *answer, struct error *err);
 /* {"success":true,"error_message":null} */
 enum status answer_success(struct request *request);
 
+/* --- rows as JSON objects --- */
+struct row_keys {
+    const struct str *texts; /* of the columns; NULL: not taken yet */
+};
+/* Of all batches that have the columns of this one. */
+enum status row_keys_take(struct row_keys *keys, struct arena *arena,
+                             const struct batch *batch, struct error *err);
+void row_write(struct json_writer *w, const struct row_keys *keys, const struct batch *batch,
+                  uint32_t row);
+
 /* --- sources of a request --- */
 struct source_set {
     struct source **sources;
@@ -379,5 +389,8 @@ enum status handle_query_plan(struct request *request);
 enum status handle_optimizer_stats(struct request *request);
 enum status handle_optimizer_reset(struct request *request);
 enum status handle_query_cancel(struct request *request);
+
+/* scaling.c: SQL workers at the start. */
+uint32_t tenant_workers_first(const struct tenant_node *node);
 
 #endif

@@ -1,12 +1,11 @@
 /* chunk.c: one run of unflushed rows, with hash indexes that are built at the first look-up.
  *
  * An index is a bucket array of row numbers and a chain from row to the next row of its bucket;
- * rows are put in from the last to the first, so each chain ascends. */
+ * rows are put in from the last to the first, so each chain ascends. Beside them stands a Bloom
+ * filter of 8 bits a row, for asking many chunks at once (chunk_list.h). */
 #include "storage/memtable/memtable.h"
 
 #include <stdlib.h>
-
-#define CHUNK_NO_ROW UINT32_MAX
 
 struct chunk_index {
     struct chunk_index *next_index;
@@ -14,8 +13,10 @@ struct chunk_index {
     uint32_t columns[INDEX_FIELDS_MAX];
     uint32_t columns_len;
     uint32_t mask;
+    uint64_t *filter; /* filter_len words; one allocation with the next two */
+    uint32_t filter_len;
     uint32_t *heads; /* mask + 1 */
-    uint32_t *next;  /* rows of the chunk; in the same allocation */
+    uint32_t *next;  /* rows of the chunk */
 };
 
 struct chunk *chunk_new(struct sys *sys, struct batch *batch, uint64_t first_lsn, uint64_t last_lsn)
@@ -48,7 +49,7 @@ void chunk_unref(struct chunk *chunk)
         next = index->next_index;
         if (chunk->budget)
             atomic_fetch_sub(&chunk->budget->used, index->bytes);
-        free(index->heads);
+        free(index->filter);
         free(index);
     }
     if (chunk->overlay_path)
@@ -117,9 +118,11 @@ static void index_fill(struct chunk_index *index, const struct chunk *chunk)
     for (uint32_t row = chunk->batch->rows; row-- > 0;) {
         if (!take_values(chunk, index->columns, index->columns_len, row, values))
             continue;
-        uint32_t *head = &index->heads[values_hash(values, index->columns_len) & index->mask];
+        uint64_t hash = values_hash(values, index->columns_len);
+        uint32_t *head = &index->heads[hash & index->mask];
         index->next[row] = *head;
         *head = row;
+        index->filter[(hash >> 32) * index->filter_len >> 32] |= chunk_filter_bits(hash);
     }
 }
 
@@ -129,13 +132,14 @@ static struct chunk_index *index_build(const struct chunk *chunk, const uint32_t
     uint32_t rows = chunk->batch->rows, buckets = CHUNK_INDEX_ROWS_MIN;
     while (buckets < rows)
         buckets *= 2;
-    size_t bytes = ((size_t)buckets + rows) * sizeof(uint32_t);
+    uint32_t words = rows / 8 + 1;
+    size_t bytes = ((size_t)buckets + rows) * sizeof(uint32_t) + words * sizeof(uint64_t);
     if (!budget_take(chunk->budget, bytes))
         return NULL;
     struct chunk_index *index = calloc(1, sizeof *index);
     if (index)
-        index->heads = malloc(bytes);
-    if (!index || !index->heads) {
+        index->filter = malloc(bytes);
+    if (!index || !index->filter) {
         if (chunk->budget)
             atomic_fetch_sub(&chunk->budget->used, bytes);
         free(index);
@@ -145,19 +149,40 @@ static struct chunk_index *index_build(const struct chunk *chunk, const uint32_t
     memcpy(index->columns, columns, len * sizeof *columns);
     index->columns_len = len;
     index->mask = buckets - 1;
+    index->filter_len = words;
+    index->heads = (uint32_t *)(void *)(index->filter + words);
     index->next = index->heads + buckets;
+    memset(index->filter, 0, words * sizeof *index->filter);
     memset(index->heads, 0xff, buckets * sizeof *index->heads);
     index_fill(index, chunk);
     return index;
 }
 
-static struct chunk_index *index_get(struct chunk *chunk, const uint32_t *columns, uint32_t len)
+/* chunk->lock is held. */
+static struct chunk_index *find_index(const struct chunk *chunk, const uint32_t *columns,
+                                      uint32_t len)
 {
-    pthread_mutex_lock(&chunk->lock);
     struct chunk_index *index = chunk->indexes;
     while (index && (index->columns_len != len ||
                      memcmp(index->columns, columns, len * sizeof *columns) != 0))
         index = index->next_index;
+    return index;
+}
+
+bool chunk_filter_of(struct chunk *chunk, uint32_t column, struct chunk_filter *ret)
+{
+    pthread_mutex_lock(&chunk->lock);
+    const struct chunk_index *index = find_index(chunk, &column, 1);
+    pthread_mutex_unlock(&chunk->lock);
+    if (index)
+        *ret = (struct chunk_filter){index->filter, index->filter_len, index->mask, index->heads};
+    return index != NULL;
+}
+
+static struct chunk_index *index_get(struct chunk *chunk, const uint32_t *columns, uint32_t len)
+{
+    pthread_mutex_lock(&chunk->lock);
+    struct chunk_index *index = find_index(chunk, columns, len);
     if (!index) {
         index = index_build(chunk, columns, len);
         if (index) {

@@ -1,8 +1,16 @@
 /* memtable.c: the list of chunks and their merging (see memtable.h). */
-#include "storage/memtable/memtable.h"
+#include "storage/memtable/chunk_list.h"
+
+/* Before each change: views that are open keep the list that they have. */
+static void drop_list(struct memtable *table)
+{
+    chunk_list_unref(table->list);
+    table->list = NULL;
+}
 
 void memtable_append(struct memtable *table, struct chunk *chunk)
 {
+    drop_list(table);
     chunk->prev = table->tail;
     chunk->next = NULL;
     if (table->tail)
@@ -105,6 +113,7 @@ bool memtable_merge_swap(struct memtable *table, const struct chunk_merge_input 
             return false;
     }
     struct chunk *before = from[0].chunk->prev;
+    drop_list(table);
     for (uint32_t i = 0; i < len; i++) {
         table->chunks--;
         table->rows -= from[i].chunk->batch->rows;
@@ -127,6 +136,7 @@ struct deletion *memtable_set_deleted(struct memtable *table, struct chunk *chun
                                       struct deletion *deleted)
 {
     struct deletion *former = chunk->deleted;
+    drop_list(table);
     table->deleted += deletion_count(deleted) - deletion_count(former);
     chunk->deleted = deleted;
     return former;
@@ -136,6 +146,8 @@ void memtable_move(struct memtable *to, struct memtable *from)
 {
     if (!from->head)
         return;
+    drop_list(to);
+    drop_list(from);
     if (to->tail) {
         to->tail->next = from->head;
         from->head->prev = to->tail;
@@ -155,6 +167,7 @@ void memtable_move(struct memtable *to, struct memtable *from)
 void memtable_clear(struct memtable *table)
 {
     struct chunk *next;
+    drop_list(table);
     for (struct chunk *at = table->head; at; at = next) {
         next = at->next;
         chunk_unref(at);

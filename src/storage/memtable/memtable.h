@@ -25,7 +25,10 @@ enum {
     CHUNK_INDEX_SHARE = 4,       /* lazy indexes take at most a quarter of the store's memory */
 };
 
+#define CHUNK_NO_ROW UINT32_MAX
+
 struct chunk_index;
+struct chunk_list;
 
 struct chunk_frame {
     uint64_t lsn;
@@ -68,6 +71,49 @@ enum status chunk_lookup(struct chunk *chunk, const struct str *columns, const s
                          uint32_t len, bool *ret_used, uint32_t **ret_rows, uint32_t *ret_len,
                          struct error *err);
 
+/* A Bloom filter over the keys of one index, of which a key sets bits in one word; valid as long as
+ * the chunk. Keys are found by values_hash. */
+struct chunk_filter {
+    const uint64_t *words; /* NULL: the chunk may have any key */
+    uint32_t words_len;
+    uint32_t mask; /* of the index's buckets */
+    const uint32_t *heads;
+};
+/* Of the index over one column; false when that is not built yet. */
+bool chunk_filter_of(struct chunk *chunk, uint32_t column, struct chunk_filter *ret);
+
+static inline const uint64_t *chunk_filter_word(const struct chunk_filter *filter, uint64_t hash)
+{
+    return filter->words + ((hash >> 32) * filter->words_len >> 32);
+}
+
+/* Four bits, from others of the hash than its word and its bucket. */
+static inline uint64_t chunk_filter_bits(uint64_t hash)
+{
+    uint64_t mixed = hash * UINT64_C(0x9E3779B97F4A7C15);
+    return UINT64_C(1) << (mixed >> 58) | UINT64_C(1) << (mixed >> 52 & 63) |
+           UINT64_C(1) << (mixed >> 46 & 63) | UINT64_C(1) << (mixed >> 40 & 63);
+}
+
+static inline bool chunk_filter_has(const struct chunk_filter *filter, uint64_t hash)
+{
+    uint64_t bits = chunk_filter_bits(hash);
+    return !filter->words || (*chunk_filter_word(filter, hash) & bits) == bits;
+}
+
+static inline void chunk_filter_prefetch(const struct chunk_filter *filter, uint64_t hash)
+{
+    if (filter->words)
+        __builtin_prefetch(chunk_filter_word(filter, hash));
+}
+
+/* Where a look-up of a key that the filter lets through begins: most probably its first row, or
+ * CHUNK_NO_ROW. */
+static inline const uint32_t *chunk_filter_head(const struct chunk_filter *filter, uint64_t hash)
+{
+    return &filter->heads[hash & filter->mask];
+}
+
 /* Row in the chunk of a frame's first row, and the frame's rows; false when it has no such frame.
  */
 bool chunk_find_frame(const struct chunk *chunk, uint64_t lsn, uint32_t *ret_first,
@@ -79,8 +125,9 @@ struct memtable {
     struct chunk *head, *tail;
     uint32_t chunks;
     uint64_t rows, bytes, frames;
-    uint64_t deleted; /* of the rows */
-    int64_t since_us; /* first append */
+    uint64_t deleted;        /* of the rows */
+    int64_t since_us;        /* first append */
+    struct chunk_list *list; /* of all chunks as they are, for views; NULL: made when asked for */
 };
 
 /* Takes over the caller's reference; a frame more. */

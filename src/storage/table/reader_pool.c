@@ -1,5 +1,6 @@
 #include "storage/table/reader_pool.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct pooled_reader {
@@ -14,10 +15,12 @@ void reader_pool_init(struct reader_pool *pool, uint64_t budget)
 {
     *pool = (struct reader_pool){.budget = budget};
     pthread_mutex_init(&pool->lock, NULL);
+    row_cache_init(&pool->rows, budget / 4 * 3);
 }
 
 void reader_pool_release(struct reader_pool *pool)
 {
+    row_cache_release(&pool->rows);
     pthread_mutex_destroy(&pool->lock);
 }
 
@@ -51,7 +54,8 @@ static void link_out(struct reader_pool *pool, struct pooled_reader *item)
 static struct pooled_reader *shrink(struct reader_pool *pool)
 {
     struct pooled_reader *gone = NULL;
-    while (pool->bytes > pool->budget) {
+    uint64_t rows = atomic_load(&pool->rows.bytes);
+    while (pool->bytes && pool->bytes + rows > pool->budget) {
         struct pooled_reader *item = pool->oldest;
         link_out(pool, item);
         item->next = gone;
@@ -128,5 +132,5 @@ uint64_t reader_pool_bytes(struct reader_pool *pool)
     pthread_mutex_lock(&pool->lock);
     uint64_t bytes = pool->bytes;
     pthread_mutex_unlock(&pool->lock);
-    return bytes;
+    return bytes + atomic_load(&pool->rows.bytes);
 }

@@ -1,4 +1,5 @@
-/* reader_pool.h: parsed files between two uses, under one budget of bytes for a whole store.
+/* reader_pool.h: parsed files between two uses, and rows of them, under one budget of bytes for a
+ * whole store.
  *
  * A reader holds the parsed footer and page indexes of its file and decoded pages. While somebody
  * reads with it, it is that one's alone; in between it waits in the pool, in the list of its home
@@ -13,6 +14,7 @@
 #include <pthread.h>
 
 #include "format/parquet/parquet.h"
+#include "storage/table/row_cache.h"
 
 enum {
     READER_HOME_MAX = 8, /* that wait for one segment */
@@ -24,7 +26,8 @@ struct pooled_reader;
 struct reader_pool {
     pthread_mutex_t lock;
     struct pooled_reader *newest, *oldest;
-    uint64_t bytes, budget;
+    uint64_t bytes, budget; /* `rows` counts against it too */
+    struct row_cache rows;  /* takes three quarters of the budget at the most */
 };
 
 /* The waiting readers of one segment; zero at first. Guarded by the pool's lock. */
@@ -43,6 +46,7 @@ void reader_pool_give(struct reader_pool *pool, struct reader_home *home,
                       struct parquet_reader *reader);
 /* Frees all readers of a home. */
 void reader_pool_empty(struct reader_pool *pool, struct reader_home *home);
+/* Rows included. */
 uint64_t reader_pool_bytes(struct reader_pool *pool);
 
 #endif

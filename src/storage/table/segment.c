@@ -45,6 +45,7 @@ struct segment {
     int32_t spec_id;
     struct reader_pool *readers; /* NULL: none is kept */
     struct reader_home home;     /* the pool's */
+    struct row_home rows;        /* likewise */
 
     pthread_mutex_t lock; /* what follows */
     bool mapped;
@@ -133,6 +134,7 @@ struct segment *segment_new(struct sys *sys, const char *source_dir,
     arena_init(&segment->arena, 0);
     segment->sys = sys;
     segment->readers = readers;
+    row_home_init(&segment->rows);
     segment->meta = *meta;
     if (copy_rest(segment, source_dir, meta) != STATUS_OK) {
         error_no_memory(err);
@@ -152,6 +154,7 @@ void segment_unref(struct segment *segment)
 {
     if (!segment || atomic_fetch_sub_explicit(&segment->refs, 1, memory_order_acq_rel) != 1)
         return;
+    row_home_release(segment->readers ? &segment->readers->rows : NULL, &segment->rows);
     if (segment->readers)
         reader_pool_empty(segment->readers, &segment->home);
     if (segment->mapped)
@@ -319,6 +322,12 @@ void segment_reader_release(struct segment *segment, struct parquet_reader *read
         reader_pool_give(segment->readers, &segment->home, reader);
     else
         parquet_reader_free(reader);
+}
+
+struct row_home *segment_row_home(struct segment *segment, struct row_cache **ret_cache)
+{
+    *ret_cache = segment->readers ? &segment->readers->rows : NULL;
+    return &segment->rows;
 }
 
 /* --- indexes --- */

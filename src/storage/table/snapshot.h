@@ -154,6 +154,8 @@ struct segment *segment_new(struct sys *sys, const char *source_dir,
 struct segment *segment_ref(struct segment *segment);
 void segment_unref(struct segment *segment);
 const struct segment_meta *segment_meta(const struct segment *segment);
+/* The blocks of rows of it that are in memory; *ret_cache NULL: none are kept. */
+struct row_home *segment_row_home(struct segment *segment, struct row_cache **ret_cache);
 /* The column of a field id or of one of its earlier generations, -1 when there is none. */
 int32_t segment_meta_column(const struct segment_meta *meta, int32_t field_id);
 /* Where the present state's metadata has it: a manifest (hash of its URI; 0: not known) and its

@@ -154,6 +154,42 @@ static void test_json_write(void **state)
     buf_release(&buf);
 }
 
+/* The shortest of 15 to 17 digits that reads back. */
+static void check_double(double value)
+{
+    char expected[JSON_DOUBLE_TEXT_MAX], text[JSON_DOUBLE_TEXT_MAX];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(expected, sizeof expected, "%.*g", digits, value);
+        if (strtod(expected, NULL) == value)
+            break;
+    }
+    if (!strpbrk(expected, ".e"))
+        strcat(expected, ".0");
+    assert_int_equal(json_double_text(value, text), strlen(expected));
+    assert_string_equal(text, expected);
+}
+
+static void test_doubles_are_written_shortest(void **state)
+{
+    (void)state;
+    static const double some[] = {
+        0.0,    -0.0,  0.0001,  0.00009999, 0.5,       1e11,     99999999999.9999,
+        1e-300, 1e300, 1.0 / 3, 2.0 / 3,    1e15,      1e16,     123456789.12345,
+        0.1,    0.3,   1.1,     1e5 / 7,    4503599.6, 1e11 - 1, 100000000000.5};
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        check_double(some[i]);
+        check_double(-some[i]);
+    }
+    uint64_t seed = 1;
+    for (int i = 0; i < 20000; i++) {
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        int64_t digits = (int64_t)(seed >> (20 + i % 40));
+        check_double((double)digits / 100);
+        check_double((double)-digits / 10000);
+        check_double((double)digits / 10000 + 1e-9);
+    }
+}
+
 /* Every byte value at every place of a word-wise scan: the escaped text reads back as it was. */
 static void test_json_strings_round_trip(void **state)
 {
@@ -206,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_uuid),
         cmocka_unit_test(test_json_write),
+        cmocka_unit_test(test_doubles_are_written_shortest),
         cmocka_unit_test(test_json_strings_round_trip),
         cmocka_unit_test(test_json_parse_says_where),
     };

@@ -289,10 +289,10 @@ static void test_chunk_budget(void **state)
     assert_int_equal(len, 1);
     assert_int_equal(rows[0], 7);
     free(rows);
-    assert_int_equal(budget.used, 32768);
+    assert_int_equal(budget.used, 36872);
     assert_ok(chunk_lookup(chunk, &names[0], &value, 1, &used, &rows, &len, &test_err));
     assert_false(used); /* no room: it is scanned */
-    assert_int_equal(budget.used, 32768);
+    assert_int_equal(budget.used, 36872);
     chunk_unref(chunk);
     assert_int_equal(budget.used, 0);
     batch_unref(batch);

@@ -291,6 +291,52 @@ static void idle_workers_end(void **state)
     fixture_close(&f);
 }
 
+static void await_workers(struct fixture *f, uint32_t workers)
+{
+    struct sql_pool_stats stats = {0};
+    for (int i = 0; i < 3000 && (i == 0 || stats.workers != workers); i++) {
+        sql_pool_get_stats(f->pool, &stats);
+        usleep(10000);
+    }
+    assert_int_equal(stats.workers, workers);
+}
+
+/* Raised: who waits may start. Lowered: idle workers end, busy ones after their query. */
+static void workers_max_changes_while_queries_run(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct sql_pool_usage usage;
+    fixture_open_with(&f, (struct sql_pool_options){.workers_max = 1});
+    struct asked a[3] = {{.f = &f, .sql = endless, .id = "a", .timeout_us = 60000000},
+                         {.f = &f, .sql = endless, .id = "b", .timeout_us = 60000000},
+                         {.f = &f, .sql = endless, .id = "c", .timeout_us = 60000000}};
+    start(&a[0]);
+    wait_until(&f, 1, 0);
+    start(&a[1]);
+    wait_until(&f, 1, 1);
+    start(&a[2]);
+    wait_until(&f, 1, 2);
+    sql_pool_set_workers(f.pool, 3);
+    wait_until(&f, 3, 0);
+    do /* they may only just have started */
+        sql_pool_get_usage(f.pool, &usage);
+    while (usage.memory_bytes < 3 << 20 || usage.cpu_us == 0);
+    sql_pool_set_workers(f.pool, 2);
+    assert_int_equal(sql_cancel(f.pool, STR("a"), NULL), STATUS_OK);
+    finish(&a[0]);
+    await_workers(&f, 2);
+    assert_int_equal(sql_cancel(f.pool, STR("b"), NULL), STATUS_OK);
+    assert_int_equal(sql_cancel(f.pool, STR("c"), NULL), STATUS_OK);
+    finish(&a[1]);
+    finish(&a[2]);
+    expect_alive(&f);
+    sql_pool_set_workers(f.pool, 0); /* one at the least */
+    expect_alive(&f);
+    await_workers(&f, 1);
+    fixture_close(&f);
+}
+
 static void sink_stops_the_query(void **state)
 {
     (void)state;
@@ -369,6 +415,7 @@ int main(void)
         cmocka_unit_test(killed_worker_is_replaced),
         cmocka_unit_test(four_threads),
         cmocka_unit_test(idle_workers_end),
+        cmocka_unit_test(workers_max_changes_while_queries_run),
         cmocka_unit_test(sink_stops_the_query),
         cmocka_unit_test(close_stops_queries),
         cmocka_unit_test(no_worker_program),
