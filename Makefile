@@ -5,7 +5,7 @@
 PREFIX ?= /usr/local
 BUILD = cmake --preset $(1) --log-level=WARNING && cmake --build --preset $(1)
 
-.PHONY: help setup build run demo test conformance-elastic bench bench-optimizer fmt lint fuzz torture asan tsan coverage install clean
+.PHONY: help setup build run demo test conformance-elastic bench bench-optimizer bench-tpch fmt lint fuzz torture asan tsan coverage install clean
 
 help:
 	@echo "make demo      build, then show the main job on real data"
@@ -15,6 +15,7 @@ help:
 	@echo "make run       build, then quarryd in the foreground (ARGS=...)"
 	@echo "make bench     the figures of docs/performance.md"
 	@echo "make bench-optimizer  measures of the optimizer (C1 to C13) and of the caches"
+	@echo "make bench-tpch SF=0.1  TPC-H's 22 queries through HTTP against DuckDB on the same files"
 	@echo "make lint      format, warnings of gcc and clang, clang-tidy, layers, scripts"
 	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (20)"
 	@echo "make torture   the long fault tests"
@@ -48,6 +49,9 @@ bench: build
 
 bench-optimizer: build
 	@/usr/bin/python3 bench/optimizer.py $(ARGS)
+
+bench-tpch: build
+	@/usr/bin/python3 bench/tpch.py $(or $(SF),0.1) $(ARGS)
 
 fmt: setup
 	@find src tests api bench -name '*.[ch]' 2>/dev/null | xargs -r clang-format -i

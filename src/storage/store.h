@@ -480,6 +480,9 @@ enum status view_chunk_lookup(struct view *view, uint32_t chunk, struct str colu
  * The array is malloc'ed; the strings live as long as the view. */
 enum status view_overlay_files(struct view *view, const char ***ret_paths, uint32_t *ret_len,
                                struct error *err);
+/* Do all segments and overlay files hold the view's columns and no others, each by its name, its
+ * type and its id? Opens the segments. */
+enum status view_is_uniform(struct view *view, bool *ret, struct error *err);
 /* The same for deleted rows: for each segment, then each chunk, of the view the path of a Parquet
  * file with a column pos (field id DELETION_FIELD_POS), the rows of it that are deleted; NULL:
  * none. The array is NULL when the view has none at all. */

@@ -147,6 +147,9 @@ static enum status write_table(struct conversation *c, struct json_writer *w, ui
         status = write_paths(c, w, "dirty", &list, true, false, err);
     if (status == STATUS_OK && list.deletes)
         status = write_paths(c, w, "deletes", &list, true, true, err);
+    json_kv_bool(w, "by_name", list.by_name);
+    json_kv_int(w, "rows", (int64_t)list.rows);
+    json_kv_int(w, "dirty_rows", (int64_t)list.dirty_rows);
     if (list.with_positions) {
         write_units(w, "file_units", &list, false);
         write_units(w, "dirty_units", &list, true);

@@ -94,6 +94,12 @@ struct sql_file_list {
     /* Of rows in files that lack a column, as fields; NULL, or all NULL: null. From malloc. */
     const struct value **initials;
     bool with_positions; /* see sql.h */
+    /* The files hold these columns and no others, by these names: the engine may read them as they
+     * are, with their statistics. */
+    bool by_name;
+    /* Rows of the paths without and with deleted rows, for the engine's estimates: on its own it
+     * counts the first file and takes the others to be alike. 0: not known. */
+    uint64_t rows, dirty_rows;
 };
 struct sql_tables {
     void *context;

@@ -31,6 +31,24 @@ static const struct value **view_initials(const struct schema *schema)
     return initials;
 }
 
+/* The engine opens all files by name before it runs; many files have no statistics there anyway. */
+enum { BY_NAME_FILES_MAX = 16 };
+
+static enum status find_by_name(struct view *view, struct sql_file_list *list, struct error *err)
+{
+    return list->paths_len > BY_NAME_FILES_MAX ? STATUS_OK
+                                               : view_is_uniform(view, &list->by_name, err);
+}
+
+static void count_rows(const struct view *view, struct sql_file_list *list)
+{
+    for (uint32_t i = 0; i < list->paths_len; i++) {
+        uint64_t rows = i < view->segments_len ? segment_info(view->segments[i]).rows
+                                               : view->chunks[i - view->segments_len]->rows;
+        *(list->deletes && list->deletes[i] ? &list->dirty_rows : &list->rows) += rows;
+    }
+}
+
 static enum status view_files(void *context, uint32_t index, struct sql_file_list *ret,
                               struct error *err)
 {
@@ -59,10 +77,13 @@ static enum status view_files(void *context, uint32_t index, struct sql_file_lis
                                   .paths = paths,
                                   .paths_len = (uint32_t)len,
                                   .with_positions = table->with_positions};
-    enum status status =
-        ret->initials ? view_delete_files(view, &ret->deletes, err) : error_no_memory(err);
+    enum status status = ret->initials ? find_by_name(view, ret, err) : error_no_memory(err);
     if (status == STATUS_OK)
+        status = view_delete_files(view, &ret->deletes, err);
+    if (status == STATUS_OK) {
+        count_rows(view, ret);
         return STATUS_OK;
+    }
     free((void *)ret->initials);
     free(paths);
     return status;

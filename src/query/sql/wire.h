@@ -8,12 +8,13 @@
  *   then for each query:
  *   P query    {sql, parameters: array | object | null, limit, cpu_seconds}
  *   W wanted   {tables: [{name, offset}]}          passed the gate            or error
- *   P tables   {tables: [{name, columns: [{name, type, id}], files: [path], file_units?:
- * [number]}]} (dirty, deletes, dirty_units: files with deleted rows)     or forget {} W columns
- * {columns: [{name, type}]}                                       or error W rows     a batch, any
- * number of times                                    or error W done     {rows, truncated,
- * prepare_us, execute_us, cpu_seconds}          or error W error    {status, message, line, column,
- * offset, replace}
+ *   P tables   {tables: [{name, columns: [{name, type, id, initial?}], by_name, files: [path],
+ *               rows, file_units?: [number], and of files with deleted rows dirty, deletes,
+ * dirty_rows, dirty_units?}]}                                            or forget {} W columns
+ * {columns: [{name, type}]}                                   or error W rows     a batch, any
+ * number of times                                or error W done     {rows, truncated, prepare_us,
+ * execute_us, cpu_seconds}      or error W error    {status, message, line, column, offset,
+ * replace}
  *
  * The worker believes the pool. The pool believes nothing: every length, kind, name, number and
  * UTF-8 text of an answer is checked before use. End of file ends the worker. */

@@ -176,9 +176,57 @@ static void append_positions(struct buf *sql, yyjson_val *units, const char *ali
                alias, alias);
 }
 
-/* SELECT c1 AS "name", ... FROM read_parquet([...], schema=MAP {1: {name: 'c1', ...}}) */
-static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val *files,
-                                yyjson_val *units, const char *alias)
+/* Files that are read alike. */
+struct files {
+    yyjson_val *paths;
+    yyjson_val *units; /* NULL: positions are not wanted */
+    const char *alias; /* of the table function, with its dot */
+    long long rows;    /* 0: not known */
+    bool by_name;      /* they hold the columns and no others, by their names */
+};
+
+/* May the columns be read by their names? The engine folds them, and has columns of its own. */
+static bool names_are_free(yyjson_val *columns)
+{
+    size_t i, max;
+    yyjson_val *column;
+    yyjson_arr_foreach(columns, i, max, column)
+    {
+        struct str name = json_str_of(json_get(column, "name"));
+        if (folds_to_earlier(columns, i) || str_eq_nocase(name, STR("file_row_number")) ||
+            str_eq_nocase(name, STR("file_index")) || str_eq_nocase(name, STR("filename")))
+            return false;
+    }
+    return true;
+}
+
+/* "name"; documents are texts in the files. */
+static void append_named_column(struct buf *sql, yyjson_val *column, const char *alias)
+{
+    bool is_json = str_is(json_str_of(json_get(column, "type")), "json");
+    buf_append_str(sql, is_json ? STR("CAST(") : STR(""));
+    buf_append_str(sql, str_of(alias));
+    sql_identifier(sql, json_str_of(json_get(column, "name")));
+    buf_append_str(sql, is_json ? STR(" AS JSON)") : STR(""));
+}
+
+/* ,schema=MAP {1: {name: 'c1', ...}} */
+static void append_schema(struct buf *sql, yyjson_val *columns)
+{
+    size_t i, max;
+    yyjson_val *item;
+    buf_append_str(sql, STR(",schema=MAP {"));
+    yyjson_arr_foreach(columns, i, max, item)
+    {
+        buf_append_str(sql, i ? STR(",") : STR(""));
+        append_column_entry(sql, (long long)yyjson_get_sint(json_get(item, "id")), item, false);
+    }
+    buf_append_char(sql, '}');
+}
+
+/* SELECT c1 AS "name", ... FROM read_parquet([...], schema=MAP ...), or by the files' names: then
+ * the engine has the files' statistics for its plan, and reads one file with several threads. */
+static void append_files_select(struct buf *sql, yyjson_val *columns, const struct files *list)
 {
     size_t i, max;
     yyjson_val *item;
@@ -186,21 +234,25 @@ static void append_files_select(struct buf *sql, yyjson_val *columns, yyjson_val
     yyjson_arr_foreach(columns, i, max, item)
     {
         buf_append_str(sql, i ? STR(",") : STR(""));
-        append_column_value(sql, (long long)yyjson_get_sint(json_get(item, "id")));
+        if (list->by_name)
+            append_named_column(sql, item, list->alias);
+        else
+            append_column_value(sql, (long long)yyjson_get_sint(json_get(item, "id")));
         buf_append_str(sql, STR(" AS "));
         append_column_name(sql, columns, i);
     }
-    if (units)
-        append_positions(sql, units, alias);
+    if (list->units)
+        append_positions(sql, list->units, list->alias);
     buf_append_str(sql, STR(" FROM "));
-    append_file_names(sql, files);
-    buf_append_str(sql, STR(",schema=MAP {"));
-    yyjson_arr_foreach(columns, i, max, item)
-    {
-        buf_append_str(sql, i ? STR(",") : STR(""));
-        append_column_entry(sql, (long long)yyjson_get_sint(json_get(item, "id")), item, false);
-    }
-    buf_append_str(sql, STR("},hive_partitioning=false)"));
+    append_file_names(sql, list->paths);
+    if (!list->by_name)
+        append_schema(sql, columns);
+    else if (yyjson_arr_size(list->paths) > 1)
+        buf_append_str(sql, STR(",union_by_name=true"));
+    buf_append_str(sql, STR(",hive_partitioning=false"));
+    if (list->rows > 0)
+        buf_printf(sql, ",explicit_cardinality=%lld", list->rows);
+    buf_append_char(sql, ')');
 }
 
 static void append_empty_select(struct buf *sql, yyjson_val *columns, bool with_positions)
@@ -225,20 +277,23 @@ static void append_empty_select(struct buf *sql, yyjson_val *columns, bool with_
 static void append_view(struct buf *sql, yyjson_val *table)
 {
     yyjson_val *columns = json_get(table, "columns");
-    yyjson_val *files = json_get(table, "files"), *dirty = json_get(table, "dirty");
-    yyjson_val *units = json_get(table, "file_units");
+    bool by_name = yyjson_is_true(json_get(table, "by_name")) && names_are_free(columns);
+    const struct files clean = {json_get(table, "files"), json_get(table, "file_units"), "",
+                                yyjson_get_sint(json_get(table, "rows")), by_name};
+    const struct files dirty = {json_get(table, "dirty"), json_get(table, "dirty_units"), "t.",
+                                yyjson_get_sint(json_get(table, "dirty_rows")), by_name};
     buf_append_str(sql, STR("CREATE OR REPLACE VIEW memory.main."));
     sql_identifier(sql, json_str_of(json_get(table, "name")));
     buf_append_str(sql, STR(" AS "));
-    bool any = yyjson_arr_size(files) > 0, any_dirty = yyjson_arr_size(dirty) > 0;
+    bool any = yyjson_arr_size(clean.paths) > 0, any_dirty = yyjson_arr_size(dirty.paths) > 0;
     if ((!any && !any_dirty) || yyjson_arr_size(columns) == 0)
-        append_empty_select(sql, columns, units != NULL);
+        append_empty_select(sql, columns, clean.units != NULL);
     else if (any)
-        append_files_select(sql, columns, files, units, "");
+        append_files_select(sql, columns, &clean);
     if (any && any_dirty && yyjson_arr_size(columns))
         buf_append_str(sql, STR(" UNION ALL "));
     if (any_dirty && yyjson_arr_size(columns)) {
-        append_files_select(sql, columns, dirty, json_get(table, "dirty_units"), "t.");
+        append_files_select(sql, columns, &dirty);
         append_anti_join(sql, json_get(table, "deletes"));
     }
     buf_append_char(sql, '\0');

@@ -202,7 +202,7 @@ static enum status open_views(struct dsl_run *run, struct error *err)
     struct str text = continued(run);
     void *taken = NULL;
     if (!text.data)
-        return tenant_views_open(run->request, &run->views, err);
+        return tenant_views_open(run->request, NULL, &run->views, err);
     struct error ignored;
     if (cursor_take(&run->node->cursors, text, close_cursor, &taken, &ignored) == STATUS_OK)
         run->cursor = taken;

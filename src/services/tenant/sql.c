@@ -18,37 +18,6 @@ struct run {
     atomic_bool cancelled;
 };
 
-/* --- tables --- */
-
-enum status tenant_views_open(struct request *request, struct tenant_views *ret, struct error *err)
-{
-    *ret = (struct tenant_views){0};
-    TRY(source_set_open(request->context, NULL, &ret->set, err));
-    uint32_t len = ret->set.len ? ret->set.len : 1;
-    ret->views = arena_array(request->arena, len, sizeof *ret->views);
-    ret->tables = arena_array(request->arena, len, sizeof *ret->tables);
-    if (!ret->views || !ret->tables)
-        return error_no_memory(err);
-    bool has_as_of = request_has(request, "as_of");
-    for (uint32_t i = 0; i < ret->set.len; i++) {
-        struct view *view = &ret->views[ret->len];
-        enum status status = tenant_view(request, ret->set.sources[i], view, err);
-        if (status == STATUS_NOT_FOUND && has_as_of && ret->set.len > 1)
-            continue; /* the source did not have that state: no table then */
-        TRY(status);
-        ret->tables[ret->len++].view = view;
-    }
-    return STATUS_OK;
-}
-
-void tenant_views_close(struct tenant_views *views)
-{
-    for (uint32_t i = 0; i < views->len; i++)
-        view_close(&views->views[i]);
-    views->len = 0;
-    source_set_close(&views->set);
-}
-
 /* --- the request --- */
 
 static enum status name_query(struct run *run, struct error *err)
@@ -322,7 +291,8 @@ static enum status answer_statement(struct request *request, struct sql_job *job
     struct statement statement;
     int span = span_begin(request, "sql.open", SPAN_INTERNAL);
     TRY(statement_read(request, job->query, &statement, err));
-    enum status status = tenant_views_open(request, &views, err);
+    const struct table_names *names = statement_table_names(&statement);
+    enum status status = tenant_views_open(request, names, &views, err);
     if (status == STATUS_OK)
         status = statement_bind(&statement, &views, err);
     span_end(request, span);

@@ -34,6 +34,9 @@ struct statement {
 /* In the dialect of the request. What tenant SQL may not touch is STATUS_SQL_REFUSED. */
 enum status statement_read(struct request *request, struct str text, struct statement *ret,
                            struct error *err);
+/* statement_tables.c: the sources that a query reads, in the request's arena; NULL: it is no query,
+ * names system tables, or is not understood here, so any may be needed. */
+const struct table_names *statement_table_names(const struct statement *statement);
 /* Names and types against the views' columns, then DuckDB's text. */
 enum status statement_bind(struct statement *statement, const struct tenant_views *views,
                            struct error *err);

@@ -1,5 +1,5 @@
-/* statement_tables.c: system tables in statements. system.files becomes the table "system.files"
- * under the alias files: the engine has schemas of such names of its own. */
+/* statement_tables.c: tables that a statement names. Of system tables, system.files becomes the
+ * table "system.files" under the alias files: the engine has schemas of such names of its own. */
 #include <stdlib.h>
 
 #include "query/lang/node.h"
@@ -129,4 +129,36 @@ enum status statement_find_system_tables(struct statement *statement, struct err
     for (size_t i = 0; i < finder.len; i++)
         TRY(rename_table(&finder, finder.refs[i], err));
     return STATUS_OK;
+}
+
+static bool is_cte(const struct lang_analysis *facts, struct str name)
+{
+    for (size_t i = 0; i < facts->cte_count; i++) {
+        if (str_eq_nocase(facts->ctes[i], name))
+            return true;
+    }
+    return false;
+}
+
+const struct table_names *statement_table_names(const struct statement *statement)
+{
+    struct arena *arena = statement->request->arena;
+    struct lang_analysis facts;
+    struct lang_problem problem;
+    if (!statement->is_read || statement->query.statement != LANG_SELECT ||
+        lang_analyze(arena, &statement->query, &facts, &problem) != STATUS_OK)
+        return NULL;
+    struct table_names *names = ARENA_NEW(arena, struct table_names);
+    if (names)
+        names->items = arena_array(arena, facts.table_count, sizeof *names->items);
+    if (!names || (!names->items && facts.table_count))
+        return NULL;
+    for (size_t i = 0; i < facts.table_count; i++) {
+        const struct lang_table *table = &facts.tables[i];
+        if (system_table_find(table->name))
+            return NULL;
+        if (!table->is_function && !is_cte(&facts, table->last))
+            names->items[names->len++] = table->last;
+    }
+    return names;
 }

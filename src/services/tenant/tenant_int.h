@@ -225,14 +225,22 @@ void source_set_close(struct source_set *set);
 enum status tenant_view(struct request *request, struct source *source, struct view *ret_view,
                         struct error *err);
 
-/* Views of all sources, as the request asks for them. Close in any case. */
+/* Names of tables in a statement. */
+struct table_names {
+    struct str *items;
+    size_t len;
+};
+/* Views of the sources of these names (with others that differ in case only), or of all sources
+ * when `names` is NULL or holds one that is no source; as the request asks for them. Close in any
+ * case. */
 struct tenant_views {
     struct source_set set;
     struct view *views; /* arrays in the request's arena */
     struct sql_table *tables;
     uint32_t len;
 };
-enum status tenant_views_open(struct request *request, struct tenant_views *ret, struct error *err);
+enum status tenant_views_open(struct request *request, const struct table_names *names,
+                              struct tenant_views *ret, struct error *err);
 void tenant_views_close(struct tenant_views *views);
 
 /* --- rows of a query in the client's form, see result.c --- */

@@ -118,6 +118,24 @@ static enum status replay_frame(void *context, const struct wal_record *record, 
 
 /* --- 3 --- */
 
+/* What a frame has for certain, before its checksum is computed: a recycled segment is full of
+ * other frames' values, and numbers in them look like a length and two LSNs quite often. */
+static bool looks_like_frame(const uint8_t *at)
+{
+    uint64_t reserved;
+    memcpy(&reserved, at + 56, sizeof reserved);
+    if (reserved != 0 || (at[25] & ~(WAL_FLAG_ASYNC | WAL_FLAG_LINKED)) != 0)
+        return false;
+    switch ((int)at[24]) {
+#define X(name, number, meaning) case number:
+#include "storage/wal/wal_kinds.def"
+#undef X
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* True when some whole frame behind `from` says that `lsn` had been synced. */
 bool wal_is_durable_later(struct slice file, uint64_t from, uint64_t salt, uint64_t lsn)
 {
@@ -127,7 +145,7 @@ bool wal_is_durable_later(struct slice file, uint64_t from, uint64_t salt, uint6
         uint64_t later, durable;
         memcpy(&later, bytes + at + 8, 8);
         memcpy(&durable, bytes + at + 16, 8);
-        if (later <= lsn || durable < lsn || durable >= later)
+        if (later <= lsn || durable < lsn || durable >= later || !looks_like_frame(bytes + at))
             continue;
         if (wal_frame_decode((struct slice){bytes + at, file.len - at}, salt, &header))
             return true;
