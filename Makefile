@@ -5,7 +5,7 @@
 PREFIX ?= /usr/local
 BUILD = cmake --preset $(1) --log-level=WARNING && cmake --build --preset $(1)
 
-.PHONY: help setup build run demo test conformance-elastic bench bench-optimizer bench-tpch fmt lint fuzz torture asan tsan coverage install clean
+.PHONY: help setup build run demo test conformance-elastic bench bench-optimizer bench-catalog bench-tpch fmt lint fuzz torture asan tsan coverage install clean
 
 help:
 	@echo "make demo      build, then show the main job on real data"
@@ -14,6 +14,7 @@ help:
 	@echo "make build     the programs, into build/release/bin"
 	@echo "make run       build, then quarryd in the foreground (ARGS=...)"
 	@echo "make bench     the figures of docs/performance.md"
+	@echo "make bench-catalog    the catalog over HTTP on every back end; starts PostgreSQL and Redis itself"
 	@echo "make bench-optimizer  measures of the optimizer (C1 to C13) and of the caches"
 	@echo "make bench-tpch SF=0.1  TPC-H's 22 queries through HTTP against DuckDB on the same files"
 	@echo "make lint      format, warnings of gcc and clang, clang-tidy, layers, scripts"
@@ -46,6 +47,9 @@ conformance-elastic: setup
 
 bench: build
 	@bench/run.sh $(ARGS)
+
+bench-catalog: build
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 bench/catalog_all.py $(ARGS)
 
 bench-optimizer: build
 	@/usr/bin/python3 bench/optimizer.py $(ARGS)

@@ -1,6 +1,7 @@
 -- wrk script for the catalog. CATALOG_DO=write creates assets with names of their own;
 -- CATALOG_DO=read gets assets whose ids stand in the file CATALOG_IDS, one a line;
--- CATALOG_DO=search asks for words; CATALOG_DO=list for filtered pages of 20.
+-- CATALOG_DO=search asks for lists by two words, ranked and facets for /search without and with
+-- facets; CATALOG_DO=list for filtered pages of 20.
 local what = os.getenv("CATALOG_DO")
 local ids, at, run = {}, 0, os.getenv("CATALOG_RUN") or "0"
 if what == "read" then
@@ -25,6 +26,9 @@ function request()
     return wrk.format("GET", "/assets/" .. ids[math.random(#ids)])
   elseif what == "search" then
     return wrk.format("GET", "/assets?limit=20&q=" .. words[math.random(10)] .. "+n" .. math.random(1000))
+  elseif what == "ranked" or what == "facets" then
+    return wrk.format("GET", "/search?limit=20&facets=" .. tostring(what == "facets") .. "&q=" ..
+      words[math.random(10)] .. "+n" .. math.random(1000))
   elseif what == "list" then
     return wrk.format("GET", "/assets?kind=graph&limit=20&tags=t" .. math.random(500))
   end

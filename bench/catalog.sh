@@ -1,6 +1,6 @@
 #!/bin/sh
 # Figures of the catalog over HTTP: durable writes until ASSETS are there, then reads of single
-# assets, searches, filtered lists. One JSON line each.
+# assets, lists by words and by tags, ranked searches without and with facets. One JSON line each.
 #   bench/catalog.sh [back-end URL]     default: sqlite in a fresh folder
 # Environment: BIN (folder of quarryd), ASSETS (100000), SECONDS_EACH (5), CLIENTS (16).
 set -eu
@@ -48,5 +48,6 @@ while :; do
     [ -n "$cursor" ] || break
 done
 run read CATALOG_DO=read CATALOG_IDS="$work/ids"
-run search CATALOG_DO=search
-run list CATALOG_DO=list
+for what in search list ranked facets; do
+    run $what CATALOG_DO=$what
+done

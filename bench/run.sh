@@ -10,6 +10,7 @@
 #   bench/run.sh start            time from start to ready
 #   bench/run.sh memory           resident memory when idle
 #   bench/run.sh resolve          version resolution: 10,000 packages of 20 versions, and 3-SAT puzzles
+#   bench/run.sh catalog          assets created, read, searched over HTTP, on every back end
 #   bench/run.sh token            microseconds to check a token
 #   bench/run.sh sql_front        microseconds to parse, analyze and translate a statement
 #
@@ -363,6 +364,11 @@ parquet() {
     rm -rf "$memory"
 }
 
+catalog() {
+    stop_server
+    BIN=$(realpath "$bin") SECONDS_EACH=$seconds PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 bench/catalog_all.py
+}
+
 sql_front() {
     local yyjson
     yyjson=$(dirname "$(find build/release/generated -name yyjson.h | head -1)")
@@ -382,10 +388,10 @@ build_tools
 note "$(date -u +%Y-%m-%dT%H:%MZ), $(nproc) processors, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)," \
     "load $(cut -d ' ' -f 1-3 /proc/loadavg), $("$quarry" --version)"
 figures=("$@")
-[ ${#figures[@]} -gt 0 ] || figures=(start memory ingest point aggregate)
+[ ${#figures[@]} -gt 0 ] || figures=(start memory ingest point aggregate catalog)
 for figure in "${figures[@]}"; do
     case $figure in
-    start | memory | ingest | point | point10m | parquet | aggregate | resolve | token | sql_front) $figure ;;
+    start | memory | ingest | point | point10m | parquet | aggregate | catalog | resolve | token | sql_front) $figure ;;
     *) die "no figure is called $figure" ;;
     esac
 done

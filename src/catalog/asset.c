@@ -163,6 +163,17 @@ enum status asset_get(struct catalog *catalog, const struct caller *caller, stru
     return STATUS_OK;
 }
 
+bool asset_get_now(struct catalog *catalog, const struct caller *caller, struct str id,
+                   struct arena *arena, struct record *ret)
+{
+    if (!backend_get_now(catalog->backend, DOMAIN_ASSET, caller->tenant, id, arena, ret))
+        return false;
+    if (!caller->admin && !ret->is_public && !str_eq(ret->owner, caller->principal))
+        return false;
+    touch_count(catalog, ret);
+    return true;
+}
+
 enum status asset_find(struct catalog *catalog, const struct caller *caller, struct str kind,
                        struct str namespace, struct str name, struct str version,
                        struct arena *arena, struct record *ret, struct error *err)

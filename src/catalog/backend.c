@@ -30,6 +30,17 @@ enum status backend_get(struct backend *backend, enum domain domain, struct str 
                      backend->ops->get(backend, domain, tenant, id, arena, ret, err));
 }
 
+bool backend_get_now(struct backend *backend, enum domain domain, struct str tenant, struct str id,
+                     struct arena *arena, struct record *ret)
+{
+    int64_t begin = meter_begin();
+    if (!backend->ops->get_now || !tenant.len ||
+        !backend->ops->get_now(backend, domain, tenant, id, arena, ret))
+        return false;
+    meter_end(&backend->meter, CALL_GET, begin, STATUS_OK);
+    return true;
+}
+
 enum status backend_find(struct backend *backend, enum domain domain, struct str tenant,
                          struct str key, struct arena *arena, struct record *ret, struct error *err)
 {

@@ -76,6 +76,9 @@ struct backend_ops {
     /* The live one with the key. STATUS_NOT_FOUND. */
     enum status (*find)(struct backend *backend, enum domain domain, struct str tenant,
                         struct str key, struct arena *arena, struct record *ret, struct error *err);
+    /* As get, without waiting for anybody; false: not found, or not now. May be NULL. */
+    bool (*get_now)(struct backend *backend, enum domain domain, struct str tenant, struct str id,
+                    struct arena *arena, struct record *ret);
     enum status (*query)(struct backend *backend, const struct record_query *query,
                          struct arena *arena, struct record_page *ret, struct error *err);
     enum status (*group)(struct backend *backend, const struct group_query *query,
@@ -118,6 +121,9 @@ void backend_notify(struct backend *backend, const struct change *changes, uint3
 /* The calls for everyone: arguments checked, then the back end's own. */
 enum status backend_get(struct backend *backend, enum domain domain, struct str tenant,
                         struct str id, struct arena *arena, struct record *ret, struct error *err);
+/* False also when the back end cannot do without waiting. */
+bool backend_get_now(struct backend *backend, enum domain domain, struct str tenant, struct str id,
+                     struct arena *arena, struct record *ret);
 enum status backend_find(struct backend *backend, enum domain domain, struct str tenant,
                          struct str key, struct arena *arena, struct record *ret,
                          struct error *err);

@@ -61,6 +61,10 @@ enum status asset_create(struct catalog *catalog, const struct caller *caller,
 /* Live or deleted; counts the access. */
 enum status asset_get(struct catalog *catalog, const struct caller *caller, struct str id,
                       struct arena *arena, struct record *ret, struct error *err);
+/* The same for a thread that may not wait: only from a back end that need not either, and only
+ * what the caller may read without a look at grants. False: ask asset_get, nothing happened. */
+bool asset_get_now(struct catalog *catalog, const struct caller *caller, struct str id,
+                   struct arena *arena, struct record *ret);
 /* Live, by what is unique; namespace and version count for kinds that use them (asset_key). */
 enum status asset_find(struct catalog *catalog, const struct caller *caller, struct str kind,
                        struct str namespace, struct str name, struct str version,
@@ -119,6 +123,9 @@ enum status asset_undelete(struct catalog *catalog, const struct caller *caller,
 enum status asset_purge(struct catalog *catalog, const struct caller *caller, struct str id,
                         struct error *err);
 
+/* Everything of a tenant, events too, for good. What was cut off is finished by another call. */
+enum status catalog_remove_tenant(struct catalog *catalog, struct str tenant, struct error *err);
+
 /* The unique name of an asset within its tenant. */
 enum status asset_key(const struct record *asset, struct arena *arena, struct str *ret,
                       struct error *err);
@@ -130,6 +137,8 @@ struct transition {
     struct str reason;        /* needed by some */
     struct str deprecated_by; /* id of the replacement; nodes need one to be deprecated */
     unsigned *ret_lacks;      /* what a node's step should have had (approval.h); may be NULL */
+    asset_edit_fn also;       /* a change in the same commit, with write permission; may be NULL */
+    void *context;
 };
 enum { LACKS_APPROVAL = 1, LACKS_NOTICE = 2 };
 /* LC001 bad value, LC003 bad transition, LC005 no replacement, LC006 no reason: in the message.

@@ -9,7 +9,7 @@
 
 enum {
     EDIT_TRIES_MAX = 100, /* of a change without an expected revision */
-    TOUCHED_MAX = 4096, /* assets with counts that are not written yet; more are written at once */
+    TOUCHED_MAX = 32768, /* assets with counts that are not written yet; more are written at once */
 };
 
 struct touched {
@@ -24,8 +24,8 @@ struct catalog {
     /* accesses that wait to be written (touch.c) */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct touched *touched; /* open addressing, 2 x TOUCHED_MAX places */
-    uint32_t touched_len;
+    struct touched *touched; /* open addressing, at most half full */
+    uint32_t touched_len, touched_places;
     int64_t touch_interval_us;
     struct thread flusher;
     bool stopping;
@@ -44,8 +44,8 @@ enum status key_join(const struct str *parts, uint32_t len, struct arena *arena,
 enum status audit_event(struct catalog *catalog, const struct caller *caller, const char *action,
                         const struct record *object, bool success, struct str detail,
                         struct arena *arena, struct record *ret, struct error *err);
-/* Commits the changes with an audit event for `object`; without one where it is about the daily work
- * on collections and enable_audit_logging is false. */
+/* Commits the changes with an audit event for `object`; without one where it is about the daily
+ * work on collections and enable_audit_logging is false. */
 enum status commit_audited(struct catalog *catalog, const struct caller *caller, const char *action,
                            const struct record *object, struct str detail,
                            const struct change *changes, uint32_t len, struct arena *arena,

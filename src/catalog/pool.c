@@ -34,6 +34,16 @@ struct pool_item *pool_take(struct pool *pool)
     return item;
 }
 
+struct pool_item *pool_take_idle(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct pool_item *item = pool->idle;
+    if (item)
+        pool->idle = item->next;
+    pthread_mutex_unlock(&pool->lock);
+    return item;
+}
+
 void pool_give(struct pool *pool, struct pool_item *item)
 {
     pthread_mutex_lock(&pool->lock);

@@ -27,6 +27,8 @@ void pool_init(struct pool *pool, uint32_t open_max);
 void pool_release(struct pool *pool, void (*close)(struct pool_item *item));
 /* An idle one, or NULL: a place for a new one. */
 struct pool_item *pool_take(struct pool *pool);
+/* An idle one, or NULL: none is idle now. */
+struct pool_item *pool_take_idle(struct pool *pool);
 void pool_give(struct pool *pool, struct pool_item *item);
 
 struct pool_state {

@@ -1,13 +1,12 @@
 /* commit.c: commits, many decided by one write of head.
  *
- * 1. A commit is queued. If nobody writes, its thread becomes the writer, else it waits.
- * 2. The writer takes what is queued (ELASTIC_CHANGES_MAX changes at the most), reads head, the
- *    records and the keys concerned in one request, and applies the rules of commit_plan.c to them,
- *    commit by commit; one that is refused drops out.
- * 3. It replaces head by one with what they leave: now they have happened. When somebody else wrote
- *    head meanwhile it begins again at 2.
- * 4. It writes the documents. If that fails they follow later: whoever reads makes up for it first.
- * Then it tells those that wait, and the next of them becomes the writer. */
+ * 1. Commits come in groups (commit_queue.h, ELASTIC_CHANGES_MAX changes at the most). The writer
+ *    reads head, the records and the keys concerned in one request, and applies the rules of
+ *    commit_plan.c to them, commit by commit; one that is refused drops out.
+ * 2. It replaces head by one with what they leave: now they have happened. When somebody else wrote
+ *    head meanwhile it begins again at 1.
+ * 3. It writes the documents. If that fails they follow later: whoever reads makes up for it first.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,14 +15,17 @@
 enum { RACES_MAX = 1000, RACE_WAIT_US = 2000 };
 
 struct elastic_commit {
-    struct elastic_commit *next;
+    struct queued_commit queued;
     const struct change *changes;
-    uint32_t len;
     struct commit_result *result;
     enum status status;
     struct error error;
-    bool done;
 };
+
+static struct elastic_commit *next_of(const struct elastic_commit *commit)
+{
+    return (struct elastic_commit *)commit->queued.next;
+}
 
 /* What a turn works with. */
 struct turn {
@@ -79,8 +81,8 @@ static enum status want_all(struct turn *turn, struct buf *buf, struct error *er
     json_keyz(&w, "docs");
     json_begin_array(&w);
     head_want(turn->backend, &w);
-    for (struct elastic_commit *commit = turn->first; commit; commit = commit->next)
-        for (uint32_t i = 0; i < commit->len; i++)
+    for (struct elastic_commit *commit = turn->first; commit; commit = next_of(commit))
+        for (uint32_t i = 0; i < commit->queued.changes; i++)
             want_change(turn, &w, &commit->changes[i]);
     json_end_array(&w);
     json_end_object(&w);
@@ -125,8 +127,8 @@ static enum status take_docs(struct turn *turn, yyjson_val *docs, bool keys, str
     yyjson_arr_iter iter;
     yyjson_arr_iter_init(docs, &iter);
     (void)yyjson_arr_iter_next(&iter); /* head */
-    for (struct elastic_commit *commit = turn->first; commit; commit = commit->next) {
-        for (uint32_t i = 0; i < commit->len; i++) {
+    for (struct elastic_commit *commit = turn->first; commit; commit = next_of(commit)) {
+        for (uint32_t i = 0; i < commit->queued.changes; i++) {
             const struct change *change = &commit->changes[i];
             yyjson_val *record = yyjson_arr_iter_next(&iter);
             yyjson_val *key = stores_key(change) ? yyjson_arr_iter_next(&iter) : NULL;
@@ -190,8 +192,8 @@ static enum status plan_commit(struct turn *turn, struct elastic_commit *commit,
 {
     struct commit_plan plan;
     commit->error = ERROR_INIT;
-    enum status status = commit_plan_make(&turn->set, commit->changes, commit->len, &plan,
-                                          commit->result, &commit->error);
+    enum status status = commit_plan_make(&turn->set, commit->changes, commit->queued.changes,
+                                          &plan, commit->result, &commit->error);
     commit->status = status;
     for (uint32_t i = 0; i < plan.len && status == STATUS_OK; i++)
         status = note_planned(turn, &plan.items[i], err);
@@ -245,15 +247,15 @@ static void finish_redo(struct turn *turn)
 static enum status plan_turn(struct turn *turn, struct error *err)
 {
     uint32_t changes = 0;
-    for (struct elastic_commit *commit = turn->first; commit; commit = commit->next)
-        changes += commit->len;
+    for (struct elastic_commit *commit = turn->first; commit; commit = next_of(commit))
+        changes += commit->queued.changes;
     turn->redo = (struct redo){
         .commit = turn->head.commit + 1,
         .records = arena_array(&turn->arena, changes, sizeof *turn->redo.records),
         .keys = arena_array(&turn->arena, 2 * (size_t)changes, sizeof *turn->redo.keys)};
     if (!turn->redo.records || !turn->redo.keys)
         return error_no_memory(err);
-    for (struct elastic_commit *commit = turn->first; commit; commit = commit->next)
+    for (struct elastic_commit *commit = turn->first; commit; commit = next_of(commit))
         TRY(plan_commit(turn, commit, err));
     finish_redo(turn);
     return STATUS_OK;
@@ -282,10 +284,10 @@ static void write_together(struct elastic_backend *backend, struct elastic_commi
 static void write_singly(struct elastic_backend *backend, struct elastic_commit *first)
 {
     for (struct elastic_commit *next; first; first = next) {
-        next = first->next;
-        first->next = NULL;
+        next = next_of(first);
+        first->queued.next = NULL;
         write_together(backend, first);
-        first->next = next;
+        first->queued.next = (struct queued_commit *)next;
     }
 }
 
@@ -297,7 +299,7 @@ static void write_together(struct elastic_backend *backend, struct elastic_commi
         struct turn turn = {.backend = backend, .first = first};
         arena_init(&turn.arena, 0);
         record_set_init(&turn.set);
-        for (struct elastic_commit *commit = first; commit; commit = commit->next)
+        for (struct elastic_commit *commit = first; commit; commit = next_of(commit))
             *commit->result = (struct commit_result){0};
         if (races)
             sys_sleep_us(backend->sys, RACE_WAIT_US);
@@ -307,67 +309,28 @@ static void write_together(struct elastic_backend *backend, struct elastic_commi
     }
     if (status == STATUS_OK)
         return;
-    if (status == STATUS_RESOURCE_LIMIT && first->next) {
+    if (status == STATUS_RESOURCE_LIMIT && first->queued.next) {
         write_singly(backend, first);
         return;
     }
-    for (struct elastic_commit *commit = first; commit; commit = commit->next) {
+    for (struct elastic_commit *commit = first; commit; commit = next_of(commit)) {
         commit->status = status == STATUS_CONFLICT ? STATUS_UNAVAILABLE : status;
         commit->error = err;
         *commit->result = (struct commit_result){0};
     }
 }
 
-/* --- the queue --- */
-
-/* With the lock. */
-static struct elastic_commit *take_waiting(struct elastic_backend *backend)
+void elastic_write_group(void *backend, struct queued_commit *first)
 {
-    struct elastic_commit *first = backend->waiting, *last = first;
-    uint32_t changes = first->len;
-    while (last->next && changes + last->next->len <= ELASTIC_CHANGES_MAX) {
-        last = last->next;
-        changes += last->len;
-    }
-    backend->waiting = last->next;
-    if (!backend->waiting)
-        backend->waiting_end = &backend->waiting;
-    last->next = NULL;
-    return first;
-}
-
-/* With the lock, which is let go meanwhile. */
-static void write_turn(struct elastic_backend *backend)
-{
-    struct elastic_commit *first = take_waiting(backend);
-    backend->writing = true;
-    pthread_mutex_unlock(&backend->write_lock);
-    write_together(backend, first);
-    pthread_mutex_lock(&backend->write_lock);
-    backend->writing = false;
-    while (first) {
-        struct elastic_commit *next = first->next; /* one that is done may be gone at once */
-        first->done = true;
-        first = next;
-    }
-    pthread_cond_broadcast(&backend->written);
+    write_together(backend, (struct elastic_commit *)first);
 }
 
 enum status elastic_commit(struct backend *base, const struct change *changes, uint32_t len,
                            struct commit_result *ret, struct error *err)
 {
     struct elastic_backend *backend = (struct elastic_backend *)base;
-    struct elastic_commit commit = {.changes = changes, .len = len, .result = ret};
-    pthread_mutex_lock(&backend->write_lock);
-    *backend->waiting_end = &commit;
-    backend->waiting_end = &commit.next;
-    while (!commit.done) {
-        if (backend->writing)
-            pthread_cond_wait(&backend->written, &backend->write_lock);
-        else
-            write_turn(backend);
-    }
-    pthread_mutex_unlock(&backend->write_lock);
+    struct elastic_commit commit = {.queued.changes = len, .changes = changes, .result = ret};
+    commit_queue_run(&backend->commits, &commit.queued);
     if (commit.status != STATUS_OK && err)
         *err = commit.error;
     return commit.status;

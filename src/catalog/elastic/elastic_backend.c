@@ -190,8 +190,7 @@ static void elastic_close(struct backend *base)
 {
     struct elastic_backend *backend = (struct elastic_backend *)base;
     pool_release(&backend->pool, elastic_close_item);
-    pthread_mutex_destroy(&backend->write_lock);
-    pthread_cond_destroy(&backend->written);
+    commit_queue_release(&backend->commits);
     pthread_mutex_destroy(&backend->apply_lock);
     free(backend->origin);
     free(backend->prefix);
@@ -224,12 +223,10 @@ enum status elastic_backend_open(const struct elastic_backend_options *options,
     backend->timeout_ms = options->timeout_ms ? options->timeout_ms : 30000;
     backend->tries = options->tries ? options->tries : 6;
     backend->wait_ms = options->wait_ms ? options->wait_ms : 100;
-    backend->waiting_end = &backend->waiting;
     pool_init(&backend->pool, options->connections_max ? options->connections_max : 16);
     backend->base.pool = &backend->pool;
-    pthread_mutex_init(&backend->write_lock, NULL);
+    commit_queue_init(&backend->commits, ELASTIC_CHANGES_MAX, elastic_write_group, backend);
     pthread_mutex_init(&backend->apply_lock, NULL);
-    pthread_cond_init(&backend->written, NULL);
     enum status status = parse_url(backend, str_of(options->url), err);
     if (status == STATUS_OK)
         status = elastic_schema_make(backend, err);

@@ -8,8 +8,8 @@
  *                {"format":1, "commit":N, "tokens":[T, ...], "held_until_us":U,
  *                 "redo":{"records":[{"id":I, "domain":D, "record":RECORD or null}],
  *                         "keys":[{"domain":D, "tenant":T, "key":K, "record":id or null}]}}
- * Locks: `write_lock` guards the queue of commits; `apply_lock` is held from the decision of a
- * commit until its documents are written. `applied` grows only. */
+ * Locks: `apply_lock` is held from the decision of a commit until its documents are written.
+ * `applied` grows only. */
 #ifndef QUARRY_CATALOG_ELASTIC_INT_H
 #define QUARRY_CATALOG_ELASTIC_INT_H
 
@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "base/json.h"
+#include "catalog/commit_queue.h"
 #include "catalog/elastic/elastic_backend.h"
 #include "catalog/pool.h"
 #include "catalog/record_set.h"
@@ -36,8 +37,6 @@ enum {
     ELASTIC_HOLD_US = 60000000,      /* a reindexing that says nothing for so long is over */
 };
 
-struct elastic_commit; /* commit.c: one that waits */
-
 struct elastic_backend {
     struct backend base;
     struct sys *sys;
@@ -47,10 +46,7 @@ struct elastic_backend {
     uint32_t timeout_ms, tries, wait_ms;
     struct pool pool;
 
-    pthread_mutex_t write_lock;
-    pthread_cond_t written;
-    struct elastic_commit *waiting, **waiting_end;
-    bool writing;
+    struct commit_queue commits;
 
     pthread_mutex_t apply_lock;
     atomic_int_least64_t applied; /* all documents of commits up to this one are written */
@@ -192,6 +188,7 @@ enum status elastic_gather(struct elastic_backend *backend, const struct record_
                            struct record_set *set, struct error *err);
 
 /* --- commit.c, verify.c --- */
+void elastic_write_group(void *backend, struct queued_commit *first);
 enum status elastic_commit(struct backend *base, const struct change *changes, uint32_t len,
                            struct commit_result *ret, struct error *err);
 enum status elastic_verify(struct backend *base, backend_fault_fn fault, void *context,

@@ -323,6 +323,7 @@ static enum status read_answer(yyjson_val *root, const struct text_query *query,
 {
     *ret = (struct text_answer){0};
     TRY(read_hits(root, query, arena, ret, err));
+    ret->facets_every = 1;
     for (int i = 0; i < FACET_COUNT && query->facets; i++)
         TRY(read_facet(
             json_get(json_get(json_get(root, "aggregations"), facet_field(i)), "buckets"), arena,

@@ -2,7 +2,10 @@
  *
  * All statements up to the sync are one implicit transaction: the first that fails undoes those
  * before it and skips those behind it. A change that finds no record of its revision is made to
- * fail by dividing by the number of rows it changed. Why it was refused is asked afterwards. */
+ * fail by dividing by the number of rows it changed. Why it was refused is asked afterwards.
+ *
+ * Other processes are told behind the sync, in a transaction of its own: one that notifies commits
+ * alone in its whole database, so that no two would be synced together. */
 #include <stdlib.h>
 
 #include "catalog/postgres/postgres_int.h"
@@ -148,10 +151,11 @@ static enum status send_all(struct postgres_backend *backend, struct pg_connecti
         if (does_something(&changes[i]))
             sent = PQsendQueryPrepared(connection->pg, names[i], parameters[i].len,
                                        parameters[i].values, NULL, NULL, 0) == 1;
+    sent = sent && PQpipelineSync(connection->pg) == 1;
     if (sent && backend->listens)
         sent = PQsendQueryParams(connection->pg, "SELECT pg_notify('" NOTIFY_CHANNEL "',$1)", 1,
-                                 NULL, &origin, NULL, NULL, 0) == 1;
-    sent = sent && PQpipelineSync(connection->pg) == 1;
+                                 NULL, &origin, NULL, NULL, 0) == 1 &&
+               PQpipelineSync(connection->pg) == 1;
     return sent ? STATUS_OK : pg_failed(connection, NULL, err);
 }
 
@@ -205,6 +209,16 @@ static enum status read_answers(struct pg_connection *connection, const struct c
     return status;
 }
 
+/* Of the notification: others hear of this commit a little later if it fails. */
+static void skip_notification(struct pg_connection *connection)
+{
+    for (bool synced = false; !synced && PQstatus(connection->pg) == CONNECTION_OK;) {
+        PGresult *result = PQgetResult(connection->pg);
+        synced = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+        PQclear(result);
+    }
+}
+
 /* Tells a missing record from one of another revision. */
 static enum status look_closer(struct pg_connection *connection, const struct change *changes,
                                struct commit_result *ret, struct arena *arena, struct error *err)
@@ -239,6 +253,8 @@ static enum status run_commit(struct postgres_backend *backend, struct pg_connec
     TRY(prepare_all(backend, connection, changes, len, parameters, names, arena, err));
     TRY(send_all(backend, connection, changes, len, parameters, names, err));
     enum status status = read_answers(connection, changes, len, ret, err);
+    if (backend->listens)
+        skip_notification(connection);
     bool idle = PQexitPipelineMode(connection->pg) == 1;
     if (status == STATUS_CONFLICT && ret->conflict == CONFLICT_REVISION && idle)
         return look_closer(connection, changes, ret, arena, err);

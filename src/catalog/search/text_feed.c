@@ -37,7 +37,7 @@ struct text_feed {
     uint32_t queue_len;
     uint64_t heard, indexed; /* numbers of changes; indexed: all up to it can be found */
     bool resync, comparing, stopping;
-    bool lingering; /* more changes need not wake the thread */
+    bool lingering;      /* more changes need not wake the thread */
     bool others;         /* other processes have written */
     int64_t compared_us; /* when everything was last compared */
     uint32_t waiting;    /* callers of settle: nothing lingers meanwhile */

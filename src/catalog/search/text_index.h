@@ -32,7 +32,8 @@ enum {
     TEXT_HITS_MAX = 1000,
     TEXT_OFFSET_MAX = 100000,
     TEXT_QUERY_MAX = 1024,
-    TEXT_FACETS_MAX = 100, /* values of one facet, the most frequent */
+    TEXT_FACETS_MAX = 100,     /* values of one facet, the most frequent */
+    TEXT_FACETS_SAMPLE = 2000, /* of more matches a sample is counted, evenly taken */
     TEXT_SNIPPET_MAX = 300,
 };
 
@@ -61,7 +62,7 @@ struct text_query {
     const struct str *visible_ids;
     uint32_t visible_ids_len;
     bool by_name;  /* the best version of each name only */
-    bool facets;   /* count values over all matches */
+    bool facets;   /* count values; fills total exactly */
     bool snippets; /* the part of the description that matches, with <b> around the words */
     uint32_t offset, limit;
 };
@@ -80,8 +81,9 @@ struct text_count {
 struct text_answer {
     struct text_hit *hits;
     uint32_t len;
-    uint32_t total;       /* of all pages; an estimate when it is large and nothing is counted */
-    struct str corrected; /* the text that was asked too; empty when it was as written */
+    uint32_t total;        /* of all pages; an estimate when it is large and nothing is counted */
+    struct str corrected;  /* the text that was asked too; empty when it was as written */
+    uint32_t facets_every; /* each so many matches were counted, as so many */
     struct text_count *facets[FACET_COUNT]; /* most frequent first */
     uint32_t facets_len[FACET_COUNT];
 };

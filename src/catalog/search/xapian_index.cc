@@ -87,8 +87,8 @@ void text_index_close(struct text_index *index)
 {
     if (!index)
         return;
-    for (Xapian::Database *reader : index->pool)
-        delete reader;
+    for (const struct text_reader &reader : index->pool)
+        delete reader.database;
     try {
         index->writer.close(); /* commits; what cannot be written is made again at the next start */
     } catch (...) {
@@ -210,6 +210,7 @@ enum status text_index_commit(struct text_index *index, struct error *err)
     try {
         std::lock_guard<std::mutex> guard(index->write_lock);
         index->writer.commit();
+        index->commits++;
         return STATUS_OK;
     } catch (...) {
         return text_failure(err);

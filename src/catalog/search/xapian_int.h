@@ -4,6 +4,7 @@
 
 #include <xapian.h>
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -23,12 +24,18 @@ enum text_slot {
 /* + enum text_facet; lists are joined by NUL */
 static const Xapian::valueno SLOT_FACETS = 10;
 
+struct text_reader {
+    Xapian::Database *database;
+    uint64_t commits; /* those it has seen for sure */
+};
+
 struct text_index {
     std::string folder;
     std::mutex write_lock;
     Xapian::WritableDatabase writer;
+    std::atomic<uint64_t> commits{0}; /* of this process, which alone writes */
     std::mutex pool_lock;
-    std::vector<Xapian::Database *> pool; /* readers that nobody uses now */
+    std::vector<struct text_reader> pool; /* readers that nobody uses now */
 };
 
 /* Terms are a capital letter or two, then the value; long values are cut and hashed. */

@@ -1,8 +1,7 @@
 /* xapian_query.cc: one search: words to a query, filters, ranks, facets, highlights. */
 #include <algorithm>
-#include <deque>
-#include <map>
 #include <memory>
+#include <unordered_map>
 
 #include "catalog/search/xapian_int.h"
 
@@ -10,26 +9,28 @@
 class reader
 {
   public:
-    explicit reader(struct text_index *index) : index_(index)
+    reader(struct text_index *index, bool reopen) : index_(index), commits_(index->commits)
     {
+        bool is_new = !reopen;
         {
             std::lock_guard<std::mutex> guard(index->pool_lock);
             if (!index->pool.empty()) {
-                database_.reset(index->pool.back());
+                database_.reset(index->pool.back().database);
+                is_new = is_new && index->pool.back().commits == commits_;
                 index->pool.pop_back();
             }
         }
-        if (database_)
-            database_->reopen();
-        else
+        if (!database_)
             database_ = std::make_unique<Xapian::Database>(index->folder);
+        else if (!is_new)
+            database_->reopen();
     }
     ~reader()
     {
         enum { POOL_MAX = 32 };
         std::lock_guard<std::mutex> guard(index_->pool_lock);
         if (!failed && index_->pool.size() < POOL_MAX)
-            index_->pool.push_back(database_.release());
+            index_->pool.push_back({database_.release(), commits_});
     }
     reader(const reader &) = delete;
     reader &operator=(const reader &) = delete;
@@ -41,29 +42,37 @@ class reader
 
   private:
     struct text_index *index_;
+    uint64_t commits_; /* read before the reader is made new: it has seen these at least */
     std::unique_ptr<Xapian::Database> database_; /* freed also when the constructor fails */
 };
 
-/* Counts the values of a slot; a value may be several joined by NUL. */
+/* Counts the values of each facet, of every `every`-th match; a value may be several joined by
+ * NUL. */
 class facet_spy : public Xapian::MatchSpy
 {
   public:
-    explicit facet_spy(Xapian::valueno slot) : slot_(slot)
+    explicit facet_spy(uint32_t every) : every_(every)
     {
     }
     void operator()(const Xapian::Document &document, double) override
     {
-        std::string value = document.get_value(slot_);
+        if (seen_++ % every_)
+            return;
+        for (unsigned i = 0; i < FACET_COUNT; i++)
+            add(counts[i], document.get_value(SLOT_FACETS + i));
+    }
+    std::unordered_map<std::string, uint32_t> counts[FACET_COUNT];
+
+  private:
+    void add(std::unordered_map<std::string, uint32_t> &into, const std::string &value) const
+    {
         for (size_t begin = 0; begin < value.size();) {
             size_t end = std::min(value.find('\0', begin), value.size());
-            counts[value.substr(begin, end - begin)]++;
+            into[value.substr(begin, end - begin)] += every_;
             begin = end + 1;
         }
     }
-    std::map<std::string, uint32_t> counts;
-
-  private:
-    Xapian::valueno slot_;
+    uint32_t every_, seen_ = 0;
 };
 
 /* Words that are in nearly every description: not asked unless nothing else is. */
@@ -192,19 +201,39 @@ static void take_hits(const struct text_query *query, const Xapian::MSet &matche
     }
 }
 
-static void take_facet(const facet_spy &spy, struct arena *arena, struct text_count **ret,
-                       uint32_t *ret_len)
+static void take_facet(const std::unordered_map<std::string, uint32_t> &all, uint32_t total,
+                       struct arena *arena, struct text_count **ret, uint32_t *ret_len)
 {
-    std::vector<std::pair<std::string, uint32_t>> counts(spy.counts.begin(), spy.counts.end());
-    std::stable_sort(counts.begin(), counts.end(),
-                     [](const auto &a, const auto &b) { return a.second > b.second; });
+    std::vector<std::pair<std::string, uint32_t>> counts(all.begin(), all.end());
+    std::sort(counts.begin(), counts.end(), [](const auto &a, const auto &b) {
+        return a.second != b.second ? a.second > b.second : a.first < b.first;
+    });
     size_t len = std::min<size_t>(counts.size(), TEXT_FACETS_MAX);
     *ret = static_cast<struct text_count *>(arena_array(arena, len, sizeof **ret));
     if (!*ret)
         throw std::bad_alloc();
     for (size_t i = 0; i < len; i++)
-        (*ret)[i] = {keep(arena, counts[i].first), counts[i].second};
+        (*ret)[i] = {keep(arena, counts[i].first), std::min(counts[i].second, total)};
     *ret_len = static_cast<uint32_t>(len);
+}
+
+/* A second pass over all matches, without ranks. */
+static void count_facets(const struct text_query *query, const Xapian::Query &wanted,
+                         uint32_t matches, Xapian::Database &database, struct arena *arena,
+                         struct text_answer *ret)
+{
+    Xapian::Enquire enquire(database);
+    enquire.set_query(wanted);
+    enquire.set_weighting_scheme(Xapian::BoolWeight());
+    if (query->by_name)
+        enquire.set_collapse_key(SLOT_FULL_NAME);
+    ret->facets_every = matches / TEXT_FACETS_SAMPLE + 1;
+    facet_spy spy(ret->facets_every);
+    enquire.add_matchspy(&spy);
+    Xapian::MSet all = enquire.get_mset(0, 0, database.get_doccount());
+    ret->total = all.get_matches_estimated(); /* exact: all were looked at */
+    for (unsigned i = 0; i < FACET_COUNT; i++)
+        take_facet(spy.counts[i], ret->total, arena, &ret->facets[i], &ret->facets_len[i]);
 }
 
 static void run(const struct text_query *query, Xapian::Database &database, struct arena *arena,
@@ -214,25 +243,18 @@ static void run(const struct text_query *query, Xapian::Database &database, stru
     Xapian::Query filter = filter_of(query);
     Xapian::Query words =
         query->text.len ? parse_words(query, database, &corrected) : Xapian::Query();
+    Xapian::Query wanted = words.empty() ? Xapian::Query(Xapian::Query::OP_SCALE_WEIGHT, filter, 0)
+                                         : Xapian::Query(Xapian::Query::OP_FILTER, words, filter);
     Xapian::Enquire enquire(database);
-    if (!words.empty())
-        enquire.set_query(Xapian::Query(Xapian::Query::OP_FILTER, words, filter));
-    else
-        enquire.set_query(Xapian::Query(Xapian::Query::OP_SCALE_WEIGHT, filter, 0));
+    enquire.set_query(wanted);
     if (query->by_name)
         enquire.set_collapse_key(SLOT_FULL_NAME);
-    std::deque<facet_spy> spies;
-    for (unsigned i = 0; query->facets && i < FACET_COUNT; i++) {
-        spies.emplace_back(SLOT_FACETS + i);
-        enquire.add_matchspy(&spies.back());
-    }
-    Xapian::doccount look_at = query->facets ? database.get_doccount() : 0;
-    Xapian::MSet matches = enquire.get_mset(query->offset, query->limit, look_at);
+    Xapian::MSet matches = enquire.get_mset(query->offset, query->limit);
     take_hits(query, matches, arena, ret);
     ret->total = matches.get_matches_estimated();
     ret->corrected = keep(arena, corrected);
-    for (unsigned i = 0; query->facets && i < FACET_COUNT; i++)
-        take_facet(spies[i], arena, &ret->facets[i], &ret->facets_len[i]);
+    if (query->facets)
+        count_facets(query, wanted, ret->total, database, arena, ret);
 }
 
 enum status text_index_query(struct text_index *index, const struct text_query *query,
@@ -250,7 +272,7 @@ enum status text_index_query(struct text_index *index, const struct text_query *
         try {
             if (tries == TRIES)
                 quiet.lock();
-            reader database(index);
+            reader database(index, tries > 1);
             try {
                 *ret = {};
                 run(query, *database, arena, ret);

@@ -287,15 +287,18 @@ static enum status trim_commits(struct sqlite_backend *backend, int64_t before_u
 enum status sqlite_journal_trim(struct backend *base, int64_t before_us, struct error *err)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
+    struct queued_commit turn;
     int removed = 1;
     enum status status = STATUS_OK;
-    writer_take(backend); /* marks go first: a journal that begins too late is refused, not wrong */
+    commit_queue_take(
+        &backend->commits,
+        &turn); /* marks go first: a journal that begins too late is refused, not wrong */
     status = trim_commits(backend, before_us, err);
-    writer_give(backend);
+    commit_queue_give(&backend->commits, &turn);
     while (status == STATUS_OK && removed) {
-        writer_take(backend);
+        commit_queue_take(&backend->commits, &turn);
         status = trim_page(backend, before_us, &removed, err);
-        writer_give(backend);
+        commit_queue_give(&backend->commits, &turn);
     }
     return status;
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "catalog/sqlite/sqlite_int.h"
-#include "sys/thread.h"
 
 static enum status sqlite_health(struct backend *base, struct error *err)
 {
@@ -32,8 +31,7 @@ static void sqlite_close(struct backend *base)
         free(backend->insert[i]);
         free(backend->update[i]);
     }
-    pthread_mutex_destroy(&backend->write_lock);
-    pthread_cond_destroy(&backend->written);
+    commit_queue_release(&backend->commits);
     free(backend->path);
     free(backend);
 }
@@ -41,6 +39,7 @@ static void sqlite_close(struct backend *base)
 static const struct backend_ops sqlite_ops = {
     .name = "sqlite",
     .get = sqlite_get,
+    .get_now = sqlite_get_now,
     .find = sqlite_find,
     .query = sqlite_query,
     .group = sqlite_group,
@@ -121,9 +120,7 @@ enum status sqlite_backend_open(const struct sqlite_backend_options *options,
     backend->base.ops = &sqlite_ops;
     pool_init(&backend->readers, options->readers_max ? options->readers_max : 8);
     backend->busy_timeout_ms = options->busy_timeout_ms ? options->busy_timeout_ms : 10000;
-    backend->waiting_end = &backend->waiting;
-    pthread_mutex_init(&backend->write_lock, NULL);
-    thread_cond_init(&backend->written);
+    commit_queue_init(&backend->commits, CHANGES_TOGETHER_MAX, sqlite_write_group, backend);
     backend->path = str_dup(str_of(options->path));
     enum status status = backend->path ? open_all(backend, err) : error_no_memory(err);
     if (status != STATUS_OK) {

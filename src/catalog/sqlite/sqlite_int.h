@@ -5,13 +5,14 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#include "catalog/commit_queue.h"
 #include "catalog/pool.h"
 #include "catalog/sqlite/sqlite_backend.h"
 
 enum {
     STATEMENTS_MAX = 64, /* prepared statements of a connection */
     READERS_MAX = 64,
-    COMMITS_TOGETHER_MAX = 256, /* commits of one transaction */
+    CHANGES_TOGETHER_MAX = 1000, /* of one transaction, when it is of several commits */
 };
 
 struct statement {
@@ -30,28 +31,13 @@ struct connection {
     bool walk_ended;
 };
 
-/* A commit that waits for its turn. */
-struct pending {
-    const struct change *changes;
-    uint32_t len;
-    struct commit_result result;
-    struct error error;
-    enum status status;
-    bool done;
-    struct pending *next;
-};
-
 struct sqlite_backend {
     struct backend base;
     char *path;
     uint32_t busy_timeout_ms;
     struct pool readers;
-    /* writers: the first of them writes for all that wait */
-    pthread_mutex_t write_lock;
-    pthread_cond_t written;
-    struct pending *waiting, **waiting_end;
-    bool writing;
-    struct connection writer;
+    struct commit_queue commits;
+    struct connection writer; /* of whoever has the turn */
     /* texts made once */
     char *columns[DOMAIN_COUNT]; /* "id,tenant,..." in the order of record.def */
     char *insert[DOMAIN_COUNT], *update[DOMAIN_COUNT];
@@ -105,6 +91,8 @@ enum status sqlite_journal_mark(struct connection *connection, struct error *err
 /* --- read.c --- */
 enum status sqlite_get(struct backend *backend, enum domain domain, struct str tenant,
                        struct str id, struct arena *arena, struct record *ret, struct error *err);
+bool sqlite_get_now(struct backend *base, enum domain domain, struct str tenant, struct str id,
+                    struct arena *arena, struct record *ret);
 enum status sqlite_find(struct backend *backend, enum domain domain, struct str tenant,
                         struct str key, struct arena *arena, struct record *ret, struct error *err);
 enum status sqlite_scan(struct backend *base, enum domain domain, struct str after, uint32_t limit,
@@ -118,9 +106,7 @@ enum status sqlite_group(struct backend *base, const struct group_query *query, 
 /* --- write.c --- */
 enum status sqlite_commit(struct backend *base, const struct change *changes, uint32_t len,
                           struct commit_result *ret, struct error *err);
-/* The writer's connection for another purpose than a commit; give it back. */
-void writer_take(struct sqlite_backend *backend);
-void writer_give(struct sqlite_backend *backend);
+void sqlite_write_group(void *backend, struct queued_commit *first);
 /* --- verify.c --- */
 enum status sqlite_verify(struct backend *base, backend_fault_fn fault, void *context,
                           struct error *err);

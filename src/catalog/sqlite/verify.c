@@ -21,7 +21,8 @@ static enum status report_rows(struct connection *connection, const char *sql, c
 static enum status check_words(struct sqlite_backend *backend, backend_fault_fn fault,
                                void *context, struct error *err)
 {
-    writer_take(backend);
+    struct queued_commit turn;
+    commit_queue_take(&backend->commits, &turn);
     int code = sqlite3_exec(
         backend->writer.db,
         "INSERT INTO asset_words(asset_words, rank) VALUES('integrity-check',1)", NULL, NULL, NULL);
@@ -30,7 +31,7 @@ static enum status check_words(struct sqlite_backend *backend, backend_fault_fn 
         fault(context, "the search index does not match the assets");
     else if (code != SQLITE_OK)
         status = connection_failed(&backend->writer, err);
-    writer_give(backend);
+    commit_queue_give(&backend->commits, &turn);
     return status;
 }
 

@@ -1,11 +1,9 @@
-/* write.c: commits, many in one transaction.
+/* write.c: commits, many in one transaction, which is synced once (commit_queue.h).
  *
- * 1. A commit is queued. If nobody writes, its thread becomes the writer, else it waits.
- * 2. The writer takes what is queued (COMMITS_TOGETHER_MAX at the most) and runs it in one
- *    transaction, each commit in a savepoint: one that is refused is undone alone.
- * 3. It commits (one sync), tells those that wait, and the next of them becomes the writer.
- *
- * When the transaction itself fails, it is rolled back and every commit in it gets that failure. */
+ * A commit that is refused drops out of its group. Nearly always its first change is refused, and
+ * has then changed nothing. Else the transaction is rolled back and run anew without it, which is
+ * dearer than a savepoint for each commit, but rare. When the transaction itself fails, every
+ * commit in it gets that failure. */
 #include "catalog/sqlite/sqlite_int.h"
 
 static enum status step_write(struct connection *connection, sqlite3_stmt *stmt, int *ret_code,
@@ -180,121 +178,104 @@ static enum status apply_change(struct sqlite_backend *backend, const struct cha
     return STATUS_OK;
 }
 
-/* One commit inside the transaction. A conflict is its own affair; another failure is everyone's.
- */
-static enum status apply_commit(struct sqlite_backend *backend, struct pending *commit,
-                                struct error *err)
+/* --- groups --- */
+
+struct commit {
+    struct queued_commit queued;
+    const struct change *changes;
+    struct commit_result result;
+    struct error error;
+    enum status status;
+    bool refused; /* by what is stored, or by its own size: nobody else's affair */
+};
+
+static enum status run(struct connection *connection, struct str sql, struct error *err)
 {
-    commit->error = ERROR_INIT;
-    commit->status = STATUS_OK;
-    TRY(connection_run(&backend->writer, "SAVEPOINT one", err));
-    for (uint32_t i = 0; i < commit->len && commit->status == STATUS_OK; i++)
-        commit->status =
-            apply_change(backend, &commit->changes[i], i, &commit->result, &commit->error);
-    if (commit->status == STATUS_OK)
-        return connection_run(&backend->writer, "RELEASE one", err);
-    bool own = commit->result.conflict != CONFLICT_NONE || commit->status == STATUS_RESOURCE_LIMIT;
-    if (!own) {
-        *err = commit->error;
-        return commit->status;
-    }
-    return connection_run(&backend->writer, "ROLLBACK TO one; RELEASE one", err);
+    sqlite3_stmt *stmt = NULL;
+    int code = 0;
+    TRY(connection_prepare(connection, sql, &stmt, err));
+    return step_write(connection, stmt, &code, err);
 }
 
-static enum status run_transaction(struct sqlite_backend *backend, struct pending *first,
+/* *ret_undo: it was refused when it had changed something already. */
+static enum status apply_commit(struct sqlite_backend *backend, struct commit *commit,
+                                bool *ret_undo, struct error *err)
+{
+    uint32_t at = 0;
+    commit->error = ERROR_INIT;
+    commit->status = STATUS_OK;
+    for (; at < commit->queued.changes && commit->status == STATUS_OK; at++)
+        commit->status =
+            apply_change(backend, &commit->changes[at], at, &commit->result, &commit->error);
+    if (commit->status == STATUS_OK)
+        return STATUS_OK;
+    commit->refused =
+        commit->result.conflict != CONFLICT_NONE || commit->status == STATUS_RESOURCE_LIMIT;
+    *ret_undo = at > 1;
+    if (commit->refused)
+        return STATUS_OK;
+    *err = commit->error;
+    return commit->status;
+}
+
+/* Until one has to be undone. */
+static enum status apply_group(struct sqlite_backend *backend, struct queued_commit *first,
+                               bool *ret_undo, struct error *err)
+{
+    *ret_undo = false;
+    for (; first && !*ret_undo; first = first->next)
+        if (!((struct commit *)first)->refused)
+            TRY(apply_commit(backend, (struct commit *)first, ret_undo, err));
+    return STATUS_OK;
+}
+
+/* Again and again without those that had to be undone; what was decided before them stays so. */
+static enum status apply_all(struct sqlite_backend *backend, struct queued_commit *first,
+                             struct error *err)
+{
+    for (bool undo = true; undo;) {
+        TRY(run(&backend->writer, STR("BEGIN IMMEDIATE"), err));
+        TRY(apply_group(backend, first, &undo, err));
+        if (undo)
+            TRY(run(&backend->writer, STR("ROLLBACK"), err));
+    }
+    return STATUS_OK;
+}
+
+static enum status run_transaction(struct sqlite_backend *backend, struct queued_commit *first,
                                    struct error *err)
 {
-    TRY(connection_run(&backend->writer, "BEGIN IMMEDIATE", err));
-    enum status status = STATUS_OK;
-    for (struct pending *commit = first; commit && status == STATUS_OK; commit = commit->next)
-        status = apply_commit(backend, commit, err);
+    enum status status = apply_all(backend, first, err);
     if (status == STATUS_OK)
         status = sqlite_journal_mark(&backend->writer, err);
     if (status == STATUS_OK)
-        status = connection_run(&backend->writer, "COMMIT", err);
+        status = run(&backend->writer, STR("COMMIT"), err);
     /* The first failure is the news; without an open transaction this one says nothing. */
     if (status != STATUS_OK)
         (void)connection_run(&backend->writer, "ROLLBACK", NULL);
     return status;
 }
 
-static void write_together(struct sqlite_backend *backend, struct pending *first)
+void sqlite_write_group(void *backend, struct queued_commit *first)
 {
     struct error err = ERROR_INIT;
     enum status status = run_transaction(backend, first, &err);
-    if (status == STATUS_OK)
-        return;
-    for (struct pending *commit = first; commit; commit = commit->next) {
+    for (; status != STATUS_OK && first; first = first->next) {
+        struct commit *commit = (struct commit *)first;
         commit->status = status;
         commit->error = err;
         commit->result = (struct commit_result){0};
     }
 }
 
-/* Takes up to COMMITS_TOGETHER_MAX off the queue. With the lock. */
-static struct pending *take_waiting(struct sqlite_backend *backend)
-{
-    struct pending *first = backend->waiting, *last = first;
-    for (int i = 1; i < COMMITS_TOGETHER_MAX && last->next; i++)
-        last = last->next;
-    backend->waiting = last->next;
-    if (!backend->waiting)
-        backend->waiting_end = &backend->waiting;
-    last->next = NULL;
-    return first;
-}
-
-/* Writes what waits, one's own commit perhaps with it. With the lock, which is let go meanwhile. */
-static void write_turn(struct sqlite_backend *backend)
-{
-    struct pending *first = take_waiting(backend);
-    backend->writing = true;
-    pthread_mutex_unlock(&backend->write_lock);
-    write_together(backend, first);
-    pthread_mutex_lock(&backend->write_lock);
-    backend->writing = false;
-    while (first) {
-        struct pending *next = first->next; /* a commit that is done may be gone at once */
-        first->done = true;
-        first = next;
-    }
-    pthread_cond_broadcast(&backend->written);
-}
-
 enum status sqlite_commit(struct backend *base, const struct change *changes, uint32_t len,
                           struct commit_result *ret, struct error *err)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
-    struct pending commit = {.changes = changes, .len = len};
-    pthread_mutex_lock(&backend->write_lock);
-    *backend->waiting_end = &commit;
-    backend->waiting_end = &commit.next;
-    while (!commit.done) {
-        if (backend->writing)
-            pthread_cond_wait(&backend->written, &backend->write_lock);
-        else
-            write_turn(backend);
-    }
-    pthread_mutex_unlock(&backend->write_lock);
+    struct commit commit = {.queued.changes = len, .changes = changes};
+    commit_queue_run(&backend->commits, &commit.queued);
     *ret = commit.result;
     if (commit.status != STATUS_OK && err)
         *err = commit.error;
     return commit.status;
-}
-
-void writer_take(struct sqlite_backend *backend)
-{
-    pthread_mutex_lock(&backend->write_lock);
-    while (backend->writing)
-        pthread_cond_wait(&backend->written, &backend->write_lock);
-    backend->writing = true;
-    pthread_mutex_unlock(&backend->write_lock);
-}
-
-void writer_give(struct sqlite_backend *backend)
-{
-    pthread_mutex_lock(&backend->write_lock);
-    backend->writing = false;
-    pthread_cond_broadcast(&backend->written);
-    pthread_mutex_unlock(&backend->write_lock);
 }

@@ -12,6 +12,7 @@
 #include "cmd/quarryd/addresses.h"
 #include "cmd/quarryd/logs.h"
 #include "cmd/quarryd/node_channel.h"
+#include "cmd/quarryd/node_limits.h"
 #include "cmd/quarryd/notify.h"
 #include "cmd/quarryd/ports.h"
 #include "quarry_version.h"
@@ -136,6 +137,7 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .request_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_REQUEST_TIMEOUT_SECONDS),
     };
     set_catalog(options, catalog, &node);
+    node_limits_fit(settings, &node);
     enum status status = tenant_node_start(&node, ret_node, err);
     /* Of the conflicts only the lock's goes away by itself; a port that is taken does not. */
     for (int i = 0; status == STATUS_CONFLICT && i < LOCK_RETRIES; i++) {
@@ -208,7 +210,9 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     char sql_worker[SYS_PATH_MAX], line[64];
     struct address catalog;
     log->service = service_info(SERVICE_TENANT)->name;
-    enum status status = worker_path(options->settings, sql_worker, &err);
+    enum status status = node_limits_set(options->settings, &err);
+    if (status == STATUS_OK)
+        status = worker_path(options->settings, sql_worker, &err);
     if (status == STATUS_OK)
         status = logs_open(options->settings, sys, log, &log_files, &err);
     if (status == STATUS_OK)

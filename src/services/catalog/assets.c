@@ -17,7 +17,12 @@ enum status assets_get(struct request *request)
     struct caller caller = caller_of(request);
     struct str id = request_path_param(request, "id");
     struct record asset;
-    TRY(asset_get(catalog_of(request), &caller, id, request->arena, &asset, &request->error));
+    if (request->here) {
+        if (!asset_get_now(catalog_of(request), &caller, id, request->arena, &asset))
+            return request_give_back(request);
+    } else {
+        TRY(asset_get(catalog_of(request), &caller, id, request->arena, &asset, &request->error));
+    }
     if (asset.deleted_us && !request_bool(request, "deleted"))
         return error_set(&request->error, STATUS_NOT_FOUND, "no asset has the id '%.*s'",
                          STR_ARG(id));

@@ -117,8 +117,10 @@ enum status search(struct request *request)
     json_end_array(&w);
     json_kv_int(&w, "total", answer.total);
     json_text(&w, "corrected", answer.corrected);
-    if (query.facets)
+    if (query.facets) {
         write_facets(&answer, &w);
+        json_kv_int(&w, "facets_every", answer.facets_every);
+    }
     json_end_object(&w);
     if (status != STATUS_OK) {
         buf_release(&buf);
