@@ -39,6 +39,9 @@ void admission_release(struct admission *admission);
 enum status admission_enter(struct admission *admission, struct error *err);
 bool admission_try(struct admission *admission); /* without waiting */
 void admission_leave(struct admission *admission);
+/* Further places for whoever has one and wants `threads`, without waiting; and back. */
+uint32_t admission_more(struct admission *admission, uint32_t threads);
+void admission_less(struct admission *admission, uint32_t places);
 
 /* --- cursors: searches and queries left open for the next page, see cursor.c --- */
 struct cursor_entry;
