@@ -354,6 +354,42 @@ QUARRY_API enum quarry_status quarry_delete_asset(struct quarry *client, const c
 QUARRY_API enum quarry_status quarry_lineage(struct quarry *client, const char *id, bool impact,
                                              int depth, struct quarry_answer **answer,
                                              struct quarry_error *error);
+QUARRY_API enum quarry_status quarry_undelete_asset(struct quarry *client, const char *id,
+                                                    struct quarry_answer **answer,
+                                                    struct quarry_error *error);
+/* `type`: "derived_from", "depends_on", ...; properties_json NULL: none. */
+QUARRY_API enum quarry_status quarry_relate(struct quarry *client, const char *id,
+                                            const char *target_id, const char *type,
+                                            const char *properties_json,
+                                            struct quarry_answer **answer,
+                                            struct quarry_error *error);
+QUARRY_API enum quarry_status quarry_list_relations(struct quarry *client, const char *id,
+                                                    struct quarry_answer **answer,
+                                                    struct quarry_error *error);
+/* To draft, active, deprecated, archived; /issues of the answer: what a node's step lacked. */
+QUARRY_API enum quarry_status quarry_move_asset(struct quarry *client, const char *id,
+                                                const char *to, const char *reason,
+                                                const char *deprecated_by,
+                                                struct quarry_answer **answer,
+                                                struct quarry_error *error);
+/* Before a step: somebody else's approval, a notice that begins its period. */
+QUARRY_API enum quarry_status quarry_approve(struct quarry *client, const char *id, const char *to,
+                                             const char *comment, struct quarry_answer **answer,
+                                             struct quarry_error *error);
+QUARRY_API enum quarry_status quarry_announce(struct quarry *client, const char *id, const char *to,
+                                              const char *reason, struct quarry_answer **answer,
+                                              struct quarry_error *error);
+QUARRY_API enum quarry_status quarry_list_approvals(struct quarry *client, const char *id,
+                                                    struct quarry_answer **answer,
+                                                    struct quarry_error *error);
+QUARRY_API enum quarry_status quarry_withdraw_approval(struct quarry *client, const char *id,
+                                                       const char *approval_id,
+                                                       struct quarry_error *error);
+/* One of the tenant's logs ("audit", "query", "performance", "ingestion"), oldest first, for its
+ * admins; limit 0: all. */
+QUARRY_API enum quarry_status quarry_list_events(struct quarry *client, const char *kind,
+                                                 int64_t limit, struct quarry_answer **answer,
+                                                 struct quarry_error *error);
 /* `block_json`: a metadata block as an object. */
 QUARRY_API enum quarry_status quarry_register_node(struct quarry *client, const char *block_json,
                                                    struct quarry_answer **answer,
@@ -364,6 +400,12 @@ QUARRY_API enum quarry_status quarry_get_node(struct quarry *client, const char 
                                               struct quarry_answer **answer,
                                               struct quarry_error *error);
 QUARRY_API enum quarry_status quarry_list_nodes(struct quarry *client, const char *const *filters,
+                                                struct quarry_answer **answer,
+                                                struct quarry_error *error);
+/* One call: /complete, and /next_cursor to go on with. options_json: an object with policy,
+ * namespace, deletions, cursor, ...; NULL: none. */
+QUARRY_API enum quarry_status quarry_pull_nodes(struct quarry *client, const char *url,
+                                                const char *options_json,
                                                 struct quarry_answer **answer,
                                                 struct quarry_error *error);
 /* needs_json: ["namespace/name@range", ...] */

@@ -1,4 +1,4 @@
-/* registry.c: assets, nodes, ranked search. */
+/* registry.c: assets, their lifecycle and logs, nodes, ranked search. */
 #include "client_int.h"
 
 enum quarry_status quarry_create_asset(struct quarry *client, const char *kind, const char *name,
@@ -61,6 +61,103 @@ enum quarry_status quarry_lineage(struct quarry *client, const char *id, bool im
     return message_send(client, &m, "/lineage", answer, error);
 }
 
+enum quarry_status quarry_undelete_asset(struct quarry *client, const char *id,
+                                         struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "POST", "/assets/%s/undelete", id);
+    return message_send(client, &m, NULL, answer, error);
+}
+
+enum quarry_status quarry_relate(struct quarry *client, const char *id, const char *target_id,
+                                 const char *type, const char *properties_json,
+                                 struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "POST", "/assets/%s/relations", id);
+    message_need(&m, "a relation needs a target", target_id);
+    message_need(&m, "a relation needs a type", type);
+    put_text(&m, "target_id", target_id);
+    put_text(&m, "relationship_type", type);
+    put_json(&m, "properties", properties_json);
+    return message_send(client, &m, NULL, answer, error);
+}
+
+enum quarry_status quarry_list_relations(struct quarry *client, const char *id,
+                                         struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "GET", "/assets/%s/relations", id);
+    return message_send(client, &m, "/relations", answer, error);
+}
+
+/* --- lifecycle --- */
+
+enum quarry_status quarry_move_asset(struct quarry *client, const char *id, const char *to,
+                                     const char *reason, const char *deprecated_by,
+                                     struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "POST", "/assets/%s/lifecycle", id);
+    message_need(&m, "a step needs a state", to);
+    put_text(&m, "to", to);
+    put_text(&m, "reason", reason);
+    put_text(&m, "deprecated_by", deprecated_by);
+    return message_send(client, &m, NULL, answer, error);
+}
+
+enum quarry_status quarry_approve(struct quarry *client, const char *id, const char *to,
+                                  const char *comment, struct quarry_answer **answer,
+                                  struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "POST", "/assets/%s/approvals", id);
+    message_need(&m, "an approval needs a state", to);
+    put_text(&m, "to", to);
+    put_text(&m, "comment", comment);
+    return message_send(client, &m, NULL, answer, error);
+}
+
+enum quarry_status quarry_announce(struct quarry *client, const char *id, const char *to,
+                                   const char *reason, struct quarry_answer **answer,
+                                   struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "POST", "/assets/%s/notices", id);
+    message_need(&m, "a notice needs a state", to);
+    put_text(&m, "to", to);
+    put_text(&m, "reason", reason);
+    return message_send(client, &m, NULL, answer, error);
+}
+
+enum quarry_status quarry_list_approvals(struct quarry *client, const char *id,
+                                         struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "GET", "/assets/%s/approvals", id);
+    return message_send(client, &m, "/approvals", answer, error);
+}
+
+enum quarry_status quarry_withdraw_approval(struct quarry *client, const char *id,
+                                            const char *approval_id, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "DELETE", "/assets/%s/approvals/%s", id, approval_id);
+    return message_send(client, &m, NULL, NULL, error);
+}
+
+enum quarry_status quarry_list_events(struct quarry *client, const char *kind, int64_t limit,
+                                      struct quarry_answer **answer, struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "GET", "/events");
+    message_need(&m, "a log needs a kind", kind);
+    message_query(&m, "kind", kind);
+    return message_send_pages(client, &m, "events", limit, answer, error);
+}
+
+/* --- nodes --- */
+
 enum quarry_status quarry_register_node(struct quarry *client, const char *block_json,
                                         struct quarry_answer **answer, struct quarry_error *error)
 {
@@ -87,6 +184,18 @@ enum quarry_status quarry_list_nodes(struct quarry *client, const char *const *f
     message_init(&m, "GET", "/nodes");
     message_pairs(&m, filters);
     return message_send_pages(client, &m, "nodes", 0, answer, error);
+}
+
+enum quarry_status quarry_pull_nodes(struct quarry *client, const char *url,
+                                     const char *options_json, struct quarry_answer **answer,
+                                     struct quarry_error *error)
+{
+    struct message m;
+    message_init(&m, "POST", "/nodes/pull");
+    message_need(&m, "a pull needs a URL", url);
+    put_text(&m, "url", url);
+    put_members(&m, options_json);
+    return message_send(client, &m, NULL, answer, error);
 }
 
 enum quarry_status quarry_resolve(struct quarry *client, const char *needs_json,

@@ -123,6 +123,9 @@ enum status asset_undelete(struct catalog *catalog, const struct caller *caller,
 enum status asset_purge(struct catalog *catalog, const struct caller *caller, struct str id,
                         struct error *err);
 
+/* Everything of a tenant, events too, for good. What was cut off is finished by another call. */
+enum status catalog_remove_tenant(struct catalog *catalog, struct str tenant, struct error *err);
+
 /* The unique name of an asset within its tenant. */
 enum status asset_key(const struct record *asset, struct arena *arena, struct str *ret,
                       struct error *err);
@@ -134,6 +137,8 @@ struct transition {
     struct str reason;        /* needed by some */
     struct str deprecated_by; /* id of the replacement; nodes need one to be deprecated */
     unsigned *ret_lacks;      /* what a node's step should have had (approval.h); may be NULL */
+    asset_edit_fn also;       /* a change in the same commit, with write permission; may be NULL */
+    void *context;
 };
 enum { LACKS_APPROVAL = 1, LACKS_NOTICE = 2 };
 /* LC001 bad value, LC003 bad transition, LC005 no replacement, LC006 no reason: in the message.

@@ -44,8 +44,8 @@ enum status key_join(const struct str *parts, uint32_t len, struct arena *arena,
 enum status audit_event(struct catalog *catalog, const struct caller *caller, const char *action,
                         const struct record *object, bool success, struct str detail,
                         struct arena *arena, struct record *ret, struct error *err);
-/* Commits the changes with an audit event for `object`; without one where it is about the daily work
- * on collections and enable_audit_logging is false. */
+/* Commits the changes with an audit event for `object`; without one where it is about the daily
+ * work on collections and enable_audit_logging is false. */
 enum status commit_audited(struct catalog *catalog, const struct caller *caller, const char *action,
                            const struct record *object, struct str detail,
                            const struct change *changes, uint32_t len, struct arena *arena,

@@ -179,8 +179,8 @@ static enum status check_promises(struct transition_edit *edit, const struct rec
     return STATUS_OK;
 }
 
-static enum status edit_lifecycle(void *context, struct record *record, struct arena *arena,
-                                  struct error *err)
+static enum status edit_state(void *context, struct record *record, struct arena *arena,
+                              struct error *err)
 {
     static const char *const reason_names[STATES] = {NULL, "reactivation_reason",
                                                      "deprecation_reason", "archived_reason"};
@@ -202,6 +202,14 @@ static enum status edit_lifecycle(void *context, struct record *record, struct a
                           err));
     return attribute_set(&record->attributes, "deprecated_by", edit->transition->deprecated_by,
                          arena, err);
+}
+
+static enum status edit_lifecycle(void *context, struct record *record, struct arena *arena,
+                                  struct error *err)
+{
+    const struct transition *transition = ((struct transition_edit *)context)->transition;
+    TRY(edit_state(context, record, arena, err));
+    return transition->also ? transition->also(transition->context, record, arena, err) : STATUS_OK;
 }
 
 enum status asset_transition(struct catalog *catalog, const struct caller *caller, struct str id,

@@ -1,4 +1,5 @@
-/* purge.c: assets go for good, with their relations, grants and parts; their events stay. */
+/* purge.c: assets go for good, with their relations, grants and parts; their events stay. Tenants
+ * go with everything. */
 #include "catalog/catalog_int.h"
 
 /* Removals of the records of a domain whose `field` is the asset's id, behind `changes`. */
@@ -110,4 +111,55 @@ enum status asset_purge(struct catalog *catalog, const struct caller *caller, st
     if (has_parts) /* first, so that a purge that is cut off can be repeated */
         TRY(purge_parts(catalog, caller, id, err));
     return purge_one(catalog, caller, id, err);
+}
+
+/* --- tenants --- */
+
+/* In one commit; one by one when somebody else was faster with some of them. */
+static enum status remove_records(struct catalog *catalog, const struct record_page *page,
+                                  struct arena *arena, struct error *err)
+{
+    struct change *changes = arena_array(arena, page->len, sizeof *changes);
+    if (!changes)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < page->len; i++)
+        changes[i] = (struct change){.kind = CHANGE_REMOVE, .record = &page->records[i]};
+    enum status status = backend_commit(catalog->backend, changes, page->len, NULL, err);
+    if (status != STATUS_CONFLICT)
+        return status;
+    for (uint32_t i = 0; i < page->len; i++) {
+        status = backend_commit(catalog->backend, &changes[i], 1, NULL, err);
+        if (status != STATUS_CONFLICT)
+            TRY(status);
+    }
+    return STATUS_OK;
+}
+
+static enum status remove_domain(struct catalog *catalog, struct str tenant, enum domain domain,
+                                 struct error *err)
+{
+    struct record_query query = {
+        .domain = domain, .tenant = tenant, .deleted = DELETED_SHOW, .limit = QUERY_LIMIT_MAX / 2};
+    uint32_t len = 1;
+    while (len) {
+        struct arena arena;
+        struct record_page page = {0};
+        arena_init(&arena, 0);
+        enum status status = backend_query(catalog->backend, &query, &arena, &page, err);
+        len = page.len;
+        if (status == STATUS_OK && len)
+            status = remove_records(catalog, &page, &arena, err);
+        arena_release(&arena);
+        TRY(status);
+    }
+    return STATUS_OK;
+}
+
+/* Whoever may come in goes first. */
+enum status catalog_remove_tenant(struct catalog *catalog, struct str tenant, struct error *err)
+{
+    TRY(remove_domain(catalog, tenant, DOMAIN_PRINCIPAL, err));
+    for (int domain = 0; domain < DOMAIN_COUNT; domain++)
+        TRY(remove_domain(catalog, tenant, (enum domain)domain, err));
+    return STATUS_OK;
 }

@@ -178,6 +178,27 @@ int main(void)
     quarry_answer_free(a);
     IS(quarry_lineage(c, id, true, 0, &a, &e) == QUARRY_OK && quarry_count(a, "") == 0);
     quarry_answer_free(a);
+    IS(quarry_delete_asset(c, id, false, &e) == QUARRY_OK);
+    IS(quarry_undelete_asset(c, id, NULL, &e) == QUARRY_OK);
+    IS(quarry_create_asset(c, "node", "moving", "{\"version\":\"1.0.0\",\"lifecycle\":\"draft\"}", &a, &e) == QUARRY_OK);
+    snprintf(path, sizeof path, "%s", quarry_text(a, "/id"));
+    quarry_answer_free(a);
+    IS(quarry_relate(c, path, id, "derived_from", NULL, NULL, &e) == QUARRY_OK);
+    IS(quarry_list_relations(c, path, &a, &e) == QUARRY_OK && quarry_count(a, "") == 1);
+    quarry_answer_free(a);
+    IS(quarry_announce(c, path, "archived", "soon", &a, &e) == QUARRY_OK);
+    IS(quarry_withdraw_approval(c, path, quarry_text(a, "/id"), &e) == QUARRY_OK);
+    quarry_answer_free(a);
+    IS(quarry_approve(c, path, "active", NULL, NULL, &e) == QUARRY_FORBIDDEN); /* its owner */
+    IS(quarry_list_approvals(c, path, &a, &e) == QUARRY_OK);
+    quarry_answer_free(a);
+    IS(quarry_move_asset(c, path, "active", NULL, NULL, &a, &e) == QUARRY_OK);
+    IS(strcmp(quarry_text(a, "/lifecycle"), "active") == 0);
+    IS(strcmp(quarry_text(a, "/issues/0/code"), "LC004") == 0);
+    quarry_answer_free(a);
+    IS(quarry_list_events(c, "notice", 0, &a, &e) == QUARRY_OK && quarry_count(a, "") == 1);
+    quarry_answer_free(a);
+    IS(quarry_pull_nodes(c, "http://127.0.0.1:1", NULL, &a, &e) == QUARRY_SERVER_FAILED);
     IS(quarry_delete_asset(c, id, true, &e) == QUARRY_OK);
     IS(quarry_register_node(c, "{\"namespace\":\"onex.t\",\"name\":\"n\",\"version\":\"1.0.0\","
                                "\"description\":\"sieve\"}", NULL, &e) == QUARRY_OK);

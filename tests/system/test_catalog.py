@@ -142,8 +142,10 @@ def test_graph_registry(catalog, name):
     updated = catalog.request("PUT", path, {"is_public": True, "description": "d", "tags": ["t"]}).ok().json
     assert updated["is_public"] is True and updated["tags"] == ["t"] and updated["node_count"] == 1000
     assert catalog.get("/registry/stats").ok().json["public_graphs"] == after["public_graphs"] + 1
-    updated = catalog.request("PATCH", path, {"status": "deprecated", "reason": "r"}).ok().json
-    assert updated["status"] == "deprecated"
+    before = catalog.get(f"/assets/{graph['id']}").ok().json["revision"]
+    updated = catalog.request("PATCH", path, {"status": "deprecated", "reason": "r", "description": "both"}).ok().json
+    assert updated["status"] == "deprecated" and updated["description"] == "both"
+    assert catalog.get(f"/assets/{graph['id']}").ok().json["revision"] == before + 1  # one commit
     assert created["graph_id"] not in [g["id"] for g in catalog.get("/graphs").ok().json]
     assert created["graph_id"] in [g["id"] for g in catalog.get("/graphs?status=all").ok().json]
     assert catalog.get(path + "/history").ok().json == {"history": [], "next_cursor": None}
@@ -395,6 +397,13 @@ def test_command_line(catalog, name):
     assert '"5"' in run("config", "get", name)
     run("config", "delete", name)
     assert "asset.create" in run("audit", "list", "--set", f"resource_id={asset['id']}")
+    run("collection", "create", name, "--set", "dimension=8", "--set", "metric_type=COSINE")
+    assert name in run("collection", "list") and name in run("collection", "stats")
+    assert json.loads(run("collection", "update", name, "--set", "description=d"))["description"] == "d"
+    run("collection", "grant", name, "ann", "read")
+    assert "ann" in run("collection", "permissions", name)
+    run("collection", "delete", name)
+    run("collection", "show", name, status=1)
     run("asset", "shwo", "x", status=2)
     run("asset", "show", status=2)
 

@@ -161,6 +161,31 @@ def test_assets_that_are_no_collections_are_not_found(meta, name, server):
     registry.close()
 
 
+def test_registry_client(name, server):
+    """What RegistryClient has beyond what the seeds' programs use."""
+    registry = RegistryClient("127.0.0.1", server.ports["catalog"])
+    block = {"namespace": "onex.client", "name": name.replace("-", "_"), "version": "1.0.0", "lifecycle": "draft"}
+    node = registry.register_node(metadata=block)["node"]
+    report = registry.create_asset("report", name + "-report")
+    registry.delete_asset(report["id"])
+    assert registry.undelete_asset(report["id"])["name"] == name + "-report"
+    registry.relate(report["id"], node["id"], "derived_from", {"why": "test"})
+    assert [r["target_id"] for r in registry.relations(report["id"])] == [node["id"]]
+    notice = registry.announce(node["id"], "archived", "soon")
+    assert [a["id"] for a in registry.list_approvals(node["id"])] == [notice["id"]]
+    registry.withdraw(node["id"], notice["id"])
+    with pytest.raises(QuarryError) as refused:
+        registry.approve(node["id"], "active")
+    assert refused.value.status == 403 and "LC004" in str(refused.value)
+    moved = registry.move_asset(node["id"], "active")
+    assert [issue["code"] for issue in moved["issues"]] == ["LC004"]
+    assert notice["id"] in {event["id"] for event in registry.list_events("notice")}
+    # from itself: everything is the same
+    (answer,) = registry.pull_nodes(f"http://127.0.0.1:{server.ports['catalog']}", namespace="onex.client")
+    assert answer["complete"] and answer["counts"]["same"] >= 1 and answer["counts"]["added"] == 0
+    registry.close()
+
+
 # --- statistics ---
 
 def test_stats_count_once(meta, name, server):

@@ -1,6 +1,8 @@
 """Nodes that come from another Quarry or a tree of files: what each policy does with a conflict, that
 a pull may be repeated, goes on where it stopped, and reports what it did not take."""
 
+import base64
+import hashlib
 import json
 import subprocess
 
@@ -186,3 +188,89 @@ def test_cli_tree_and_manifest(servers, here, tmp_path):
     assert "replaced: onex.tree/a 1.0.0" in out
     assert here.get("/nodes/onex.tree/a/1.0.0").ok().json["attributes"]["copyright"] == "changed"
     assert json.loads(json.dumps(here.get("/assets?kind=node&limit=1").ok().json))["assets"]
+
+
+# --- what belongs to nodes ---
+
+def related(client, space, name="n"):
+    """(kind, name of the other end) of the node's relations, as seen from it."""
+    node = client.get(f"/nodes/onex.{space}/{name}/1.0.0").ok().json["id"]
+    found = client.get(f"/assets/{node}/relations").ok().json["relations"]
+    ends = [(r["relationship_type"], r["source_id"] == node, r["target_id" if r["source_id"] == node else "source_id"])
+            for r in found]
+    return sorted((kind, out, client.get(f"/assets/{other}").ok().json["name"]) for kind, out, other in ends)
+
+
+def test_pull_takes_relations(servers, there, here):
+    a, b, far = (register(there, space, name)["id"] for space, name in (("rel", "a"), ("rel", "b"), ("unrel", "far")))
+    for source, target, kind in ((a, b, "derived_from"), (a, far, "depends_on"), (far, b, "merged_with")):
+        there.post(f"/assets/{source}/relations",
+                   {"target_id": target, "relationship_type": kind, "properties": {"why": "test"}}).ok(201)
+    answer = pull(here, servers[0], "rel", limit=1)
+    assert counts(answer) == {"added": 1} and answer["relations_added"] == 0
+    answer = pull(here, servers[0], "rel", cursor=answer["next_cursor"])
+    assert counts(answer) == {"added": 1} and answer["relations_added"] == 1  # the other node has come before
+    assert related(here, "rel", "a") == [("derived_from", True, "b")]
+    assert pull(here, servers[0], "unrel", relations=False)["relations_added"] == 0
+    assert pull(here, servers[0], "unrel")["relations_added"] == 2
+    assert related(here, "rel", "b") == [("derived_from", False, "a"), ("merged_with", False, "far")]
+    assert related(here, "unrel", "far") == [("depends_on", False, "a"), ("merged_with", True, "b")]
+    assert pull(here, servers[0], "rel")["relations_added"] == 0
+
+
+def test_deletions(servers, there, here):
+    for name in ("gone", "back", "mine", "stays"):
+        register(there, "del", name)
+    register(here, "del", "own")
+    pull(here, servers[0], "del")
+    for name in ("gone", "back", "own"):
+        if name != "own":
+            there.delete(f"/nodes/onex.del/{name}/1.0.0").ok()
+    here.delete("/nodes/onex.del/mine/1.0.0").ok()
+    # a deletion over there does nothing unless it is asked for; one here is respected
+    assert counts(pull(here, servers[0], "del")) == {"same": 1, "kept": 1}
+    assert counts(pull(here, servers[0], "del", deletions="follow", dry_run=True)) \
+        == {"same": 1, "kept": 1, "deleted": 2}
+    answer = pull(here, servers[0], "del", deletions="follow")
+    assert counts(answer) == {"same": 1, "kept": 1, "deleted": 2}
+    assert {c["name"] for c in answer["conflicts"] if c["outcome"] == "deleted"} == {"gone", "back"}
+    names = {n["name"] for n in here.get("/nodes?namespace=onex.del").ok().json["nodes"]}
+    assert names == {"own", "stays"}
+    # what comes again over there comes again here; what was deleted here only with overwrite
+    register(there, "del", "back")
+    assert counts(pull(here, servers[0], "del", deletions="follow")) == {"same": 1, "kept": 1, "added": 1}
+    assert counts(pull(here, servers[0], "del", policy="overwrite")) == {"same": 2, "added": 1}
+
+
+def test_packages_come_with_their_tarballs(servers, there, here):
+    def publish(client, name, version, data):
+        sha = hashlib.sha512(data)
+        manifest = {"name": name, "version": version, "description": "d", "keywords": ["k"],
+                    "dist": {"integrity": "sha512-" + base64.b64encode(sha.digest()).decode()}}
+        body = {"name": name, "versions": {version: manifest}, "dist-tags": {"latest": version},
+                "_attachments": {f"{name}-{version}.tgz": {"data": base64.b64encode(data).decode()}}}
+        return client.request("PUT", "/npm/" + name.replace("/", "%2f"), body)
+
+    assert publish(there, "@fed/one", "1.0.0", b"first").status == 201
+    assert publish(there, "@fed/one", "1.1.0", b"second").status == 201
+    assert publish(here, "@fed/one", "1.1.0", b"another").status == 201
+
+    def take(**more):
+        return here.post("/nodes/pull", {"url": url_of(servers[0]), "namespace": "npm", **more}).ok().json
+
+    assert counts(take(dry_run=True)) == {"added": 1, "kept": 1}
+    answer = take()
+    assert counts(answer) == {"added": 1, "kept": 1}
+    assert counts(take(policy="overwrite")) == {"same": 1, "kept": 1}
+    assert here.get("/npm/@fed%2fone/-/one-1.0.0.tgz").ok().data == b"first"
+    assert here.get("/npm/@fed%2fone/-/one-1.1.0.tgz").ok().data == b"another"
+    one = here.get("/npm/@fed%2fone").ok().json
+    assert set(one["versions"]) == {"1.0.0", "1.1.0"} and one["versions"]["1.0.0"]["description"] == "d"
+    # bytes over there that are not what the manifest means
+    assert publish(there, "broken", "1.0.0", b"right").status == 201
+    digest = hashlib.sha512(b"right").hexdigest()
+    (file,) = servers[0].data.rglob(digest + ".tgz")
+    file.write_bytes(b"wrong")
+    answer = take(name="broken")
+    assert counts(answer) == {"refused": 1} and "manifest" in answer["conflicts"][0]["reason"]
+    assert here.get("/npm/broken").status == 404

@@ -160,6 +160,20 @@ def test_result_is_kept_until_something_changes(client, name):
     assert not sql(client, f"SELECT * FROM {name}", explain=True)["explain"]["result_cached"]
 
 
+def test_texts_that_mean_the_same_are_one_result(client, name):
+    client.add_source(name, {"k": "string", "n": "int64"})
+    client.write(name, [{"k": f"k{i % 3}", "n": i} for i in range(300)])
+    same = [f"SELECT k, sum(n * 2) AS s, count(*) AS c FROM {name} WHERE n > 5 AND k <> 'k1' GROUP BY k ORDER BY k",
+            f"select t.k, SUM(2 * t.n) as s, Count(*) as c from {name} as t where k != 'k1' and 5 < n group by 1 order by 1"]
+    first, second = (sql(client, query) for query in same)
+    assert second["statistics"]["result_cached"] and second["rows"] == first["rows"] and len(first["rows"]) == 2
+    for other in (same[0].replace("n * 2", "n * 3"), same[0].replace("> 5", "> 6"), same[0].replace("AS s", "AS x"),
+                  same[0] + " DESC", same[0] + " LIMIT 1", same[0].replace(" ORDER BY k", " HAVING count(*) > 1")):
+        assert not sql(client, other)["statistics"]["result_cached"], other
+    errors = [line for line in client.get("/metrics").ok().text.splitlines() if line.startswith("quarry_query_estimate_error_count")]
+    assert float(errors[0].split()[-1]) > 0
+
+
 def test_a_source_declared_again_is_another(client, name):
     for value in (1, 2):
         client.add_source(name, {"n": "int64"})

@@ -9,7 +9,7 @@ import pytest
 
 from lib.quarry import Server, bin_folder
 
-SLOW = "SELECT count(*) AS n FROM range(100000) a, range(20000) b WHERE (a.range * b.range) % 7 = 3"
+SLOW = "SELECT count(*) AS n FROM range(1000000) a, range(200000) b WHERE (a.range * b.range) % 7 = 3"  # until it is cancelled
 WAIT_S = 60
 SETTINGS = ["--min-workers=1", "--max-workers=2", "--scale-interval-seconds=1", "--scale-up-cooldown-seconds=0",
             "--scale-down-cooldown-seconds=0", "--scale-up-threshold-queue=0", "--scale-up-threshold-cpu=100",
@@ -46,7 +46,7 @@ def test_workers_follow_the_load(server):
     node = server.client("tenant")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(node.request, "POST", "/query/sql",
-                             {"query": SLOW, "dialect": "duckdb", "query_id": f"slow-{i}"}) for i in range(2)]
+                             {"query": SLOW, "dialect": "duckdb", "query_id": f"slow-{i}", "timeout_ms": 300000}) for i in range(2)]
         grown = until(status, lambda s: s["active_queries"] == 2 and s["queued_queries"] == 0)
         assert grown["current_workers"] == 2 and grown["workers_alive"] == 2 and grown["last_scale_up"] is not None
         for i in range(2):

@@ -110,7 +110,7 @@ def test_suspended_with_a_reason(server, door, operator):
 def test_deleted_with_a_grace(server, door, operator):
     made = create(door, operator, "gone")
     mine = admin_of(server, made)
-    door.get("/assets", mine).ok()
+    door.request("POST", "/assets", {"kind": "graph", "name": "left behind"}, mine).ok(201)
     shown = door.request("DELETE", TENANTS + "/gone?grace_days=7", None, operator).ok().json["tenant"]
     assert shown["state"] == "deleted" and shown["removed_at_s"] > time.time() + 6 * 86400
     door.get("/assets", mine).refused(403, "tenant_suspended")
@@ -121,7 +121,9 @@ def test_deleted_with_a_grace(server, door, operator):
     door.get("/auth/me", mine).refused(403)
     login(server, "admin", made["password"], tenant_id="gone").refused(401)
     again = create(door, operator, "gone")  # nothing of the old one is left
-    door.get("/assets", admin_of(server, again)).ok()
+    assert door.get("/assets?deleted=show", admin_of(server, again)).ok().json["assets"] == []
+    events = door.get("/audit", admin_of(server, again)).ok().json["audit"]
+    assert "asset.create" not in {event["name"] if "name" in event else event["action"] for event in events}
     assert len(door.get("/auth/users", admin_of(server, again)).ok().json["users"]) == 1
 
 

@@ -31,8 +31,8 @@ bool import_policy_parse(struct str name, enum import_policy *ret)
 
 const char *import_outcome_name(enum import_outcome outcome)
 {
-    static const char *const names[IMPORT_OUTCOMES] = {"added", "same",        "replaced",
-                                                       "kept",  "quarantined", "refused"};
+    static const char *const names[IMPORT_OUTCOMES] = {"added",       "same",    "replaced", "kept",
+                                                       "quarantined", "refused", "deleted"};
     return names[outcome];
 }
 
@@ -264,9 +264,39 @@ static enum status meet_local(struct import *import, struct error *err)
 
 /* --- adding --- */
 
+/* Somebody has deleted the version here, and meant it. */
+static enum status was_deleted(struct import *import, bool *ret, struct error *err)
+{
+    struct str kind = STR(NODE_KIND);
+    const struct record *asset = &import->asset;
+    const struct match matches[] = {
+        {.field = RECORD_kind, .op = MATCH_EQ, .values = &kind, .values_len = 1},
+        {.field = RECORD_namespace, .op = MATCH_EQ, .values = &asset->namespace, .values_len = 1},
+        {.field = RECORD_name, .op = MATCH_EQ, .values = &asset->name, .values_len = 1},
+        {.field = RECORD_version, .op = MATCH_EQ, .values = &asset->version, .values_len = 1}};
+    struct record_query query = {.domain = DOMAIN_ASSET,
+                                 .matches = matches,
+                                 .matches_len = 4,
+                                 .deleted = DELETED_ONLY,
+                                 .limit = QUERY_LIMIT_MAX};
+    struct record_page page;
+    *ret = false;
+    if (!import->offer->pulled || import->policy == IMPORT_OVERWRITE)
+        return STATUS_OK;
+    TRY(asset_query(import->catalog, import->caller, &query, import->arena, &page, err));
+    for (uint32_t i = 0; i < page.len; i++)
+        *ret = *ret ||
+               !attribute_get(page.records[i].properties, NODE_DELETED_BY_PULL, import->arena).len;
+    return STATUS_OK;
+}
+
 static enum status add(struct import *import, struct error *err)
 {
     struct record added;
+    bool deleted = false;
+    TRY(was_deleted(import, &deleted, err));
+    if (deleted)
+        return end(import, IMPORT_KEPT, "it was deleted here");
     enum status status = STATUS_OK;
     import->asset.properties = STR("{}");
     if (import->offer->origin.len)

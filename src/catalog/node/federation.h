@@ -32,8 +32,11 @@ enum import_outcome {
     IMPORT_KEPT,
     IMPORT_QUARANTINED,
     IMPORT_REFUSED,
+    IMPORT_DELETED, /* by a pull that follows deletions */
 };
-enum { IMPORT_OUTCOMES = IMPORT_REFUSED + 1 };
+enum { IMPORT_OUTCOMES = IMPORT_DELETED + 1 };
+/* A property of nodes that such a pull has deleted: they may come again. */
+#define NODE_DELETED_BY_PULL "deleted_by_pull"
 const char *import_outcome_name(enum import_outcome outcome);
 
 struct node_offer {
@@ -42,6 +45,7 @@ struct node_offer {
     struct str lifecycle; /* state over there; empty: the block's */
     struct str origin;    /* URL or path, kept as the property "origin" of what is added */
     bool strict;
+    bool pulled; /* what was deleted here stays away, but by IMPORT_OVERWRITE */
 };
 
 struct import_result {

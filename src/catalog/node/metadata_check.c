@@ -1,91 +1,15 @@
-/* metadata_check.c: one row a field, then the rules that concern several fields. */
+/* metadata_check.c: each field by its row (metadata_rules.h), then the rules that concern several
+ * fields. */
 #include <stdio.h>
 
 #include "base/datetime.h"
 #include "base/uuid.h"
 #include "catalog/node/metadata.h"
+#include "catalog/node/metadata_rules.h"
 #include "catalog/node/needs.h"
 #include "catalog/node/semver.h"
 
-enum field_kind {
-    KIND_TEXT,     /* not empty */
-    KIND_VERSION3, /* three numbers */
-    KIND_SEMVER,
-    KIND_UUID,
-    KIND_TIME,
-    KIND_HASH,
-    KIND_NAMESPACE,
-    KIND_ENTRYPOINT,
-    KIND_CONTRACT, /* state_contract://... */
-    KIND_WORD,     /* one of the rule's words */
-    KIND_FRACTION, /* 0..1 */
-    KIND_TEXTS,
-    KIND_WORDS, /* a list of the rule's words */
-    KIND_PORTS, /* inputs, outputs */
-    KIND_NEEDS,
-    KIND_OBJECT,
-};
-
-struct rule {
-    const char *name;
-    enum field_kind kind;
-    bool required;
-    const char *code;  /* when the value is wrong */
-    const char *words; /* "a|b|c" */
-};
-
-static const struct rule rules[] = {
-    {"metadata_version", KIND_VERSION3, false, "MD007", NULL},
-    {"protocol_version", KIND_VERSION3, false, "MD007", NULL},
-    {"schema_version", KIND_VERSION3, true, "MD007", NULL},
-    {"name", KIND_TEXT, true, "MD002", NULL},
-    {"author", KIND_TEXT, true, "MD002", NULL},
-    {"version", KIND_SEMVER, true, "MD007", NULL},
-    {"uuid", KIND_UUID, true, "MD004", NULL},
-    {"namespace", KIND_NAMESPACE, true, "MD008", NULL},
-    {"created_at", KIND_TIME, true, "MD005", NULL},
-    {"last_modified_at", KIND_TIME, true, "MD005", NULL},
-    {"hash", KIND_HASH, true, "MD003", NULL},
-    {"entrypoint", KIND_ENTRYPOINT, true, "MD002", NULL},
-    {"description", KIND_TEXT, false, "MD002", NULL},
-    {"state_contract", KIND_CONTRACT, false, "MD002", NULL},
-    {"lifecycle", KIND_WORD, false, "LC001", "draft|active|deprecated|archived"},
-    {"meta_type", KIND_WORD, false, "RG003",
-     "tool|validator|agent|model|schema|plugin|ignore_config|node|unknown"},
-    {"owner", KIND_TEXT, false, "MD002", NULL},
-    {"copyright", KIND_TEXT, false, "MD002", NULL},
-    {"runtime_language_hint", KIND_TEXT, false, "MD002", NULL},
-    {"trust_score", KIND_FRACTION, false, "MD002", NULL},
-    {"tags", KIND_TEXTS, false, "MD002", NULL},
-    {"capabilities", KIND_TEXTS, false, "MD002", NULL},
-    {"protocols_supported", KIND_TEXTS, false, "MD002", NULL},
-    {"base_class", KIND_TEXTS, false, "MD002", NULL},
-    {"environment", KIND_TEXTS, false, "MD002", NULL},
-    {"os_requirements", KIND_TEXTS, false, "MD002", NULL},
-    {"compliance_profiles", KIND_TEXTS, false, "MD002", NULL},
-    {"architectures", KIND_WORDS, false, "MD002", "amd64|arm64|ppc64le"},
-    {"dependencies", KIND_NEEDS, false, "MD002", NULL},
-    {"inputs", KIND_PORTS, false, "MD002", NULL},
-    {"outputs", KIND_PORTS, false, "MD002", NULL},
-    {"license", KIND_TEXT, false, "MD002", NULL},
-    {"container_image_reference", KIND_TEXT, false, "MD002", NULL},
-    {"signature_block", KIND_OBJECT, false, "MD002", NULL},
-    {"testing", KIND_OBJECT, false, "MD002", NULL},
-    {"data_handling_declaration", KIND_OBJECT, false, "MD002", NULL},
-    {"logging_config", KIND_OBJECT, false, "MD002", NULL},
-    {"source_repository", KIND_OBJECT, false, "MD002", NULL},
-    {"tools", KIND_OBJECT, false, "MD002", NULL},
-    {"x_extensions", KIND_OBJECT, false, "MD002", NULL},
-    {"deprecated_by", KIND_UUID, false, "LC005", NULL},
-    {"archived_reason", KIND_TEXT, false, "LC006", NULL},
-    {"execution_mode", KIND_WORD, false, "MD002", "sync|async|batched|streaming"},
-    {"execution_constraints", KIND_OBJECT, false, "MD002", NULL},
-    {"security_context", KIND_OBJECT, false, "MD002", NULL},
-    {"deprecation_date", KIND_TIME, false, "MD005", NULL},
-    {"end_of_life_date", KIND_TIME, false, "MD005", NULL},
-    {"archived_date", KIND_TIME, false, "MD005", NULL},
-};
-enum { RULES = sizeof rules / sizeof *rules };
+enum { COMMIT_HASH_LEN = 40 };
 
 const char *severity_name(enum severity severity)
 {
@@ -128,12 +52,17 @@ static bool is_version3(struct str text)
            version.build.len == 0;
 }
 
-static bool is_hash(struct str text)
+static bool is_hash(struct str text, size_t len)
 {
     for (size_t i = 0; i < text.len; i++)
         if (!text.data[i] || !strchr("0123456789abcdefABCDEF", text.data[i]))
             return false;
-    return text.len == METADATA_HASH_LEN;
+    return text.len == len;
+}
+
+static bool is_between(yyjson_val *value, double least, double most)
+{
+    return yyjson_is_num(value) && yyjson_get_num(value) >= least && yyjson_get_num(value) <= most;
 }
 
 /* "omninode." or "onex.", then letters, digits, '_' and '.'. */
@@ -206,7 +135,7 @@ static bool are_ports(yyjson_val *value)
 }
 
 /* NULL when the value is right, else what is expected. */
-static const char *fault_of(const struct rule *rule, yyjson_val *value)
+static const char *fault_of(const struct metadata_rule *rule, yyjson_val *value)
 {
     struct str text = yyjson_is_str(value) ? json_str_of(value) : STR("");
     struct semver version;
@@ -226,7 +155,9 @@ static const char *fault_of(const struct rule *rule, yyjson_val *value)
     case KIND_TIME:
         return timestamp_parse(text, &us) ? NULL : "must be a time in ISO 8601";
     case KIND_HASH:
-        return is_hash(text) ? NULL : "must be 64 hexadecimal digits";
+        return is_hash(text, METADATA_HASH_LEN) ? NULL : "must be 64 hexadecimal digits";
+    case KIND_COMMIT:
+        return is_hash(text, COMMIT_HASH_LEN) ? NULL : "must be 40 hexadecimal digits";
     case KIND_NAMESPACE:
         return is_namespace(text) ? NULL
                                   : "must be omninode. or onex. and letters, digits, '_' and '.'";
@@ -239,9 +170,13 @@ static const char *fault_of(const struct rule *rule, yyjson_val *value)
     case KIND_WORD:
         return is_one_of(text, rule->words) ? NULL : rule->words;
     case KIND_FRACTION:
-        return yyjson_is_num(value) && yyjson_get_num(value) >= 0 && yyjson_get_num(value) <= 1
-                   ? NULL
-                   : "must be a number from 0 to 1";
+        return is_between(value, 0, 1) ? NULL : "must be a number from 0 to 1";
+    case KIND_PERCENT:
+        return is_between(value, 0, 100) ? NULL : "must be a number from 0 to 100";
+    case KIND_COUNT:
+        return yyjson_is_uint(value) ? NULL : "must be a whole number";
+    case KIND_BOOL:
+        return yyjson_is_bool(value) ? NULL : "must be true or false";
     case KIND_TEXTS:
         return are_texts(value, NULL) ? NULL : "must be a list of texts";
     case KIND_WORDS:
@@ -251,12 +186,58 @@ static const char *fault_of(const struct rule *rule, yyjson_val *value)
     case KIND_NEEDS:
         return NULL; /* check_needs says more */
     case KIND_OBJECT:
+    case KIND_MAP:
         return yyjson_is_obj(value) ? NULL : "must be an object";
     }
     return NULL;
 }
 
-static void check_field(struct checker *c, yyjson_val *block, const struct rule *rule)
+static void report_fault(struct checker *c, const struct metadata_rule *rule, struct str field,
+                         const char *fault)
+{
+    char message[160];
+    if (rule->words) {
+        (void)snprintf(message, sizeof message, "must be one of %s", fault);
+        fault = message;
+    }
+    report(c, SEVERITY_ERROR, rule->code, field, fault);
+}
+
+/* "testing" and "required_ci_tiers" as "testing.required_ci_tiers". */
+static struct str inside(struct checker *c, struct str outer, struct str name)
+{
+    char *path = arena_printf(c->arena, "%.*s.%.*s", STR_ARG(outer), STR_ARG(name));
+    c->no_memory = c->no_memory || !path;
+    return path ? str_of(path) : name;
+}
+
+/* Members of an object in the block; objects in these have no rules of their own. */
+static void check_members(struct checker *c, yyjson_val *object,
+                          const struct metadata_rule *members, struct str outer)
+{
+    for (; members && members->name; members++) {
+        yyjson_val *value = json_get(object, members->name);
+        const char *fault = value && !yyjson_is_null(value) ? fault_of(members, value) : NULL;
+        if (fault)
+            report_fault(c, members, inside(c, outer, str_of(members->name)), fault);
+    }
+}
+
+static void check_map(struct checker *c, yyjson_val *map, const struct metadata_rule *rule)
+{
+    size_t at, max;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(map, at, max, key, value)
+    {
+        struct str name = inside(c, str_of(rule->name), json_str_of(key));
+        if (yyjson_is_obj(value))
+            check_members(c, value, rule->members, name);
+        else
+            report(c, SEVERITY_ERROR, rule->code, name, "must be an object");
+    }
+}
+
+static void check_field(struct checker *c, yyjson_val *block, const struct metadata_rule *rule)
 {
     yyjson_val *value = json_get(block, rule->name);
     struct str name = str_of(rule->name);
@@ -267,14 +248,12 @@ static void check_field(struct checker *c, yyjson_val *block, const struct rule 
         return;
     }
     const char *fault = fault_of(rule, value);
-    char message[160];
-    if (!fault)
-        return;
-    if (rule->words) {
-        (void)snprintf(message, sizeof message, "must be one of %s", fault);
-        fault = message;
-    }
-    report(c, SEVERITY_ERROR, rule->code, name, fault);
+    if (fault)
+        report_fault(c, rule, name, fault);
+    else if (rule->kind == KIND_MAP)
+        check_map(c, value, rule);
+    else if (rule->kind == KIND_OBJECT)
+        check_members(c, value, rule->members, name);
 }
 
 static void check_needs(struct checker *c, yyjson_val *block)
@@ -331,8 +310,8 @@ static void check_unknown(struct checker *c, yyjson_val *block)
     yyjson_obj_foreach(block, at, max, key, value)
     {
         bool known = false;
-        for (int i = 0; i < RULES && !known; i++)
-            known = str_is(json_str_of(key), rules[i].name);
+        for (const struct metadata_rule *rule = metadata_rules; rule->name && !known; rule++)
+            known = str_is(json_str_of(key), rule->name);
         if (!known)
             report(c, SEVERITY_INFO, "MD002", json_str_of(key),
                    "is not a field of the metadata block; x_extensions is the place for others");
@@ -353,8 +332,8 @@ enum status metadata_check(struct str json, struct arena *arena, struct metadata
     if (!yyjson_is_obj(block)) {
         report(&c, SEVERITY_ERROR, "MD002", STR(""), "metadata must be an object");
     } else {
-        for (int i = 0; i < RULES; i++)
-            check_field(&c, block, &rules[i]);
+        for (const struct metadata_rule *rule = metadata_rules; rule->name; rule++)
+            check_field(&c, block, rule);
         check_needs(&c, block);
         check_lifecycle(&c, block);
         check_unknown(&c, block);

@@ -1,7 +1,7 @@
-/* cmd_assets.c: quarry asset|user|role|grant|config|audit: the catalog service from the command
- * line; quarry tenant: the gateway. A table of verbs: method, path, what the operands are. Members
- * of a body and parameters of a query come as --set NAME=VALUE; a VALUE that is JSON is taken as
- * such, else as a text. */
+/* cmd_assets.c: quarry asset|collection|user|role|grant|config|audit: the catalog service from the
+ * command line; quarry tenant: the gateway. A table of verbs: method, path, what the operands are.
+ * Members of a body and parameters of a query come as --set NAME=VALUE; a VALUE that is JSON is
+ * taken as such, else as a text. */
 #include <stdlib.h>
 
 #include "cmd/quarry/client.h"
@@ -33,6 +33,21 @@ static const struct verb verbs[] = {
     {"asset", "lineage", "GET", "/assets/*/lineage", {0}, NULL},
     {"asset", "relate", "POST", "/assets/*/relations", {"relationship_type", "target_id"}, NULL},
     {"asset", "relations", "GET", "/assets/*/relations", {0}, "relations"},
+    {"collection", "list", "GET", "/collections", {0}, "collections"},
+    {"collection", "show", "GET", "/collections/*", {0}, NULL},
+    {"collection", "create", "POST", "/collections", {"collection_name"}, NULL},
+    {"collection", "update", "PATCH", "/collections/*", {0}, NULL},
+    {"collection", "delete", "DELETE", "/collections/*", {0}, NULL},
+    {"collection", "stats", "GET", "/collection-stats", {0}, "collections"},
+    {"collection", "partitions", "GET", "/collections/*/partitions", {0}, "partitions"},
+    {"collection", "ingestions", "GET", "/collections/*/ingestions", {0}, "ingestions"},
+    {"collection", "permissions", "GET", "/collections/*/permissions", {0}, "permissions"},
+    {"collection",
+     "grant",
+     "POST",
+     "/collections/*/permissions",
+     {"user_id", "permission_type"},
+     NULL},
     {"user", "list", "GET", "/principals/user", {0}, "principals"},
     {"user", "show", "GET", "/principals/user/*", {0}, NULL},
     {"user", "create", "POST", "/principals/user", {"name"}, NULL},

@@ -11,6 +11,7 @@
 #include "sys/sys.h"
 
 enum { DEPTH_MAX = 32, BATCH_NODES = 200, BATCH_BYTES = 8 << 20, LISTED_MAX = 100000 };
+enum { DELETED = 6, TOTALS }; /* of the outcomes */
 
 #define MANIFEST   ".onextree"
 #define BLOCK_FILE ".onex.yaml"
@@ -27,7 +28,7 @@ struct import {
     struct buf body; /* of the next call */
     struct json_writer w;
     uint32_t nodes; /* in the body */
-    struct outcome_names totals[6];
+    struct outcome_names totals[TOTALS];
     struct arena arena;  /* listed paths */
     const char **listed; /* by the manifest */
     uint32_t listed_len;
@@ -49,7 +50,8 @@ static void import_begin(struct import *import, struct cli *cli,
                                          {"replaced", 0},
                                          {"kept", 0},
                                          {"quarantined", 0},
-                                         {"refused", 0}}};
+                                         {"refused", 0},
+                                         {"deleted", 0}}};
     arena_init(&import->arena, 0);
     buf_init(&import->body, 64 << 20);
 }
@@ -57,7 +59,9 @@ static void import_begin(struct import *import, struct cli *cli,
 static int import_end(struct import *import)
 {
     const char *comma = "";
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < TOTALS; i++) {
+        if (i == DELETED && !import->totals[i].count)
+            continue;
         printf("%s%lld %s", comma, (long long)import->totals[i].count, import->totals[i].name);
         comma = ", ";
     }
@@ -86,7 +90,7 @@ static void tell_conflicts(struct import *import, yyjson_val *answer)
     size_t at, max;
     yyjson_val *one;
     yyjson_val *counts = json_get(answer, "counts");
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < TOTALS; i++)
         import->totals[i].count += yyjson_get_sint(json_get(counts, import->totals[i].name));
     yyjson_arr_foreach(json_get(answer, "conflicts"), at, max, one)
     {
@@ -349,6 +353,8 @@ static void write_pull(struct import *import, const char *url, struct str cursor
         json_kv_strz(&import->w, "name", options->name);
     if (options->token)
         json_kv_strz(&import->w, "token", options->token);
+    if (options->deletions)
+        json_kv_strz(&import->w, "deletions", options->deletions);
     if (cursor.len)
         json_kv_str(&import->w, "cursor", cursor);
     json_end_object(&import->w);

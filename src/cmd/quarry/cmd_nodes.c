@@ -285,6 +285,8 @@ int run_nodes(struct cli *cli, const struct command *command, int argc, char **a
         {"--policy", ARG_TEXT, &options.import.policy, "POLICY",
          "import, pull: what a conflict does: skip (default), overwrite, newer, fail, quarantine"},
         {"--dry-run", ARG_FLAG, &options.import.dry, NULL, "import, pull: only tell"},
+        {"--deletions", ARG_TEXT, &options.import.deletions, "keep|follow",
+         "pull: follow also deletes what came from there and is deleted there"},
         {"--namespace", ARG_TEXT, &options.import.namespace, "NAME", "pull: only this namespace"},
         {"--name", ARG_TEXT, &options.import.name, "NAME", "pull: only this name"},
         {"--token", ARG_TEXT, &options.import.token, "TOKEN", "pull: token for the other catalog"},

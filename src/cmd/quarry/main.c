@@ -44,6 +44,10 @@ static const struct command commands[] = {
      " approve ID STATE | announce ID STATE | approvals ID | withdraw ID APPROVAL |"
      " owner ID OWNER | history ID | lineage ID | relate ID TYPE TARGET | relations ID",
      NULL, "Assets of the catalog.", run_assets},
+    {"collection",
+     "list | show NAME | create NAME | update NAME | delete NAME | stats |"
+     " partitions NAME | ingestions NAME | permissions NAME | grant NAME USER PERMISSION",
+     NULL, "Vector collections (--set dimension=768 --set metric_type=COSINE).", run_assets},
     {"user", "list | show NAME | create NAME | update NAME | delete NAME", NULL,
      "Users of the tenant.", run_assets},
     {"role", "list | show NAME | create NAME | update NAME | delete NAME", NULL,

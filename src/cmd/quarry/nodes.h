@@ -12,7 +12,7 @@ enum status cli_read_block(const char *path, struct arena *arena, struct metadat
 struct import_options {
     const char *policy; /* NULL: the server's default */
     bool dry, strict;
-    const char *namespace, *name, *token, *cursor; /* of a pull; NULL: none */
+    const char *namespace, *name, *token, *cursor, *deletions; /* of a pull; NULL: none */
 };
 
 /* Imports a tree: what its .onextree lists, else every *.onex.yaml below it. */

@@ -12,6 +12,7 @@
 #include "cmd/quarryd/addresses.h"
 #include "cmd/quarryd/logs.h"
 #include "cmd/quarryd/node_channel.h"
+#include "cmd/quarryd/node_limits.h"
 #include "cmd/quarryd/notify.h"
 #include "cmd/quarryd/ports.h"
 #include "quarry_version.h"
@@ -105,6 +106,7 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .sql_workers_min = (uint32_t)settings_int(settings, SETTING_MIN_WORKERS),
         .sql_workers_max = (uint32_t)settings_int(settings, SETTING_MAX_WORKERS),
         .sql_queue_max = (uint32_t)settings_int(settings, SETTING_SQL_QUEUE_MAX),
+        .aggregate_threads = (uint32_t)settings_int(settings, SETTING_AGGREGATE_THREADS),
         .sql_threads = (uint32_t)settings_int(settings, SETTING_SQL_THREADS),
         .sql_memory_bytes = (uint64_t)settings_int(settings, SETTING_SQL_MEMORY_MB) << 20,
         .dsl = options_dsl(settings),
@@ -136,6 +138,7 @@ static enum status start(const struct quarryd_options *options, struct sys *sys,
         .request_timeout_s = (uint32_t)settings_int(settings, SETTING_HTTP_REQUEST_TIMEOUT_SECONDS),
     };
     set_catalog(options, catalog, &node);
+    node_limits_fit(settings, &node);
     enum status status = tenant_node_start(&node, ret_node, err);
     /* Of the conflicts only the lock's goes away by itself; a port that is taken does not. */
     for (int i = 0; status == STATUS_CONFLICT && i < LOCK_RETRIES; i++) {
@@ -208,7 +211,9 @@ int node_main(const struct quarryd_options *options, struct sys *sys, struct log
     char sql_worker[SYS_PATH_MAX], line[64];
     struct address catalog;
     log->service = service_info(SERVICE_TENANT)->name;
-    enum status status = worker_path(options->settings, sql_worker, &err);
+    enum status status = node_limits_set(options->settings, &err);
+    if (status == STATUS_OK)
+        status = worker_path(options->settings, sql_worker, &err);
     if (status == STATUS_OK)
         status = logs_open(options->settings, sys, log, &log_files, &err);
     if (status == STATUS_OK)

@@ -164,7 +164,7 @@ static enum status run_init(struct agg_run *run, const struct filter *filter, st
     run->codes = malloc(SCAN_SLICE_ROWS * sizeof *run->codes);
     if (!run->columns || !run->key_columns || !run->known || !run->groups || !run->codes)
         return error_no_memory(err);
-    if (!agg->keys_len && filter_is_empty(filter)) {
+    if (!agg->keys_len && filter_is_empty(filter) && !run->scan.context.parts) {
         run->scan.segment_known = agg_segment_known;
         run->scan.segment_known_context = run;
     }
@@ -174,7 +174,7 @@ static enum status run_init(struct agg_run *run, const struct filter *filter, st
     return find_columns(run, err);
 }
 
-static void add_stats(struct exec_stats *to, const struct exec_stats *from)
+void exec_stats_add(struct exec_stats *to, const struct exec_stats *from)
 {
     to->segments += from->segments;
     to->segments_pruned += from->segments_pruned;
@@ -191,12 +191,14 @@ enum status aggregate_add_view(struct aggregate *agg, struct view *view,
                                struct exec_stats *stats, struct error *err)
 {
     struct agg_run run = {.agg = agg};
+    if (agg_is_shared(view, context))
+        return agg_add_shared(agg, view, filter, context, stats, err);
     TRY(scan_init(&run.scan, view, filter, context, err));
     enum status status = run_init(&run, filter, err);
     if (status == STATUS_OK)
         status = add_slices(&run, err);
     if (stats)
-        add_stats(stats, &run.scan.stats);
+        exec_stats_add(stats, &run.scan.stats);
     for (uint32_t i = 0; i < agg->states_len; i++)
         agg->states[i].seen_dictionary = NULL;
     agg_computed_release(&run);

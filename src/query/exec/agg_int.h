@@ -79,6 +79,11 @@ enum status agg_put_distinct(struct aggregate *agg, struct agg_state *state, uin
                              const struct column *column, uint32_t row, struct error *err);
 enum status agg_put_percentile(struct aggregate *agg, struct agg_state *state, uint32_t group,
                                double value, struct error *err);
+/* agg_parallel.c: whether several threads share the work on a view, and their doing it. */
+bool agg_is_shared(const struct view *view, const struct exec_context *context);
+enum status agg_add_shared(struct aggregate *agg, struct view *view, const struct filter *filter,
+                           const struct exec_context *context, struct exec_stats *stats,
+                           struct error *err);
 void agg_add_real(struct agg_state *state, uint32_t group, double value);
 /* Joins the moments of `n` further values (Chan, Golub, LeVeque 1979). */
 void agg_add_moments(struct agg_state *state, uint32_t group, uint64_t n, double mean, double m2);

@@ -2,8 +2,9 @@
  *
  * Rows come in a stable order: segments by age, rows within by position, then unflushed chunks.
  * Index look-ups are used for eq/in on an indexed column, segment bounds prune; the result is the
- * same without them. Each call runs on the calling thread. `deadline_us` is on sys_mono_us (0:
- * none): STATUS_TIMEOUT. `cancelled` (may be NULL) is polled. */
+ * same without them. Each call runs on the calling thread, aggregates on further ones when told so.
+ * `deadline_us` is on sys_mono_us (0: none): STATUS_TIMEOUT. `cancelled` (may be NULL) is polled.
+ */
 #ifndef QUARRY_QUERY_EXEC_H
 #define QUARRY_QUERY_EXEC_H
 
@@ -27,6 +28,8 @@ struct exec_context {
     const atomic_bool *cancelled;
     enum exec_access access;
     uint64_t rows_max; /* looked at; then STATUS_TIMEOUT; 0: no limit */
+    uint32_t threads;  /* of an aggregate over many rows that uses no index; 0 or 1: the caller's */
+    uint32_t part, parts; /* of each file only these row groups: number % parts == part; 0: all */
 };
 
 /* What a query did, for the answer's `statistics`. */
@@ -36,6 +39,7 @@ struct exec_stats {
     uint64_t rows_scanned, rows_matched;
     bool index_used;
 };
+void exec_stats_add(struct exec_stats *to, const struct exec_stats *from);
 
 /* --- search: rows in batches of at most SEARCH_BATCH_ROWS, pulled. An open search is also what a
  * cursor keeps: it may be left and continued later, by one thread at a time; search_continue gives

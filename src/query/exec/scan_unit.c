@@ -375,7 +375,8 @@ bool scan_open_group(struct scan *scan)
         scan->group_rows = parquet_row_group_rows(scan->reader, scan->group);
         scan->group_next = 0;
         bool all = scan->context.access == EXEC_FULL;
-        if (scan->group_rows > 0 &&
+        bool ours = !scan->context.parts || scan->group % scan->context.parts == scan->context.part;
+        if (scan->group_rows > 0 && ours &&
             (all || (scan_group_may_match(scan) && scan_prune_pages(scan)))) {
             scan->group_open = true;
             scan->group_serial++;

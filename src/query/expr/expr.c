@@ -88,6 +88,30 @@ static void write_own(const struct expr *expr, bool constants, struct buf *out)
     }
 }
 
+static bool may_swap(const struct expr *expr)
+{
+    enum expr_op op = expr->op;
+    return expr->args_len == 2 && (op == EXPR_ADD || op == EXPR_MULTIPLY || op == EXPR_EQ ||
+                                   op == EXPR_NE || op == EXPR_AND || op == EXPR_OR);
+}
+
+/* The two arguments in the order of their texts, which are in `out` from `from` and `middle` on. */
+static void order_two(struct buf *out, size_t from, size_t middle)
+{
+    struct str a = str_make(out->data + from, middle - from);
+    struct str b = str_make(out->data + middle, out->len - middle);
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = memcmp(a.data, b.data, len);
+    if (order < 0 || (order == 0 && a.len <= b.len))
+        return;
+    size_t first = a.len, whole = a.len + b.len;
+    if (!buf_reserve(out, first)) /* the texts may have moved */
+        return;
+    memcpy(out->data + out->len, out->data + from, first);
+    memmove(out->data + from, out->data + middle, whole);
+    out->len = from + whole;
+}
+
 /* op:type[ own](argument, ...); types tell 1 from 1.0 and INTEGER from BIGINT. */
 void expr_write(const struct expr *expr, bool constants, struct buf *out)
 {
@@ -97,10 +121,15 @@ void expr_write(const struct expr *expr, bool constants, struct buf *out)
     write_own(expr, constants, out);
     if (!expr->args_len)
         return;
+    buf_append_char(out, '(');
+    size_t from = out->len, middle = from;
     for (uint32_t i = 0; i < expr->args_len; i++) {
-        buf_append_char(out, i ? ',' : '(');
+        middle = i == 1 ? out->len : middle;
         expr_write(expr->args[i], constants, out);
+        buf_append_char(out, ',');
     }
+    if (may_swap(expr) && !buf_failed(out))
+        order_two(out, from, middle);
     buf_append_char(out, ')');
 }
 

@@ -859,6 +859,7 @@ static void walk_statement(struct analyzer *a, const struct node *root)
         break;
     case N_ALTER:
     case N_DROP:
+    case N_REFRESH:
     case N_DESCRIBE:
         add_table(a, (struct lang_table){.name = dotted(a, root->kids[0]),
                                          .last = last_part(root->kids[0]),

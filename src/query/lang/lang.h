@@ -128,6 +128,7 @@ enum lang_statement {
     LANG_SHOW,
     LANG_DESCRIBE,
     LANG_EXPLAIN,
+    LANG_REFRESH,
     LANG_OTHER, /* known by its first word only (SET, COPY, ATTACH, ...) */
 };
 const char *lang_statement_name(enum lang_statement statement);

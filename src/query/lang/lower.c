@@ -65,6 +65,25 @@ struct node *lower_text(struct lower *l, enum node_kind kind, struct str text,
     return node;
 }
 
+struct node *lower_quoted(struct lower *l, struct str name)
+{
+    struct node *node = lower_text(l, N_IDENT, name, NULL);
+    if (l->status == STATUS_OK)
+        node->flags = NODE_QUOTED;
+    return node;
+}
+
+struct node *lower_named(struct lower *l, struct node *value, struct str name)
+{
+    struct node *alias = lower_node(l, N_ALIAS, "", 2, value);
+    if (l->status == STATUS_OK) {
+        alias->kids[0] = value;
+        alias->text = name;
+        alias->flags = NODE_QUOTED;
+    }
+    return alias;
+}
+
 struct node *lower_string(struct lower *l, const char *text, const struct node *at)
 {
     struct node *node = lower_text(l, N_STRING, str_of(text), at);
@@ -174,6 +193,7 @@ static struct node *lower_statement(struct lower *l, const struct node *node)
         lower_unsupported(l, node, node->text, "no translation of the statement");
         return lower_shallow(l, node);
     case N_MERGE:
+    case N_REFRESH:
     case N_SHOW:
         lower_unsupported(l, node, str_of(node_info(node->kind)->name),
                           "no translation of the statement");
@@ -211,6 +231,7 @@ struct node *lower(struct lower *l, const struct node *node)
         return lower_table(l, node);
     case N_OTHER:
     case N_MERGE:
+    case N_REFRESH:
     case N_SHOW:
         return lower_statement(l, node);
     default:

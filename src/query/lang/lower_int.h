@@ -36,6 +36,9 @@ struct node *lower_node(struct lower *l, enum node_kind kind, const char *text, 
                         const struct node *at);
 struct node *lower_text(struct lower *l, enum node_kind kind, struct str text,
                         const struct node *at);
+/* A name in quotes; a value AS such a name. */
+struct node *lower_quoted(struct lower *l, struct str name);
+struct node *lower_named(struct lower *l, struct node *value, struct str name);
 struct node *lower_string(struct lower *l, const char *text, const struct node *at);
 struct node *lower_number(struct lower *l, int64_t value, const struct node *at);
 /* A copy with lowered children. */

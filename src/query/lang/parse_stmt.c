@@ -228,6 +228,36 @@ static struct node *parse_partition(struct parser *p)
     return parse_list(p, N_LIST, &one, start);
 }
 
+/* REFRESH EVERY n SECONDS | MINUTES | HOURS; REFRESH ON DEMAND is the same as nothing. */
+static struct node *parse_refresh_clause(struct parser *p)
+{
+    static const char *const units[] = {"SECOND", "SECONDS", "MINUTE", "MINUTES", "HOUR", "HOURS"};
+    if (!parse_accept_word(p, "REFRESH"))
+        return NULL;
+    if (parse_accept_kw(p, KW_ON)) {
+        if (!parse_accept_word(p, "DEMAND"))
+            parse_expected(p, "DEMAND");
+        return NULL;
+    }
+    if (!parse_accept_word(p, "EVERY"))
+        parse_expected(p, "EVERY or ON DEMAND");
+    struct node *every = parse_node(p, N_INTERVAL, 1);
+    if (parse_current(p)->kind != T_NUMBER)
+        parse_expected(p, "a number");
+    struct node *number = parse_text_node(p, N_NUMBER, parse_current(p)->text);
+    parse_next(p);
+    set_kid(p, every, 0, parse_close(p, number));
+    struct str unit = parse_upper(p, parse_current(p)->text);
+    for (size_t i = 0; i < 6; i++) {
+        if (str_is(unit, units[i]))
+            every->text = str_of(units[i & ~(size_t)1]);
+    }
+    if (!every->text.len)
+        parse_expected(p, "SECONDS, MINUTES or HOURS");
+    parse_next(p);
+    return parse_close(p, every);
+}
+
 static struct node *parse_create(struct parser *p, enum lang_statement *ret)
 {
     uint32_t flags = 0;
@@ -252,7 +282,7 @@ static struct node *parse_create(struct parser *p, enum lang_statement *ret)
         parse_expect_kw(p, KW_EXISTS);
         flags |= NODE_TRY;
     }
-    struct node *node = parse_node(p, view ? N_CREATE_VIEW : N_CREATE_TABLE, view ? 3 : 5);
+    struct node *node = parse_node(p, view ? N_CREATE_VIEW : N_CREATE_TABLE, view ? 4 : 5);
     struct node_list keys = {0};
     node->offset = (uint32_t)start;
     node->flags |= flags | (materialized ? (uint32_t)NODE_MATERIALIZED : 0);
@@ -264,6 +294,8 @@ static struct node *parse_create(struct parser *p, enum lang_statement *ret)
             set_kid(p, node, 3, parse_list(p, N_LIST, &keys, start));
         set_kid(p, node, 4, parse_partition(p));
     }
+    if (materialized && view)
+        set_kid(p, node, 3, parse_refresh_clause(p));
     if (parse_accept_kw(p, KW_AS) || parse_at_query(p, 0))
         set_kid(p, node, 2, parse_query(p));
     else if (view)
@@ -428,6 +460,17 @@ static struct node *parse_describe(struct parser *p, enum lang_statement *ret)
     return parse_close(p, node);
 }
 
+/* REFRESH MATERIALIZED VIEW name */
+static struct node *parse_refresh(struct parser *p)
+{
+    struct node *node = parse_node(p, N_REFRESH, 1);
+    parse_next(p);
+    parse_expect_kw(p, KW_MATERIALIZED);
+    parse_expect_kw(p, KW_VIEW);
+    set_kid(p, node, 0, parse_dotted(p));
+    return parse_close(p, node);
+}
+
 /* A statement that is only recognised; its rest is not read. */
 static struct node *parse_other(struct parser *p)
 {
@@ -518,6 +561,10 @@ struct node *parse_statement(struct parser *p, enum lang_statement *ret)
     default:
         break;
     }
+    if (parse_is_word(p, "REFRESH")) {
+        *ret = LANG_REFRESH;
+        return parse_refresh(p);
+    }
     if (!parse_at_query(p, 0) && !parse_is_kw(p, KW_VALUES) && !parse_is_kw(p, KW_TABLE) &&
         !parse_is_op(p, OP1('(')))
         parse_expected(p, "a statement");
@@ -526,9 +573,9 @@ struct node *parse_statement(struct parser *p, enum lang_statement *ret)
 
 const char *lang_statement_name(enum lang_statement statement)
 {
-    static const char *const names[] = {"select",       "insert",      "update", "delete", "merge",
-                                        "create_table", "create_view", "alter",  "drop",   "show",
-                                        "describe",     "explain",     "other"};
+    static const char *const names[] = {"select",       "insert",      "update",  "delete", "merge",
+                                        "create_table", "create_view", "alter",   "drop",   "show",
+                                        "describe",     "explain",     "refresh", "other"};
     return names[statement];
 }
 

@@ -233,24 +233,13 @@ static bool takes_names(const struct node *query, size_t names)
     return list_count(items) == names;
 }
 
-static struct node *named(struct lower *l, struct node *value, struct str name)
-{
-    struct node *alias = lower_node(l, N_ALIAS, "", 2, value);
-    if (l->status == STATUS_OK) {
-        alias->text = name;
-        alias->flags = NODE_QUOTED;
-        alias->kids[0] = value;
-    }
-    return alias;
-}
-
 /* SELECT * FROM (query) AS view(names) */
 static struct node *wrapped(struct lower *l, struct node *query, struct node *names)
 {
     struct node *select = lower_node(l, N_SELECT, "", SELECT_SLOTS, query);
     struct node *star = lower_node(l, N_STAR, "", 5, query);
     struct node *table = lower_node(l, N_TABLE_QUERY, "", 3, query);
-    struct node *alias = named(l, NULL, STR("view"));
+    struct node *alias = lower_named(l, NULL, STR("view"));
     struct node *items = lower_list_of(l, N_LIST, &star, 1, query);
     struct node *from = lower_list_of(l, N_LIST, &table, 1, query);
     if (l->status != STATUS_OK)
@@ -271,7 +260,7 @@ static struct node *with_names(struct lower *l, struct node *query, struct node 
         return wrapped(l, query, names);
     struct node *items = query->kids[SELECT_ITEMS];
     for (size_t i = 0; i < items->count; i++)
-        items->kids[i] = named(l, items->kids[i], names->kids[i]->text);
+        items->kids[i] = lower_named(l, items->kids[i], names->kids[i]->text);
     return query;
 }
 

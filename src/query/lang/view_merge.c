@@ -84,10 +84,7 @@ static bool is_plain_star(const struct node *star, struct str qualifier)
 static bool has_only(const struct node *select, const uint8_t *slots, size_t len)
 {
     for (size_t i = 0; i < select->count; i++) {
-        bool known = false;
-        for (size_t k = 0; k < len; k++)
-            known = known || slots[k] == i;
-        if (!known && select->kids[i])
+        if (select->kids[i] && !memchr(slots, (int)i, len))
             return false;
     }
     return true;
@@ -261,17 +258,9 @@ static bool read_select(struct merge *m)
 
 /* ---- merging ---- */
 
-static struct node *ident(struct merge *m, struct str name)
-{
-    struct node *node = lower_text(&m->l, N_IDENT, name, NULL);
-    if (m->l.status == STATUS_OK)
-        node->flags = NODE_QUOTED;
-    return node;
-}
-
 static struct node *column_ref(struct merge *m, struct str table, struct str name)
 {
-    struct node *parts[] = {ident(m, table), ident(m, name)};
+    struct node *parts[] = {lower_quoted(&m->l, table), lower_quoted(&m->l, name)};
     struct node *ref =
         lower_list_of(&m->l, N_REF, table.data ? parts : parts + 1, table.data ? 2 : 1, NULL);
     if (m->l.status == STATUS_OK)
@@ -279,21 +268,10 @@ static struct node *column_ref(struct merge *m, struct str table, struct str nam
     return ref;
 }
 
-static struct node *named(struct merge *m, struct node *value, struct str name)
-{
-    struct node *alias = lower_node(&m->l, N_ALIAS, "", 2, NULL);
-    if (m->l.status == STATUS_OK) {
-        alias->kids[0] = value;
-        alias->text = name;
-        alias->flags = NODE_QUOTED;
-    }
-    return alias;
-}
-
 static struct node *item_of(struct merge *m, const struct shown *shown)
 {
     struct node *ref = column_ref(m, STR_NONE, shown->base);
-    return is_renamed(shown) ? named(m, ref, shown->name) : ref;
+    return is_renamed(shown) ? lower_named(&m->l, ref, shown->name) : ref;
 }
 
 /* A column keeps its place, its type and its qualifier; only its last name changes. */
@@ -304,7 +282,7 @@ static void rename_columns(struct merge *m, struct node *node)
     if (node->kind == N_REF) {
         const struct shown *shown = shown_column(m, column_of(node, m->alias));
         if (shown && is_renamed(shown))
-            node->kids[node->count - 1] = ident(m, shown->base);
+            node->kids[node->count - 1] = lower_quoted(&m->l, shown->base);
         return;
     }
     for (size_t i = 0; i < node->count; i++)
@@ -325,7 +303,7 @@ static void merge_items(struct merge *m)
         if (item->kind == N_STAR)
             continue;
         rename_columns(m, item);
-        list->kids[n++] = shown && is_renamed(shown) ? named(m, item, shown->name) : item;
+        list->kids[n++] = shown && is_renamed(shown) ? lower_named(&m->l, item, shown->name) : item;
     }
     if (m->l.status != STATUS_OK)
         return;

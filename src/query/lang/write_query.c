@@ -439,7 +439,7 @@ static void write_create(struct writer *w, const struct node *node)
             else
                 write_node(w, node->kids[1]->kids[i], 0);
         }
-        if (kid(node, 3)) {
+        if (node->kind == N_CREATE_TABLE && kid(node, 3)) {
             write_text(w, ", PRIMARY KEY (");
             write_list(w, kid(node, 3));
             write_text(w, ")");
@@ -452,6 +452,15 @@ static void write_create(struct writer *w, const struct node *node)
         write_text(w, " PARTITION BY (");
         write_list(w, kid(node, 4));
         write_text(w, ")");
+    }
+    if (node->kind == N_CREATE_VIEW && kid(node, 3)) {
+        if (!w->target->canonical)
+            write_unsupported(w, node, STR("REFRESH EVERY"));
+        write_text(w, " REFRESH EVERY ");
+        write_node(w, kid(node, 3)->kids[0], 0);
+        write_text(w, " ");
+        write_str(w, kid(node, 3)->text);
+        write_text(w, "S");
     }
     if (node->kids[2]) {
         write_text(w, " AS ");
@@ -562,6 +571,9 @@ void write_statement(struct writer *w, const struct node *node)
         write_text(w, "SHOW ");
         write_str(w, node->text);
         write_clause(w, str_is(node->text, "CREATE VIEW") ? " " : " FROM ", node->kids[0]);
+        break;
+    case N_REFRESH:
+        write_clause(w, "REFRESH MATERIALIZED VIEW ", node->kids[0]);
         break;
     case N_DESCRIBE:
         write_clause(w, "DESCRIBE ", node->kids[0]);

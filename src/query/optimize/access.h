@@ -18,6 +18,10 @@ enum access_path {
 const char *access_path_name(enum access_path path); /* "result_cache", ... */
 bool access_path_parse(struct str name, enum access_path *ret);
 
+/* Partials of single files are kept when all their groups are fewer than this share of the rows;
+ * beyond it only their sum is: merging it is all that more of them could save. */
+enum { ACCESS_GROUP_SHARE = 16 };
+
 /* What a question asks of one source, in the terms of exec.h. All borrowed. */
 struct query_shape {
     struct str source_id;

@@ -1,27 +1,12 @@
 /* choose.c: the alternatives of one question and the cheapest of them. */
 #include <math.h>
-#include <stdio.h>
 
+#include "query/optimize/choose_int.h"
 #include "query/optimize/estimate.h"
-#include "query/optimize/optimizer_int.h"
 #include "query/stats/profile.h"
 
 #define INVESTMENT    1.25
 #define INVESTMENT_MS 0.2
-
-/* Everything that the alternatives are made of. */
-struct job {
-    struct optimizer *optimizer;
-    struct view *view;
-    const struct query_shape *shape;
-    const struct access_offer *offer;
-    struct exec_forecast forecast;
-    double all_files, all_rows, all_bytes;
-    double found, groups;
-    double filter_columns, out_columns;
-    struct access_choice *choice;
-    bool quick; /* the caller may look at few rows only: nothing is to be sketched for it */
-};
 
 /* --- the profile --- */
 
@@ -74,135 +59,6 @@ static enum status profile_of(struct job *job, struct sketch **ret, struct error
     if (*ret)
         keep(optimizer, kept, view, *ret);
     return STATUS_OK;
-}
-
-/* --- alternatives --- */
-
-static void add_plan(struct job *job, enum access_path path, struct access_work work,
-                     bool index_used)
-{
-    struct access_choice *choice = job->choice;
-    struct access_plan *plan = &choice->plans[choice->plans_len++];
-    work.bytes = job->all_rows > 0 ? job->all_bytes * work.rows / job->all_rows : 0;
-    if (job->view && job->view->schema->fields_len) {
-        double share = (job->filter_columns + job->out_columns) / job->view->schema->fields_len;
-        work.bytes *= share < 1 ? share : 1;
-    }
-    *plan = (struct access_plan){.path = path, .work = work, .index_used = index_used};
-    snprintf(plan->id, sizeof plan->id, "%s-%016llx", access_path_name(path),
-             (unsigned long long)choice->template);
-}
-
-/* The part of the rows that is looked at until a limit is reached. */
-static double part_read(const struct job *job)
-{
-    const struct query_shape *shape = job->shape;
-    if (shape->aggregates || shape->limit < 0 || shape->order_len || job->found < 1)
-        return 1;
-    double wanted = (double)shape->limit + (double)shape->offset + 1;
-    return wanted < job->found ? wanted / job->found : 1;
-}
-
-static struct access_work scan_work(const struct job *job, double files, double rows)
-{
-    double part = part_read(job), found = job->found * part;
-    return (struct access_work){.files = ceil(files * part),
-                                .rows = rows * part,
-                                .values =
-                                    rows * part * job->filter_columns + found * job->out_columns,
-                                .found = found,
-                                .groups = job->groups};
-}
-
-/* Rows that the best index gives: at least those that match. */
-static double indexed_rows(const struct job *job, const struct sketch *sketch)
-{
-    double rows = -1;
-    for (uint32_t i = 0; i < job->forecast.points_len && sketch; i++) {
-        struct str name = job->view->schema->fields[job->forecast.points[i].field].name;
-        double distinct = sketch_distinct(sketch, name);
-        if (!job->forecast.points[i].indexed || distinct < 1)
-            continue;
-        double some = job->all_rows * fmin(1, job->forecast.points[i].values / distinct);
-        rows = rows < 0 || some < rows ? some : rows;
-    }
-    return fmax(rows, job->found);
-}
-
-static bool from_metadata(const struct job *job)
-{
-    const struct query_shape *shape = job->shape;
-    if (!shape->aggregates || shape->keys_len || !filter_is_empty(shape->filter))
-        return false;
-    for (uint32_t i = 0; i < shape->specs_len; i++) {
-        enum aggregate_kind kind = shape->specs[i].kind;
-        if (kind != AGG_COUNT && kind != AGG_MIN && kind != AGG_MAX)
-            return false;
-        int32_t at = schema_find(job->view->schema, shape->specs[i].column);
-        if (shape->computed_len && shape->specs[i].column.data && at < 0)
-            return false;
-        if (kind != AGG_COUNT && at >= 0 && job->view->schema->fields[at].type == TYPE_JSON)
-            return false;
-        if (job->view->deletions && shape->specs[i].column.data)
-            return false; /* bounds cover deleted rows */
-    }
-    return true;
-}
-
-/* Groups of the base, and of each file when these are few enough to be kept (own.c). */
-static double groups_merged(const struct job *job, double files)
-{
-    double each = files > 0 ? fmin(job->groups, (double)job->forecast.file_rows / files) : 0;
-    double all = files * each;
-    bool few = all < (double)job->forecast.file_rows / 4;
-    double left = fmax(0, files - (double)job->offer->kept_files);
-    return 2 * job->groups + (few ? left * each : 0);
-}
-
-static void add_own(struct job *job, const struct sketch *sketch)
-{
-    const struct exec_forecast *forecast = &job->forecast;
-    double files = (double)forecast->files;
-    double chunk_rows = (double)forecast->chunk_rows, rows = (double)forecast->file_rows;
-    if (from_metadata(job))
-        add_plan(job, PATH_METADATA,
-                 (struct access_work){.files = job->all_files,
-                                      .rows = chunk_rows,
-                                      .values = chunk_rows * job->out_columns,
-                                      .groups = 1},
-                 false);
-    if (forecast->indexed) {
-        double some = fmin(indexed_rows(job, sketch), rows + chunk_rows);
-        double columns = job->filter_columns + job->out_columns;
-        add_plan(job, PATH_INDEX,
-                 (struct access_work){.files = fmin(files, fmax(1, some)),
-                                      .rows = some,
-                                      .values = some * columns,
-                                      .found = some,
-                                      .groups = job->groups},
-                 true);
-    }
-    if (job->offer->partials) {
-        double left = fmax(0, rows - (double)job->offer->kept_rows);
-        double part = rows > 0 ? left / rows : 0;
-        struct access_work work = scan_work(job, files * part, left + chunk_rows);
-        work.files = fmax(0, files - (double)job->offer->kept_files);
-        work.found *= rows + chunk_rows > 0 ? (left + chunk_rows) / (rows + chunk_rows) : 0;
-        work.values = (left + chunk_rows) * job->filter_columns + work.found * job->out_columns;
-        work.groups = groups_merged(job, files);
-        add_plan(job, PATH_FILE_PARTIALS, work, false);
-    }
-    add_plan(job, PATH_PRUNED_SCAN, scan_work(job, files, rows + chunk_rows), false);
-    if (job->offer->forced && job->offer->force == PATH_FULL_SCAN)
-        add_plan(job, PATH_FULL_SCAN, scan_work(job, job->all_files, job->all_rows), false);
-}
-
-static void add_engine(struct job *job)
-{
-    struct access_work work = scan_work(
-        job, job->all_files, (double)(job->forecast.file_rows + job->forecast.chunk_rows));
-    work.files = job->all_files; /* all are opened */
-    add_plan(job, PATH_DUCKDB, work, false);
 }
 
 /* --- choosing --- */
@@ -282,11 +138,12 @@ static bool take_kept_plan(struct job *job, const struct template_history *known
     choice->rows_out = known->rows;
     choice->files_total = job->view->segments_len;
     choice->rows_total = job->view->rows;
-    add_plan(job, known->kept_path,
-             (struct access_work){.files = fmin((double)job->view->segments_len, known->rows),
-                                  .rows = known->rows,
-                                  .found = known->rows},
-             true);
+    choice_add_plan(
+        job, known->kept_path,
+        (struct access_work){.files = fmin((double)job->view->segments_len, known->rows),
+                             .rows = known->rows,
+                             .found = known->rows},
+        true);
     choice->plans[0].ms = known->paths[known->kept_path].ms;
     choice->from_cache = true;
     return true;
@@ -330,9 +187,9 @@ static void choose_locked(struct job *job, const struct sketch *sketch, const ch
     choice->rows_found = job->found;
     choice->rows_out = job->groups;
     if (job->offer->own)
-        add_own(job, sketch);
+        choice_add_own(job, sketch);
     if (job->offer->duckdb)
-        add_engine(job);
+        choice_add_engine(job);
     price(job, optimizer->options.learns ? known : NULL);
     pick(job);
     keep_plan(job, known, now_us);
@@ -378,7 +235,8 @@ enum status optimizer_choose(struct optimizer *optimizer, struct view *view,
                       .quick = context->rows_max > 0};
     *ret = (struct access_choice){.template = shape_template(shape, label), .rows_found = -1};
     if (optimizer->options.disabled && !offer->forced) {
-        add_plan(&job, offer->own ? PATH_INDEX : PATH_DUCKDB, (struct access_work){0}, false);
+        choice_add_plan(&job, offer->own ? PATH_INDEX : PATH_DUCKDB, (struct access_work){0},
+                        false);
         return STATUS_OK;
     }
     pthread_mutex_lock(&optimizer->lock);
@@ -402,7 +260,7 @@ void optimizer_choose_engine(struct optimizer *optimizer, uint64_t fingerprint,
                                   .rows_total = (uint64_t)tables->rows,
                                   .rows_found = -1,
                                   .rows_out = -1};
-    add_plan(&job, PATH_DUCKDB, *tables, false);
+    choice_add_plan(&job, PATH_DUCKDB, *tables, false);
     pthread_mutex_lock(&optimizer->lock);
     price(&job,
           optimizer->options.learns ? learned_find(&optimizer->learned, ret->template) : NULL);

@@ -3,6 +3,8 @@
  * without a backslash, booleans alone or with NOT. What is left over of an AND becomes an
  * expression (expression.c) that is evaluated over the rows that the conditions let through.
  */
+#include <stdlib.h>
+
 #include "query/optimize/typed.h"
 
 enum { CONDITIONS_MAX = 64 };
@@ -284,6 +286,13 @@ static bool write_filters(const struct where *where, const struct expr *rest, yy
 
 /* --- the whole --- */
 
+/* By column and operator: the order in which they were written says nothing. */
+static int compare_conditions(const void *a, const void *b)
+{
+    const struct condition_node *x = a, *y = b;
+    return x->field == y->field ? strcmp(x->op, y->op) : x->field < y->field ? -1 : 1;
+}
+
 /* The literals of the conditions from `first` on are such as are taken. */
 static bool are_literals_good(const struct where *where, uint32_t first)
 {
@@ -329,6 +338,7 @@ bool read_where(struct reader *reader, const struct node *node)
     yyjson_doc *conditions = NULL;
     if (node && !add_part(&where, &scope, node, &rest))
         return false;
+    qsort(where.items, where.len, sizeof *where.items, compare_conditions);
     bool can = write_filters(&where, NULL, &conditions) &&
                filter_parse(yyjson_doc_get_root(conditions), &out->filter, NULL) == STATUS_OK;
     yyjson_doc_free(conditions);

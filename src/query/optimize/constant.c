@@ -169,6 +169,6 @@ bool constant_bool(const struct reader *reader, const struct node *node, bool *r
         *ret = yyjson_get_bool(given);
         return yyjson_is_bool(given);
     }
-    *ret = node_is(node, N_BOOL) && str_is(node->text, "TRUE");
+    *ret = node_is(node, N_BOOL) && str_eq_nocase(node->text, STR("TRUE"));
     return node_is(node, N_BOOL);
 }

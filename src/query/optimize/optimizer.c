@@ -78,6 +78,20 @@ static struct access_work true_work(const struct access_plan *plan,
     return work;
 }
 
+/* The optimizer's lock is held. Fewer than one row is as one. */
+static void note_error(struct optimizer *optimizer, double estimated, double found)
+{
+    double a = fmax(estimated, 1), b = fmax(found, 1);
+    histogram_add(&optimizer->errors, (int64_t)(fmin(fmax(a, b) / fmin(a, b), 1e6) * 1e6));
+}
+
+void optimizer_get_errors(struct optimizer *optimizer, struct histogram *ret)
+{
+    pthread_mutex_lock(&optimizer->lock);
+    *ret = optimizer->errors;
+    pthread_mutex_unlock(&optimizer->lock);
+}
+
 /* The optimizer's lock is held. */
 static void learn(struct optimizer *optimizer, const struct access_choice *choice,
                   const struct access_outcome *outcome)
@@ -87,6 +101,7 @@ static void learn(struct optimizer *optimizer, const struct access_choice *choic
     if (!known)
         known = learned_make(&optimizer->learned, choice->template, "sql");
     if (outcome->rows_found >= 0 && !outcome->cut && choice->rows_raw >= 0) {
+        note_error(optimizer, choice->rows_found, outcome->rows_found);
         if (choice->from_cache)
             known->rows = 0.8 * known->rows + 0.2 * outcome->rows_found;
         else

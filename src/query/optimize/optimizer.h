@@ -9,6 +9,7 @@
 #ifndef QUARRY_QUERY_OPTIMIZER_H
 #define QUARRY_QUERY_OPTIMIZER_H
 
+#include "base/histogram.h"
 #include "query/optimize/access.h"
 
 struct optimizer;
@@ -63,6 +64,9 @@ struct access_outcome {
 };
 void optimizer_record(struct optimizer *optimizer, const struct access_choice *choice,
                       const struct access_outcome *outcome);
+
+/* How far estimates of rows were off: the larger by the smaller, in millionths. */
+void optimizer_get_errors(struct optimizer *optimizer, struct histogram *ret);
 
 /* The contract's objects (1.6): a plan, and all of a choice with its alternatives. */
 void access_plan_write(const struct access_choice *choice, uint32_t index,

@@ -32,7 +32,8 @@ struct optimizer {
     struct kept_profile profiles[PROFILES_KEPT];
     struct recent_run recent[RECENT_RUNS];
     uint64_t runs[PATHS], planned, planned_from_cache, recorded;
-    double plan_us; /* decaying mean */
+    struct histogram errors; /* of rows found */
+    double plan_us;          /* decaying mean */
 };
 
 /* state.c */

@@ -6,7 +6,9 @@
 #include "query/optimize/derived.h"
 #include "query/optimize/partials.h"
 
-enum { GROUP_SHARE = 4 }; /* partials a file: when all their groups are fewer than rows / 4 */
+enum {
+    SHARED_SHARE = 64, /* several threads: when a group has at least that many rows */
+};
 
 enum exec_access own_access(enum access_path path)
 {
@@ -27,7 +29,7 @@ static bool keeps_each_file(const struct view *view, const struct access_choice 
 {
     double files = view->segments_len, rows = (double)view->rows;
     double groups = files > 0 && rows / files < choice->rows_out ? rows / files : choice->rows_out;
-    return files * groups < rows / GROUP_SHARE;
+    return files * groups < rows / ACCESS_GROUP_SHARE;
 }
 
 enum status own_aggregate(struct value_cache *cache, struct view *view,
@@ -38,6 +40,8 @@ enum status own_aggregate(struct value_cache *cache, struct view *view,
     enum access_path path = access_chosen(choice)->path;
     struct exec_context with = *context;
     with.access = own_access(path);
+    if (choice->rows_out * SHARED_SHARE > (double)view->rows)
+        with.threads = 1; /* merging would cost what was won */
     if (path == PATH_FILE_PARTIALS)
         return partials_aggregate(cache, view, shape, keeps_each_file(view, choice), &with, stats,
                                   ret, err);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "query/exec/parallel.h"
+
 /* An aggregate that does not change any more, counted. */
 struct partial {
     _Atomic uint32_t refs;
@@ -47,6 +49,13 @@ static struct partial *partial_new(struct aggregate *agg)
     return partial;
 }
 
+/* A file that was read. */
+struct fresh {
+    struct aggregate *agg; /* NULL: it was not, or is used up */
+    struct exec_stats stats;
+    int64_t us;
+};
+
 struct work {
     struct value_cache *cache;
     struct view *view;
@@ -55,6 +64,9 @@ struct work {
     struct exec_stats *stats;
     struct buf key; /* of the question; a file's number comes behind it */
     size_t key_len;
+    struct fresh *fresh; /* as the view's files; NULL: none was read beforehand */
+    uint32_t *missing;   /* files to be read */
+    uint32_t missing_len;
 };
 
 /* --- keys --- */
@@ -139,6 +151,9 @@ static struct view part_of(const struct view *view, uint32_t first, uint32_t fil
     part.segments_len = files;
     part.deletions = view->deletions ? view->deletions + first : NULL;
     part.chunks_len = chunks ? view->chunks_len : 0;
+    part.rows = 0;
+    for (uint32_t i = 0; i < files; i++)
+        part.rows += segment_info(part.segments[i]).rows;
     return part;
 }
 
@@ -156,30 +171,50 @@ static enum status add_part(struct work *work, struct aggregate *agg, struct vie
     return aggregate_add_view(agg, part, work->shape->filter, work->context, work->stats, err);
 }
 
-/* Reads one file and keeps what came out. */
-static enum status read_file(struct work *work, uint32_t file, struct aggregate *into,
-                             struct error *err)
+static enum status read_file(const struct work *work, uint32_t file, uint32_t threads,
+                             struct fresh *ret, struct error *err)
 {
     struct view part = part_of(work->view, file, 1, false);
-    struct aggregate *agg = NULL;
-    int64_t began_us = sys_mono_us(work->context->sys);
-    if (has_deleted(work->view, file))
-        return add_part(work, into, &part, err);
-    TRY(new_aggregate(work, &agg, err));
-    enum status status = add_part(work, agg, &part, err);
-    if (status == STATUS_OK)
-        status = aggregate_merge(into, agg, err);
-    if (status != STATUS_OK) {
-        aggregate_free(agg);
-        return status;
-    }
-    struct partial *partial = partial_new(agg);
-    if (!partial)
-        return STATUS_OK;
-    value_cache_put(work->cache, file_key(work, file), partial, &partial_kind,
-                    aggregate_memory(agg), sys_mono_us(work->context->sys) - began_us);
-    partial_unref(partial);
+    struct exec_context context = *work->context;
+    int64_t began_us = sys_mono_us(context.sys);
+    context.threads = threads;
+    TRY(new_aggregate(work, &ret->agg, err));
+    TRY(aggregate_add_view(ret->agg, &part, work->shape->filter, &context, &ret->stats, err));
+    ret->us = sys_mono_us(context.sys) - began_us;
     return STATUS_OK;
+}
+
+/* The aggregate is taken. */
+static void keep_file(struct work *work, uint32_t file, struct fresh *fresh)
+{
+    struct aggregate *agg = fresh->agg;
+    struct partial *partial = partial_new(agg);
+    fresh->agg = NULL;
+    if (!partial)
+        return;
+    if (!has_deleted(work->view, file))
+        value_cache_put(work->cache, file_key(work, file), partial, &partial_kind,
+                        aggregate_memory(agg), fresh->us);
+    partial_unref(partial);
+}
+
+/* A file that is not known: read beforehand or now. */
+static enum status add_read(struct work *work, uint32_t file, struct aggregate *into,
+                            struct error *err)
+{
+    struct fresh now = {0}, *fresh = work->fresh ? &work->fresh[file] : &now;
+    enum status status =
+        fresh->agg ? STATUS_OK : read_file(work, file, work->context->threads, fresh, err);
+    if (status == STATUS_OK)
+        status = aggregate_merge(into, fresh->agg, err);
+    exec_stats_add(work->stats, &fresh->stats);
+    if (status == STATUS_OK) {
+        keep_file(work, file, fresh);
+        return STATUS_OK;
+    }
+    aggregate_free(fresh->agg);
+    fresh->agg = NULL;
+    return status;
 }
 
 static enum status add_file(struct work *work, uint32_t file, struct aggregate *into,
@@ -190,11 +225,44 @@ static enum status add_file(struct work *work, uint32_t file, struct aggregate *
             ? NULL
             : value_cache_get(work->cache, VALUE_CACHE_PARTIALS, file_key(work, file));
     if (!known)
-        return read_file(work, file, into, err);
+        return add_read(work, file, into, err);
     enum status status = aggregate_merge(into, known->agg, err);
     work->stats->segments++;
     partial_unref(known);
     return status;
+}
+
+static enum status read_task(void *context, uint32_t task, struct error *err)
+{
+    struct work *work = context;
+    uint32_t file = work->missing[task];
+    return read_file(work, file, 1, &work->fresh[file], err);
+}
+
+/* Several files that are not known are read at the same time. */
+static enum status read_missing(struct work *work, uint32_t from, struct error *err)
+{
+    uint32_t files = work->view->segments_len;
+    if (work->context->threads < 2)
+        return STATUS_OK;
+    work->fresh = calloc((size_t)files + 1, sizeof *work->fresh);
+    work->missing = calloc((size_t)files + 1, sizeof *work->missing);
+    if (!work->fresh || !work->missing)
+        return error_no_memory(err);
+    for (uint32_t i = from; i < files; i++)
+        if (has_deleted(work->view, i) || !value_cache_has(work->cache, file_key(work, i)))
+            work->missing[work->missing_len++] = i;
+    if (work->missing_len < 2)
+        return STATUS_OK; /* its row groups are shared */
+    return parallel_run(work->context->threads, work->missing_len, read_task, work, err);
+}
+
+static void release_fresh(struct work *work)
+{
+    for (uint32_t i = 0; work->fresh && i < work->view->segments_len; i++)
+        aggregate_free(work->fresh[i].agg);
+    free(work->fresh);
+    free(work->missing);
 }
 
 static enum status add_files(struct work *work, uint32_t from, bool per_file,
@@ -204,6 +272,7 @@ static enum status add_files(struct work *work, uint32_t from, bool per_file,
     struct view rest = part_of(work->view, from, files, false);
     if (!per_file)
         return files ? add_part(work, into, &rest, err) : STATUS_OK;
+    TRY(read_missing(work, from, err));
     for (uint32_t i = from; i < work->view->segments_len; i++)
         TRY(add_file(work, i, into, err));
     return STATUS_OK;
@@ -290,6 +359,7 @@ enum status partials_aggregate(struct value_cache *cache, struct view *view,
     work.key_len = work.key.len;
     if (status == STATUS_OK)
         status = finish(&work, per_file, ret, err);
+    release_fresh(&work);
     buf_release(&work.key);
     return status;
 }

@@ -109,22 +109,13 @@ static bool read_select(struct reader *reader, const struct node *select,
            read_outputs(reader);
 }
 
-enum status own_statement_read(struct arena *arena, struct str sql, yyjson_val *parameters,
-                               const struct sql_table *tables, uint32_t tables_len,
-                               struct own_statement *ret, bool *ret_can, struct error *err)
+bool own_statement_read(struct arena *arena, const struct node *root, yyjson_val *parameters,
+                        const struct sql_table *tables, uint32_t tables_len,
+                        struct own_statement *ret)
 {
-    struct lang_query query;
-    struct lang_problem problem;
     *ret = (struct own_statement){.limit = -1, .shape.limit = -1};
-    *ret_can = false;
-    if (lang_parse(arena, sql, LANG_DUCKDB, NULL, &query, &problem) != STATUS_OK)
-        return problem.code == LANG_NO_MEMORY ? error_no_memory(err) : STATUS_OK;
-    if (query.statement != LANG_SELECT)
-        return STATUS_OK;
-    struct reader reader = {
-        .arena = arena, .root = query.root, .parameters = parameters, .out = ret};
-    *ret_can = read_select(&reader, query.root, tables, tables_len);
-    return STATUS_OK;
+    struct reader reader = {.arena = arena, .root = root, .parameters = parameters, .out = ret};
+    return read_select(&reader, root, tables, tables_len);
 }
 
 void own_statement_release(struct own_statement *statement)

@@ -46,11 +46,17 @@ struct own_statement {
     uint64_t offset;
 };
 
-/* `sql` is DuckDB's. *ret_can false: the engine has to do it (and finds what is wrong with it).
- * What it made is to be released in either case. */
-enum status own_statement_read(struct arena *arena, struct str sql, yyjson_val *parameters,
-                               const struct sql_table *tables, uint32_t tables_len,
-                               struct own_statement *ret, bool *ret_can, struct error *err);
+struct node;
+
+/* `root` is the tree of a query in DuckDB's dialect; it has to outlive the statement. False: the
+ * engine has to do it (and finds what is wrong with it). What it made is to be released in either
+ * case. */
+bool own_statement_read(struct arena *arena, const struct node *root, yyjson_val *parameters,
+                        const struct sql_table *tables, uint32_t tables_len,
+                        struct own_statement *ret);
+/* All that the answer depends on but the state of the table: equal for statements that mean the
+ * same, as far as that is seen. */
+void own_statement_key(const struct own_statement *statement, struct buf *key);
 void own_statement_release(struct own_statement *statement);
 
 #endif

@@ -213,7 +213,9 @@ enum status collections_update(struct request *request)
     struct caller caller = caller_of(request);
     struct record collection;
     struct transition transition = {.to = request_str(request, "status"),
-                                    .reason = request_str(request, "reason")};
+                                    .reason = request_str(request, "reason"),
+                                    .also = edit_collection,
+                                    .context = request};
     struct asset_edit edit = {
         .action = "asset.update",
         .permission = RIGHT_WRITE,
@@ -228,13 +230,12 @@ enum status collections_update(struct request *request)
                          "nothing to change: give description, index_type, partition_key, status "
                          "or metadata");
     TRY(collection_of_path(request, &caller, RIGHT_WRITE, &collection));
-    if (transition.to.len && !str_eq(transition.to, collection.lifecycle)) {
+    if (transition.to.len && !str_eq(transition.to, collection.lifecycle))
         TRY(asset_transition(catalog_of(request), &caller, collection.id, edit.expected,
                              &transition, request->arena, &collection, &request->error));
-        edit.expected = edit.expected ? collection.revision : 0;
-    }
-    TRY(asset_edit(catalog_of(request), &caller, collection.id, &edit, request->arena, &collection,
-                   &request->error));
+    else
+        TRY(asset_edit(catalog_of(request), &caller, collection.id, &edit, request->arena,
+                       &collection, &request->error));
     return respond_row(request, 200, write_collection, &collection);
 }
 

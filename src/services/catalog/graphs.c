@@ -326,15 +326,16 @@ enum status graphs_update(struct request *request)
         .edit = edit_graph,
         .context = request};
     struct transition transition = {.to = request_str(request, "status"),
-                                    .reason = request_str(request, "reason")};
+                                    .reason = request_str(request, "reason"),
+                                    .also = edit_graph,
+                                    .context = request};
     TRY(open_graph(request, &caller, &graph));
-    if (transition.to.len && !str_eq(transition.to, graph.lifecycle)) {
+    if (transition.to.len && !str_eq(transition.to, graph.lifecycle))
         TRY(asset_transition(catalog_of(request), &caller, graph.id, edit.expected, &transition,
                              request->arena, &graph, &request->error));
-        edit.expected = edit.expected ? graph.revision : 0;
-    }
-    TRY(asset_edit(catalog_of(request), &caller, graph.id, &edit, request->arena, &graph,
-                   &request->error));
+    else
+        TRY(asset_edit(catalog_of(request), &caller, graph.id, &edit, request->arena, &graph,
+                       &request->error));
     writer_begin(&buf, &w);
     write_graph(&w, &graph);
     return writer_respond(request, 200, &buf);

@@ -152,7 +152,7 @@ enum status tenants_page(struct gateway *gateway, struct str cursor, uint32_t li
 enum status tenants_ensure_own(struct gateway *gateway, struct error *err);
 /* Writes the file that tells the processes of this machine, when it would be another one. */
 enum status tenants_publish(struct gateway *gateway, struct error *err);
-/* Removes the users and keys of those whose grace is over, then them. */
+/* Removes all that the catalog has of those whose grace is over, then them. */
 enum status tenants_purge(struct gateway *gateway, struct error *err);
 
 /* --- login.c --- */

@@ -175,28 +175,6 @@ static enum status take_due(void *context, const struct record *tenant, struct e
     return record_copy(tenant, &purge->arena, &purge->due[purge->len++], err);
 }
 
-/* Users, keys, roles, invitations: everybody of the tenant. */
-static enum status remove_principals(struct gateway *gateway, struct str tenant, struct error *err)
-{
-    struct caller caller = gateway_caller(tenant);
-    struct record_query query = {.domain = DOMAIN_PRINCIPAL, .limit = PAGE};
-    struct record_page page = {0};
-    enum status status = STATUS_OK;
-    do {
-        struct arena arena;
-        arena_init(&arena, 64 << 20);
-        status = entry_query(gateway->options.catalog, &caller, &query, &arena, &page, err);
-        for (uint32_t i = 0; i < page.len && status == STATUS_OK; i++) {
-            status = entry_remove(gateway->options.catalog, &caller, DOMAIN_PRINCIPAL,
-                                  page.records[i].id, err);
-            if (status == STATUS_NOT_FOUND)
-                status = STATUS_OK; /* went with another one */
-        }
-        arena_release(&arena);
-    } while (status == STATUS_OK && page.len > 0);
-    return status;
-}
-
 enum status tenants_purge(struct gateway *gateway, struct error *err)
 {
     struct caller caller = tenants_own_caller(gateway, NULL);
@@ -207,7 +185,7 @@ enum status tenants_purge(struct gateway *gateway, struct error *err)
     arena_init(&purge->arena, 64 << 20);
     enum status status = for_all(gateway, take_due, purge, err);
     for (uint32_t i = 0; i < purge->len && status == STATUS_OK; i++) {
-        status = remove_principals(gateway, purge->due[i].name, err);
+        status = catalog_remove_tenant(gateway->options.catalog, purge->due[i].name, err);
         if (status == STATUS_OK)
             status = entry_remove(gateway->options.catalog, &caller, DOMAIN_PRINCIPAL,
                                   purge->due[i].id, err);

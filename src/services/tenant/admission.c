@@ -76,3 +76,17 @@ void admission_leave(struct admission *admission)
     pthread_cond_signal(&admission->freed);
     pthread_mutex_unlock(&admission->lock);
 }
+
+uint32_t admission_more(struct admission *admission, uint32_t threads)
+{
+    uint32_t places = 0;
+    while (places + 1 < threads && admission_try(admission))
+        places++;
+    return places;
+}
+
+void admission_less(struct admission *admission, uint32_t places)
+{
+    while (places--)
+        admission_leave(admission);
+}

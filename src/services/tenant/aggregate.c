@@ -122,15 +122,6 @@ static struct query_shape shape_of(const struct job *job)
                                 .keys_len = job->keys_len};
 }
 
-static void add_stats(struct exec_stats *to, const struct exec_stats *from)
-{
-    to->segments += from->segments;
-    to->segments_pruned += from->segments_pruned;
-    to->rows_scanned += from->rows_scanned;
-    to->rows_matched += from->rows_matched;
-    to->index_used |= from->index_used;
-}
-
 /* By the cheapest way; *ret is the source's aggregate. */
 static enum status aggregate_view(struct job *job, struct view *view, struct access_run *run,
                                   struct aggregate **ret, struct error *err)
@@ -142,7 +133,7 @@ static enum status aggregate_view(struct job *job, struct view *view, struct acc
     TRY(own_aggregate(job->node->cache, view, &shape, &run->choice, &run->context, &stats, ret,
                       err));
     access_end(run, &stats, aggregate_groups(*ret), false);
-    add_stats(&job->stats, &stats);
+    exec_stats_add(&job->stats, &stats);
     return STATUS_OK;
 }
 
@@ -243,9 +234,11 @@ enum status handle_aggregate(struct request *request)
     job.context.sys = job.node->sys;
     job.context.deadline_us = sys_mono_us(job.node->sys) + job.node->options.search_timeout_us;
     TRY(admission_enter(&job.node->admission, err));
+    uint32_t more = admission_more(&job.node->admission, job.node->options.aggregate_threads);
+    job.context.threads = more + 1;
     answer_init(&answer, request, STR("application/json"));
     enum status status = run(&job, &answer.w, err);
-    admission_leave(&job.node->admission);
+    admission_less(&job.node->admission, more + 1);
     if (status == STATUS_OK)
         status = answer_end(&answer, err);
     tenant_count_reads(request, &job.stats, NULL);

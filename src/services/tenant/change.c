@@ -5,6 +5,7 @@
 #include "base/uuid.h"
 #include "format/records/record_builder.h"
 #include "query/exec/change.h"
+#include "services/tenant/matview.h"
 #include "services/tenant/tenant_int.h"
 
 struct change {
@@ -167,6 +168,7 @@ static enum status handle_change(struct request *request, bool update)
     struct error *err = &request->error;
     struct change change = {.node = request->context, .request = request};
     TRY(decode_write_id(&change, err));
+    TRY(matview_check_writable(change.node, request_str(request, "source_id"), err));
     TRY(store_get_source(change.node->store, request_str(request, "source_id"), &change.source,
                          err));
     enum status status = decode_filter(&change, err);

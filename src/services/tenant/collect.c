@@ -192,4 +192,7 @@ void tenant_collect(void *context, struct metrics *metrics)
     collect_compaction(node, metrics);
     collect_sql(node, metrics);
     collect_cache(node, metrics);
+    struct histogram errors;
+    optimizer_get_errors(node->optimizer, &errors);
+    metric_raise_histogram(metrics_series(metrics, METRIC_ESTIMATE_ERROR, NULL), &errors);
 }

@@ -11,6 +11,7 @@
 #include "format/codec/codec.h"
 #include "format/records/record_builder.h"
 #include "services/tenant/load_int.h"
+#include "services/tenant/matview.h"
 
 enum { READ_PIECE = 1 << 18, LOAD_ID_MAX = 120 };
 
@@ -364,6 +365,7 @@ static enum status look_at_form(struct loader *l, struct error *err)
 static enum status run(struct loader *l, struct error *err)
 {
     TRY(decode(l, err));
+    TRY(matview_check_writable(l->node, request_str(l->request, "source_id"), err));
     TRY(store_get_source(l->node->store, request_str(l->request, "source_id"), &l->source, err));
     if (l->form == FORM_PARQUET)
         return load_parquet(l, err);

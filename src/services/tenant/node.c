@@ -194,6 +194,8 @@ enum status tenant_node_start(const struct tenant_node_options *options,
     if (status == STATUS_OK)
         status = query_table_watch(node, err);
     if (status == STATUS_OK)
+        status = matviews_start(node, err);
+    if (status == STATUS_OK)
         status = serve(node, err);
     if (status != STATUS_OK) {
         tenant_node_stop(node, 0);
@@ -215,6 +217,7 @@ void tenant_node_stop(struct tenant_node *node, uint32_t grace_ms)
     if (node->service)
         service_stop(node->service, grace_ms);
     backup_job_stop(&node->backup);
+    matviews_stop(node);
     query_table_stop(node);
     if (node->cursors.entries)
         cursor_table_release(&node->cursors);

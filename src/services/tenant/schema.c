@@ -1,4 +1,5 @@
 /* schema.c: the columns of a source: shown, and changed by a list of changes. */
+#include "services/tenant/matview.h"
 #include "services/tenant/tenant_int.h"
 
 static enum status source_of(struct request *request, struct source **ret, struct error *err)
@@ -160,6 +161,8 @@ static enum status change_schema(struct request *request, struct source *source)
 enum status handle_schema_change(struct request *request)
 {
     struct source *source;
+    TRY(matview_check_writable(request->context, request_path_param(request, "source_id"),
+                               &request->error));
     TRY(source_of(request, &source, &request->error));
     enum status status = change_schema(request, source);
     source_unref(source);

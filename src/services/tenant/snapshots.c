@@ -1,4 +1,5 @@
 /* snapshots.c: a source's earlier states: reading as of one, listing, tags, rollback. */
+#include "services/tenant/matview.h"
 #include "services/tenant/tenant_int.h"
 
 static struct tenant_node *node_of(const struct request *request)
@@ -144,6 +145,7 @@ enum status handle_source_rollback(struct request *request)
             return error_set(err, STATUS_INVALID_ARGUMENT, "snapshot_id is above 0");
         as_of = (struct as_of){.kind = AS_OF_ID, .id = (uint64_t)number};
     }
+    TRY(matview_check_writable(node_of(request), request_path_param(request, "source_id"), err));
     TRY(get_source(request, &source, err));
     enum status status = source_rollback(source, &as_of, &id, err);
     source_unref(source);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/datetime.h"
+#include "services/tenant/matview.h"
 #include "services/tenant/quarantine.h"
 #include "services/tenant/sql_view.h"
 #include "services/tenant/tenant_int.h"
@@ -185,6 +186,8 @@ enum status tenant_remove_source(struct tenant_node *node, struct str id, struct
 
 enum status handle_source_remove(struct request *request)
 {
+    TRY(matview_check_writable(node_of(request), request_path_param(request, "source_id"),
+                               &request->error));
     TRY(tenant_remove_source(node_of(request), request_path_param(request, "source_id"),
                              &request->error));
     return answer_success(request);
@@ -331,6 +334,8 @@ static enum status set(struct request *request, struct source *source)
 enum status handle_source_settings(struct request *request)
 {
     struct source *source;
+    TRY(matview_check_writable(node_of(request), request_path_param(request, "source_id"),
+                               &request->error));
     TRY(store_get_source(node_of(request)->store, request_path_param(request, "source_id"), &source,
                          &request->error));
     enum status status = set(request, source);

@@ -264,6 +264,7 @@ static enum status run_statement(struct statement *statement, struct sql_job *jo
     case LANG_MERGE:
         return handle_sql_change(statement, err);
     case LANG_CREATE_VIEW:
+    case LANG_REFRESH:
         return handle_sql_view(statement, err);
     case LANG_DROP:
         return str_is(statement->query.root->text, "VIEW") ? handle_sql_view(statement, err)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "query/lang/change.h"
+#include "services/tenant/matview.h"
 #include "services/tenant/sql_write.h"
 
 enum { CHANGE_TEXT_MAX = 8 << 20 };
@@ -25,7 +26,7 @@ struct change {
     bool any; /* a row with a place was there */
 };
 
-static const char *engine_type(enum type type)
+const char *sql_engine_type(enum type type)
 {
     static const char *const names[TYPE_COUNT] = {
         [TYPE_BOOL] = "BOOLEAN",       [TYPE_INT64] = "BIGINT", [TYPE_DOUBLE] = "DOUBLE",
@@ -54,22 +55,19 @@ static enum status too_many(struct error *err)
                      MUTATION_ROWS_MAX, MUTATION_BYTES_MAX >> 20);
 }
 
-static enum status add_row(struct change *change, const struct batch *batch, uint32_t row,
-                           struct error *err)
+enum status sql_append_row(struct batch *rows, const struct batch *from, uint32_t first,
+                           uint32_t row, struct error *err)
 {
-    struct batch *rows = change->rows;
-    if (rows->rows == MUTATION_ROWS_MAX)
-        return too_many(err);
     for (uint32_t i = 0; i < rows->columns_len; i++) {
-        const struct column *from = &batch->columns[LANG_CHANGE_COLUMNS + i].column;
+        const struct column *value = &from->columns[first + i].column;
         struct column *to = &rows->columns[i].column;
         enum status status = STATUS_OK;
-        if (column_is_null(from, row))
+        if (column_is_null(value, row))
             status = column_append_null(to);
-        else if (type_is_bytes(to->type) && type_is_bytes(from->type))
-            status = column_append_bytes(to, column_str(from, row));
-        else if (to->type == from->type)
-            status = column_append_from(to, from, row);
+        else if (type_is_bytes(to->type) && type_is_bytes(value->type))
+            status = column_append_bytes(to, column_str(value, row));
+        else if (to->type == value->type)
+            status = column_append_from(to, value, row);
         else
             return error_set(err, STATUS_INTERNAL, "a worker sent a column of another type");
         if (status != STATUS_OK)
@@ -77,6 +75,14 @@ static enum status add_row(struct change *change, const struct batch *batch, uin
     }
     rows->rows++;
     return STATUS_OK;
+}
+
+static enum status add_row(struct change *change, const struct batch *batch, uint32_t row,
+                           struct error *err)
+{
+    if (change->rows->rows == MUTATION_ROWS_MAX)
+        return too_many(err);
+    return sql_append_row(change->rows, batch, LANG_CHANGE_COLUMNS, row, err);
 }
 
 /* A row of the target may be changed once. Those of one place come one behind the other, but for
@@ -162,7 +168,7 @@ static enum status describe_target(struct change *change, struct error *err)
                                  "SQL cannot change it, /data/write can");
         }
         columns[i] = (struct lang_target_column){.name = schema->fields[i].name,
-                                                 .type = engine_type(schema->fields[i].type),
+                                                 .type = sql_engine_type(schema->fields[i].type),
                                                  .is_key = is_key(change, schema->fields[i].name)};
     }
     change->what = (struct lang_change){.table = target_table,
@@ -345,7 +351,10 @@ enum status handle_sql_change(struct statement *statement, struct error *err)
     if (request_has(statement->request, "as_of"))
         return error_set(err, STATUS_INVALID_ARGUMENT, "as_of is for queries: the past is fixed");
     TRY(find_target(statement, &source, err));
-    enum status status = STATUS_SCHEMA_CHANGED;
+    enum status status =
+        matview_check_writable(statement->request->context, source_config(source)->source_id, err);
+    if (status == STATUS_OK)
+        status = STATUS_SCHEMA_CHANGED;
     for (int i = 0; i < TENANT_SCHEMA_TRIES && status == STATUS_SCHEMA_CHANGED; i++)
         status = sql_change_source(statement, source, &affected, err);
     source_unref(source);

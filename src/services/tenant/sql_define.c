@@ -4,6 +4,7 @@
 
 #include "query/lang/change.h"
 #include "query/lang/node.h"
+#include "services/tenant/matview.h"
 #include "services/tenant/sql_write.h"
 
 static const char decimal_warning[] =
@@ -323,6 +324,7 @@ static enum status alter_table(struct statement *statement, struct sql_affected 
     enum status status = STATUS_OK;
     TRY(sql_admit(statement->request, "source_schema_change"));
     TRY(sql_plain_name(root->kids[0], &name, err));
+    TRY(matview_check_writable(node_of(statement), name, err));
     TRY(traits_init(statement, list_count(actions), &traits, err));
     for (size_t i = 0; i < list_count(actions) && status == STATUS_OK; i++)
         status = take_action(statement, actions->kids[i], &traits, &loses, err);
@@ -348,6 +350,7 @@ static enum status drop_table(struct statement *statement, struct error *err)
         return error_set(err, STATUS_SQL_REFUSED, "DROP %.*s is not available",
                          STR_ARG(root->text));
     TRY(sql_plain_name(root->kids[0], &name, err));
+    TRY(matview_check_writable(node_of(statement), name, err));
     if (sql_source_exists(statement, name))
         return tenant_remove_source(node_of(statement), name, err);
     TRY(sql_view_check_free(node_of(statement), name, err));

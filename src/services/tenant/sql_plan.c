@@ -1,386 +1,6 @@
 /* sql_plan.c: an SQL statement is planned, then answered: from the cache of results, by our own
- * operators, or by the SQL engine; what it took is told to the optimizer.
- *
- * A result is kept under the statement's text, its parameters, and the exact state of every table
- * it names; only statements of functions that give the same for the same are kept. */
-#include <stdlib.h>
-
-#include "query/lang/lang.h"
-#include "query/lang/node.h"
-#include "services/tenant/tenant_int.h"
-
-/* --- results that are kept --- */
-
-struct cached_result {
-    _Atomic uint32_t refs;
-    struct arena arena;
-    struct str *names, *types;
-    uint32_t len;
-    struct batch **batches;
-    uint32_t batches_len, batches_cap;
-    uint64_t bytes;
-    struct sql_stats stats;
-    double rows_found;
-};
-
-enum { RESULT_BATCHES_MAX = 4096 };
-
-static void result_ref(void *value)
-{
-    struct cached_result *result = value;
-    atomic_fetch_add_explicit(&result->refs, 1, memory_order_relaxed);
-}
-
-static void result_unref(void *value)
-{
-    struct cached_result *result = value;
-    if (!result || atomic_fetch_sub_explicit(&result->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    for (uint32_t i = 0; i < result->batches_len; i++)
-        batch_unref(result->batches[i]);
-    free(result->batches);
-    arena_release(&result->arena);
-    free(result);
-}
-
-static const struct value_cache_kind result_kind = {result_ref, result_unref};
-
-static struct cached_result *result_new(void)
-{
-    struct cached_result *result = calloc(1, sizeof *result);
-    if (!result)
-        return NULL;
-    atomic_init(&result->refs, 1);
-    arena_init(&result->arena, 0);
-    return result;
-}
-
-/* Hands rows on and keeps them, as long as they are few. `keep` NULL: too many, or no memory. */
-struct tee {
-    const struct sql_sink *sink;
-    struct sys *sys;
-    struct cached_result *keep;
-    uint64_t bytes_max;
-    int64_t sink_us; /* spent in the sink: the client's pace */
-};
-
-static void tee_drop(struct tee *tee)
-{
-    result_unref(tee->keep);
-    tee->keep = NULL;
-}
-
-static bool keep_columns(struct cached_result *keep, const struct str *names,
-                         const struct str *types, uint32_t len)
-{
-    keep->names = arena_array(&keep->arena, len + 1u, sizeof *keep->names);
-    keep->types = arena_array(&keep->arena, len + 1u, sizeof *keep->types);
-    for (uint32_t i = 0; keep->names && keep->types && i < len; i++) {
-        keep->names[i] = arena_str(&keep->arena, names[i]);
-        keep->types[i] = arena_str(&keep->arena, types[i]);
-        if (!keep->names[i].data || !keep->types[i].data)
-            return false;
-    }
-    keep->len = len;
-    return keep->names && keep->types;
-}
-
-static enum status tee_columns(void *context, const struct str *names, const struct str *types,
-                               uint32_t len, struct error *err)
-{
-    struct tee *tee = context;
-    if (tee->keep && !keep_columns(tee->keep, names, types, len))
-        tee_drop(tee);
-    return tee->sink->columns(tee->sink->context, names, types, len, err);
-}
-
-static bool keep_batch(struct tee *tee, const struct batch *batch)
-{
-    struct cached_result *keep = tee->keep;
-    keep->bytes += batch_memory(batch);
-    if (keep->bytes > tee->bytes_max || keep->batches_len == RESULT_BATCHES_MAX)
-        return false;
-    if (keep->batches_len == keep->batches_cap) {
-        uint32_t cap = keep->batches_cap ? 2 * keep->batches_cap : 4;
-        struct batch **grown = realloc(keep->batches, cap * sizeof *grown);
-        if (!grown)
-            return false;
-        keep->batches = grown;
-        keep->batches_cap = cap;
-    }
-    keep->batches[keep->batches_len++] = batch_ref((struct batch *)(uintptr_t)batch);
-    return true;
-}
-
-static enum status tee_rows(void *context, const struct batch *batch, struct error *err)
-{
-    struct tee *tee = context;
-    int64_t began_us = sys_mono_us(tee->sys);
-    if (tee->keep && !keep_batch(tee, batch))
-        tee_drop(tee);
-    enum status status = tee->sink->rows(tee->sink->context, batch, err);
-    tee->sink_us += sys_mono_us(tee->sys) - began_us;
-    return status;
-}
-
-static enum status replay(struct sql_plan *statement, const struct sql_sink *sink,
-                          struct error *err)
-{
-    const struct cached_result *cached = statement->cached;
-    TRY(sink->columns(sink->context, cached->names, cached->types, cached->len, err));
-    for (uint32_t i = 0; i < cached->batches_len; i++)
-        TRY(sink->rows(sink->context, cached->batches[i], err));
-    statement->stats = cached->stats;
-    statement->stats.queue_us = statement->stats.prepare_us = statement->stats.execute_us = 0;
-    statement->stats.cpu_us = 0;
-    return STATUS_OK;
-}
-
-/* --- may a result be kept? --- */
-
-/* Functions that give the same for the same arguments, and do not count rows of tables that are
- * not named. What is not listed is not kept: slower, never wrong. */
-static bool is_pure_function(struct str name)
-{
-    static const char *const pure[] = {"abs",
-                                       "avg",
-                                       "ceil",
-                                       "ceiling",
-                                       "coalesce",
-                                       "concat",
-                                       "concat_ws",
-                                       "contains",
-                                       "count",
-                                       "count_if",
-                                       "date_diff",
-                                       "date_part",
-                                       "date_trunc",
-                                       "datediff",
-                                       "datepart",
-                                       "day",
-                                       "dayofweek",
-                                       "dayofyear",
-                                       "dense_rank",
-                                       "ends_with",
-                                       "epoch",
-                                       "epoch_ms",
-                                       "exp",
-                                       "first_value",
-                                       "floor",
-                                       "greatest",
-                                       "hour",
-                                       "if",
-                                       "ifnull",
-                                       "instr",
-                                       "isfinite",
-                                       "isnan",
-                                       "json_extract",
-                                       "json_extract_string",
-                                       "lag",
-                                       "last_day",
-                                       "last_value",
-                                       "lcase",
-                                       "lead",
-                                       "least",
-                                       "left",
-                                       "len",
-                                       "length",
-                                       "ln",
-                                       "log",
-                                       "log10",
-                                       "log2",
-                                       "lower",
-                                       "lpad",
-                                       "ltrim",
-                                       "make_date",
-                                       "max",
-                                       "md5",
-                                       "mean",
-                                       "median",
-                                       "min",
-                                       "minute",
-                                       "mod",
-                                       "month",
-                                       "nth_value",
-                                       "ntile",
-                                       "nullif",
-                                       "percent_rank",
-                                       "pow",
-                                       "power",
-                                       "prefix",
-                                       "quantile_cont",
-                                       "quantile_disc",
-                                       "quarter",
-                                       "rank",
-                                       "regexp_extract",
-                                       "regexp_matches",
-                                       "regexp_replace",
-                                       "repeat",
-                                       "replace",
-                                       "reverse",
-                                       "right",
-                                       "round",
-                                       "row_number",
-                                       "rpad",
-                                       "rtrim",
-                                       "second",
-                                       "sign",
-                                       "split_part",
-                                       "sqrt",
-                                       "starts_with",
-                                       "stddev",
-                                       "stddev_pop",
-                                       "stddev_samp",
-                                       "strftime",
-                                       "strip_accents",
-                                       "strlen",
-                                       "strpos",
-                                       "strptime",
-                                       "substr",
-                                       "substring",
-                                       "suffix",
-                                       "sum",
-                                       "time_bucket",
-                                       "trim",
-                                       "trunc",
-                                       "ucase",
-                                       "unicode",
-                                       "upper",
-                                       "var_pop",
-                                       "var_samp",
-                                       "variance",
-                                       "week",
-                                       "weekday",
-                                       "year"};
-    for (size_t i = 0; i < sizeof pure / sizeof *pure; i++)
-        if (str_eq_nocase(name, str_of(pure[i])))
-            return true;
-    return false;
-}
-
-/* A name that may be the clock's or the session's: current_date, localtime, user. */
-static bool is_doubtful_name(struct str name)
-{
-    static const char *const starts[] = {"current_", "local", "session_", "user", "today", "now"};
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
-        size_t len = strlen(starts[i]);
-        if (name.len >= len && str_eq_nocase(str_make(name.data, len), str_make(starts[i], len)))
-            return true;
-    }
-    return false;
-}
-
-static bool is_pure(const struct node *node)
-{
-    if (!node)
-        return true;
-    switch ((enum node_kind)node->kind) {
-    case N_CALL:
-        if (!is_pure_function(node->text) || (node->flags & NODE_NO_PARENS))
-            return false;
-        break;
-    case N_REF:
-        return node->count > 1 || !is_doubtful_name(kid(node, 0)->text);
-    case N_SAMPLE:
-    case N_TABLE_CALL:
-    case N_OTHER:
-    case N_PIVOT:
-        return false;
-    default:
-        break;
-    }
-    for (size_t i = 0; i < node->count; i++)
-        if (!is_pure(kid(node, i)))
-            return false;
-    return true;
-}
-
-static void put_table(struct buf *key, const struct view *view)
-{
-    struct uuid incarnation = source_incarnation(view->source);
-    buf_append(key, &incarnation, sizeof incarnation);
-    buf_append_u64(key, view->snapshot_id);
-    buf_append_u64(key, view->lsn);
-    buf_append_u64(key, view->rows);
-    buf_append_u32(key, (uint32_t)view->schema->id);
-    buf_append_u32(key, view->schema->epoch);
-    buf_append_u32(key, view->chunks_len);
-}
-
-static const struct view *table_named(const struct sql_job *job, struct str name)
-{
-    const struct view *found = NULL;
-    for (uint32_t i = 0; i < job->tables_len; i++) {
-        if (!job->tables[i].view) /* no source */
-            continue;
-        struct str id = source_config(job->tables[i].view->source)->source_id;
-        if (str_eq(id, name))
-            return job->tables[i].view;
-        if (id.len == name.len && str_eq_nocase(id, name)) {
-            if (found)
-                return NULL;
-            found = job->tables[i].view;
-        }
-    }
-    return found;
-}
-
-static bool is_cte(const struct lang_analysis *facts, struct str name)
-{
-    for (size_t i = 0; i < facts->cte_count; i++)
-        if (str_eq_nocase(facts->ctes[i], name))
-            return true;
-    return false;
-}
-
-/* The state of every table, into the key; their size into `work`. False: one is not known. */
-static bool put_tables(const struct sql_job *job, const struct lang_analysis *facts,
-                       struct buf *key, struct access_work *work)
-{
-    for (size_t i = 0; i < facts->table_count; i++) {
-        const struct lang_table *table = &facts->tables[i];
-        const struct view *view = table_named(job, table->last);
-        if (table->is_function || (!view && !is_cte(facts, table->last)))
-            return false;
-        if (!view)
-            continue;
-        put_table(key, view);
-        work->files += view->segments_len;
-        work->rows += (double)view->rows;
-        for (uint32_t k = 0; k < view->segments_len; k++)
-            work->bytes += (double)segment_info(view->segments[k]).bytes;
-    }
-    work->values = 2 * work->rows; /* columns of a usual statement */
-    return true;
-}
-
-static bool put_question(const struct sql_job *job, struct buf *key)
-{
-    struct json_writer w;
-    buf_append_u64(key, (uint64_t)job->limit);
-    buf_append_u32(key, (uint32_t)job->query.len);
-    buf_append_str(key, job->query);
-    json_writer_init(&w, key);
-    if (job->parameters)
-        json_value(&w, job->parameters);
-    return !buf_failed(key);
-}
-
-/* Leaves the key empty when the result may not be kept. */
-static void make_key(struct arena *arena, struct sql_plan *statement, struct access_work *work)
-{
-    const struct sql_job *job = statement->job;
-    struct lang_query query;
-    struct lang_analysis facts;
-    struct lang_problem problem;
-    bool good = lang_parse(arena, job->query, LANG_DUCKDB, NULL, &query, &problem) == STATUS_OK &&
-                query.statement == LANG_SELECT &&
-                lang_analyze(arena, &query, &facts, &problem) == STATUS_OK &&
-                put_tables(job, &facts, &statement->key, work) && is_pure(query.root) &&
-                put_question(job, &statement->key);
-    if (!good)
-        buf_clear(&statement->key);
-}
+ * operators, or by the SQL engine; what it took is told to the optimizer. */
+#include "services/tenant/sql_plan_int.h"
 
 /* --- planning --- */
 
@@ -431,28 +51,42 @@ static bool may_use_cache(struct request *request)
            (!offer.forced || offer.force == PATH_RESULT_CACHE);
 }
 
+/* What our operators can do of it, and its key. What cannot be read is the engine's. */
+static enum status read_statement(struct arena *arena, struct sql_plan *statement,
+                                  struct access_work *work, struct error *err)
+{
+    const struct sql_job *job = statement->job;
+    struct lang_query query;
+    struct lang_problem problem;
+    if (lang_parse(arena, job->query, LANG_DUCKDB, NULL, &query, &problem) != STATUS_OK)
+        return problem.code == LANG_NO_MEMORY ? error_no_memory(err) : STATUS_OK;
+    if (query.statement == LANG_SELECT)
+        statement->is_own = own_statement_read(arena, query.root, job->parameters, job->tables,
+                                               job->tables_len, &statement->own);
+    sql_key_make(arena, &query, statement, &statement->key, work);
+    return STATUS_OK;
+}
+
 enum status sql_plan_make(struct request *request, const struct sql_job *job, struct sql_plan *ret,
                           struct error *err)
 {
     struct access_work work = {0};
     *ret = (struct sql_plan){.node = request->context, .job = job};
     buf_init(&ret->key, 8 << 20);
-    make_key(request->arena, ret, &work);
+    TRY(read_statement(request->arena, ret, &work, err));
     if (ret->key.len && may_use_cache(request))
         ret->cached = value_cache_get(ret->node->cache, VALUE_CACHE_RESULTS, buf_str(&ret->key));
     if (ret->cached) {
         choose_cached(ret, &work);
         return STATUS_OK;
     }
-    TRY(own_statement_read(request->arena, job->query, job->parameters, job->tables,
-                           job->tables_len, &ret->own, &ret->is_own, err));
     return choose(request, ret, &work, err);
 }
 
 void sql_plan_release(struct sql_plan *statement)
 {
     own_statement_release(&statement->own);
-    result_unref(statement->cached);
+    sql_result_unref(statement->cached);
     buf_release(&statement->key);
 }
 
@@ -470,10 +104,14 @@ static enum status run_own(struct sql_plan *statement, int64_t timeout_us,
     TRY(admission_enter(&node->admission, err));
     int64_t queue_us = sys_mono_us(node->sys) - began_us;
     context.deadline_us = began_us + timeout_us;
+    uint32_t more = statement->own.shape.aggregates
+                        ? admission_more(&node->admission, node->options.aggregate_threads)
+                        : 0;
+    context.threads = more + 1;
     enum status status = own_statement_run(
         node->cache, job->tables[statement->own.table].view, &statement->own, &statement->choice,
         job->limit, &context, sink, &statement->stats, &statement->exec, &begun, err);
-    admission_leave(&node->admission);
+    admission_less(&node->admission, more + 1);
     statement->doubt = status == EXPR_DOUBT && !begun;
     statement->stats.queue_us = queue_us;
     return status;
@@ -504,7 +142,7 @@ static void choose_engine(struct sql_plan *statement)
                             &statement->choice);
 }
 
-static void note_outcome(struct sql_plan *statement, const struct tee *tee)
+static void note_outcome(struct sql_plan *statement, const struct sql_tee *tee)
 {
     const struct exec_stats *exec = &statement->exec;
     const struct sql_stats *stats = &statement->stats;
@@ -525,7 +163,7 @@ static void note_outcome(struct sql_plan *statement, const struct tee *tee)
         statement->outcome.rows_found = -1;
 }
 
-static void keep_result(struct sql_plan *statement, struct tee *tee)
+static void keep_result(struct sql_plan *statement, struct sql_tee *tee)
 {
     struct cached_result *keep = tee->keep;
     if (!keep)
@@ -533,16 +171,16 @@ static void keep_result(struct sql_plan *statement, struct tee *tee)
     keep->stats = statement->stats;
     keep->rows_found = statement->outcome.rows_found;
     int64_t cost_us = (int64_t)(statement->outcome.ms * 1000);
-    value_cache_put(statement->node->cache, buf_str(&statement->key), keep, &result_kind,
+    value_cache_put(statement->node->cache, buf_str(&statement->key), keep, &sql_result_kind,
                     keep->bytes + keep->arena.total + sizeof *keep, cost_us);
-    result_unref(keep);
+    sql_result_unref(keep);
 }
 
 static enum status run_cached(struct sql_plan *statement, const struct sql_sink *sink,
                               struct error *err)
 {
     int64_t began_us = sys_mono_us(statement->node->sys);
-    enum status status = replay(statement, sink, err);
+    enum status status = sql_result_replay(statement->cached, sink, &statement->stats, err);
     int64_t us = sys_mono_us(statement->node->sys) - began_us;
     statement->outcome = (struct access_outcome){.failed = status != STATUS_OK,
                                                  .ms = (double)us / 1000,
@@ -561,11 +199,11 @@ enum status sql_plan_run(struct sql_plan *statement, struct str query_id, int64_
     if (statement->cached)
         return run_cached(statement, sink, err);
     value_cache_get_stats(node->cache, &cache);
-    struct tee tee = {
+    struct sql_tee tee = {
         .sink = sink, .sys = node->sys, .bytes_max = cache.bytes_max / VALUE_CACHE_SHARE_MAX};
-    const struct sql_sink through = {&tee, tee_columns, tee_rows};
+    const struct sql_sink through = sql_tee_sink(&tee);
     if (statement->key.len && tee.bytes_max)
-        tee.keep = result_new();
+        tee.keep = sql_result_new();
     bool engine = access_chosen(&statement->choice)->path == PATH_DUCKDB;
     enum status status =
         engine ? STATUS_OK : run_own(statement, timeout_us, cancelled, &through, err);
@@ -579,6 +217,6 @@ enum status sql_plan_run(struct sql_plan *statement, struct str query_id, int64_
     if (status == STATUS_OK)
         keep_result(statement, &tee);
     else
-        tee_drop(&tee);
+        sql_tee_drop(&tee);
     return status;
 }

@@ -23,6 +23,11 @@ static const struct shown columns_shown = {
 static const struct shown views_shown = {
     "system.views",
     "SELECT name, is_materialized, reads, created_at FROM \"system.views\" ORDER BY name", false};
+static const struct shown materialized_shown = {
+    "system.materialized_views",
+    "SELECT name, refresh_seconds, last_refresh, how, is_stale, lag_ms, last_error "
+    "FROM \"system.materialized_views\" ORDER BY name",
+    false};
 static const struct shown definition_shown = {
     "system.views",
     "SELECT name AS view, sql AS create_view, dialect FROM \"system.views\" WHERE name = $1", true};
@@ -37,6 +42,8 @@ static const struct shown *shown_by(const struct node *root)
         return &tables_shown;
     if (str_is(root->text, "VIEWS"))
         return &views_shown;
+    if (str_is(root->text, "MATERIALIZED VIEWS"))
+        return &materialized_shown;
     if (str_is(root->text, "CREATE VIEW"))
         return &definition_shown;
     bool columns = str_is(root->text, "COLUMNS") || str_is(root->text, "FIELDS");

@@ -1,6 +1,7 @@
 /* sql_view.c: the definitions of views, in memory and in DATA_PATH/views.json.
  *
- *   {"format": 1, "views": [{"name", "sql", "dialect", "query", "reads": [...], "created_us"}]}
+ *   {"format": 1, "views": [{"name", "sql", "dialect", "query", "reads": [...], "created_us",
+ *                            "materialized"?: {...}}]}
  *
  * sealed (storage/table/snapshot.h). What a definition has besides is kept as it is. */
 #include "services/tenant/sql_view.h"
@@ -48,14 +49,18 @@ static enum status view_of_json(struct str json, struct sql_view **ret, struct e
         yyjson_doc_free(doc);
         return error_no_memory(err);
     }
-    *view = (struct sql_view){.refs = 1,
-                              .doc = doc,
-                              .name = json_str_of(json_get(root, "name")),
-                              .sql = json_str_of(json_get(root, "sql")),
-                              .dialect = json_str_of(json_get(root, "dialect")),
-                              .query = json_str_of(json_get(root, "query")),
-                              .reads = json_get(root, "reads"),
-                              .created_us = yyjson_get_sint(json_get(root, "created_us"))};
+    *view =
+        (struct sql_view){.refs = 1,
+                          .doc = doc,
+                          .name = json_str_of(json_get(root, "name")),
+                          .sql = json_str_of(json_get(root, "sql")),
+                          .dialect = json_str_of(json_get(root, "dialect")),
+                          .query = json_str_of(json_get(root, "query")),
+                          .reads = json_get(root, "reads"),
+                          .created_us = yyjson_get_sint(json_get(root, "created_us")),
+                          .materialized = json_get(root, "materialized"),
+                          .shown = json_str_of(json_get(json_get(root, "materialized"), "shown")),
+                          .is_own = true};
     if (!view->name.len || !view->query.len || !view->sql.data || !view->dialect.data) {
         sql_view_unref(view);
         return error_set(err, STATUS_CORRUPT, "a view's definition lacks a member");
@@ -96,7 +101,7 @@ static enum status load(struct sql_view_book *book, yyjson_val *content, struct 
     yyjson_arr_foreach(list, at, max, item)
     {
         TRY(view_of_value(item, &book->views[book->len], err));
-        book->len++;
+        book->views[book->len++]->is_own = false;
     }
     return STATUS_OK;
 }
@@ -327,6 +332,7 @@ enum status sql_view_write_all(struct tenant_node *node, struct json_writer *w, 
         json_kv_str(w, "dialect", views[i]->dialect);
         json_keyz(w, "reads");
         json_value(w, views[i]->reads);
+        json_kv_bool(w, "materialized", views[i]->materialized != NULL);
         json_end_object(w);
     }
     json_end_object(w);

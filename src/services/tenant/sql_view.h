@@ -28,6 +28,10 @@ struct sql_view {
     struct str query;   /* canonical: the query in DuckDB's dialect, views in it by their names */
     yyjson_val *reads;  /* names of what it reads */
     int64_t created_us;
+    yyjson_val *materialized; /* see matview.h; NULL: a plain view */
+    struct str shown;         /* materialised, with columns that are not for people: the query of
+                               * the others; data NULL: its source is read as it is */
+    bool is_own;              /* defined or refreshed by this process, not read from the file */
 };
 struct sql_view *sql_view_ref(struct sql_view *view);
 void sql_view_unref(struct sql_view *view); /* NULL is fine */

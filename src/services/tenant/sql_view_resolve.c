@@ -58,19 +58,32 @@ static enum status resolve_text(struct resolver *r, struct str name, struct str 
     return resolve_all(r, parsed.root, depth);
 }
 
+/* Of the source of that name, whose columns are those of the view from now on. */
+static size_t place_of(const struct lang_catalog *catalog, struct str name)
+{
+    size_t at = 0;
+    while (at < catalog->count && !str_eq(catalog->sources[at].name, name))
+        at++;
+    return at;
+}
+
 static enum status resolve(struct resolver *r, uint32_t i, int depth)
 {
     const struct sql_view *view = r->list[i];
     struct lang_source *sources = (struct lang_source *)r->catalog->sources;
-    if (r->progress[i] == READY)
-        return STATUS_OK;
+    if (r->progress[i] == READY || (view->materialized && !view->shown.data))
+        return STATUS_OK; /* the latter is a source */
     if (r->progress[i] == UNDER_WAY)
         return error_set(r->err, STATUS_UNSUPPORTED_SQL,
                          "view %.*s reads itself, by the views that it reads", STR_ARG(view->name));
     r->progress[i] = UNDER_WAY;
-    TRY(resolve_text(r, view->name, view->query, depth + 1));
-    TRY(make(r, view->name, view->query, &r->set->views[r->set->len]));
-    sources[r->catalog->count++] = r->set->views[r->set->len++].source;
+    if (!view->materialized)
+        TRY(resolve_text(r, view->name, view->query, depth + 1));
+    TRY(make(r, view->name, view->materialized ? view->shown : view->query,
+             &r->set->views[r->set->len]));
+    size_t place = view->materialized ? place_of(r->catalog, view->name) : r->catalog->count;
+    sources[place] = r->set->views[r->set->len++].source;
+    r->catalog->count += place == r->catalog->count;
     r->progress[i] = READY;
     return STATUS_OK;
 }

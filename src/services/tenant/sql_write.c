@@ -14,6 +14,17 @@ enum status sql_admit(struct request *request, const char *operation)
     return request_admit(request, operation_find(operation));
 }
 
+void sql_put_name(struct buf *out, struct str name)
+{
+    buf_append_char(out, '"');
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.data[i] == '"')
+            buf_append_char(out, '"');
+        buf_append_char(out, name.data[i]);
+    }
+    buf_append_char(out, '"');
+}
+
 /* ---- columns of a query ---- */
 
 struct described {

@@ -25,6 +25,13 @@ enum status sql_describe_query(struct statement *statement, const struct str **r
 enum status sql_describe_view(struct statement *statement, struct str name,
                               const struct str **ret_names, const struct str **ret_types,
                               uint32_t *ret_len, struct error *err);
+/* A name in DuckDB's quotes. */
+void sql_put_name(struct buf *out, struct str name);
+/* The engine's name of a type: "BIGINT". */
+const char *sql_engine_type(enum type type);
+/* A row of a worker's answer, its columns from `first` on, at the end of `rows`. */
+enum status sql_append_row(struct batch *rows, const struct batch *from, uint32_t first,
+                           uint32_t row, struct error *err);
 /* An INSERT's query must have so many columns. */
 enum status sql_check_values(struct statement *statement, size_t wanted, struct error *err);
 enum status sql_answer_affected(struct statement *statement, const struct sql_affected *affected,

@@ -6,7 +6,7 @@
 #include "query/lang/bind.h"
 #include "services/tenant/tenant_int.h"
 
-enum { SYSTEM_COLUMNS_MAX = 14, SYSTEM_TABLES_MAX = 14 };
+enum { SYSTEM_COLUMNS_MAX = 14, SYSTEM_TABLES_MAX = 16 };
 
 struct system_column {
     const char *name;
@@ -48,6 +48,7 @@ struct system_row {
 };
 void system_put_text(struct system_row *row, struct str text); /* data NULL: null */
 void system_put_int(struct system_row *row, int64_t value);
+void system_put_double(struct system_row *row, double value);
 void system_put_bool(struct system_row *row, bool value);
 void system_put_time(struct system_row *row, int64_t us); /* 0: null */
 void system_put_null(struct system_row *row);
@@ -68,6 +69,7 @@ enum status system_fill_snapshots(struct system_fill *fill, struct error *err);
 enum status system_fill_files(struct system_fill *fill, struct error *err);
 enum status system_fill_statistics(struct system_fill *fill, struct error *err);
 enum status system_fill_queries(struct system_fill *fill, struct error *err);
+enum status system_fill_materialized(struct system_fill *fill, struct error *err);
 enum status system_fill_views(struct system_fill *fill, struct error *err);
 enum status system_fill_standard_tables(struct system_fill *fill, struct error *err);
 enum status system_fill_standard_columns(struct system_fill *fill, struct error *err);

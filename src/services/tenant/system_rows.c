@@ -31,6 +31,11 @@ void system_put_int(struct system_row *row, int64_t value)
     system_row_failed(row, column_append_int64(next(row), value));
 }
 
+void system_put_double(struct system_row *row, double value)
+{
+    system_row_failed(row, column_append_double(next(row), value));
+}
+
 void system_put_bool(struct system_row *row, bool value)
 {
     system_row_failed(row, column_append_bool(next(row), value));

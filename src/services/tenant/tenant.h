@@ -32,6 +32,7 @@ struct tenant_node_options {
     uint32_t sql_workers_min;
     uint32_t sql_workers_max;  /* 0: 2 */
     uint32_t sql_queue_max;    /* 0: the pool's default */
+    uint32_t aggregate_threads; /* 0: one */
     uint32_t sql_threads;      /* 0: the pool's default */
     uint64_t sql_memory_bytes; /* 0: the pool's default */
     struct dsl_settings dsl;

@@ -39,6 +39,9 @@ void admission_release(struct admission *admission);
 enum status admission_enter(struct admission *admission, struct error *err);
 bool admission_try(struct admission *admission); /* without waiting */
 void admission_leave(struct admission *admission);
+/* Further places for whoever has one and wants `threads`, without waiting; and back. */
+uint32_t admission_more(struct admission *admission, uint32_t threads);
+void admission_less(struct admission *admission, uint32_t places);
 
 /* --- cursors: searches and queries left open for the next page, see cursor.c --- */
 struct cursor_entry;
@@ -127,6 +130,21 @@ enum status statistics_start(struct tenant_node *node, struct error *err);
 /* Flushes all and writes the sketches; NULL store is fine. */
 void statistics_stop(struct tenant_node *node);
 
+/* --- materialised views, see matview.h --- */
+struct matviews {
+    pthread_mutex_t running; /* a refresh, a creation, a removal */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool ends, is_done;               /* asked to end; has ended */
+    char query_id[UUID_TEXT_LEN + 1]; /* that runs; "": none */
+    struct thread thread;
+};
+enum status matviews_start(struct tenant_node *node, struct error *err);
+/* Before the SQL pool is closed. */
+void matviews_stop(struct tenant_node *node);
+/* A definition came or went. */
+void matviews_wake(struct tenant_node *node);
+
 /* --- what reads did, for /metrics --- */
 struct read_counters {
     _Atomic uint64_t rows_scanned, rows_matched, rows_returned;
@@ -153,6 +171,7 @@ struct tenant_node {
     char *optimizer_path;      /* its state; borrowed by it */
     struct value_cache *cache; /* results, partial aggregates */
     struct sql_view_book *sql_views;
+    struct matviews matviews;
 };
 
 /* collect.c: gauges and counters before /metrics is written. */

@@ -6,6 +6,7 @@
 
 #include "base/uuid.h"
 #include "format/records/record_builder.h"
+#include "services/tenant/matview.h"
 #include "services/tenant/quarantine.h"
 #include "services/tenant/tenant_int.h"
 
@@ -294,6 +295,7 @@ enum status handle_write(struct request *request)
     if (request->here && job->in.upsert)
         return request_give_back(request);
     tenant_make_write_id(node, job->in.made_id);
+    TRY(matview_check_writable(node, request_str(request, "source_id"), err));
     TRY(store_get_source(node->store, request_str(request, "source_id"), &job->source, err));
     enum status status = quarantine_init(&job->quarantine, request, job->source);
     job->quarantine.shown_id = job->in.write_id.data ? job->in.write_id : str_of(job->in.made_id);

@@ -1,5 +1,5 @@
 /* segment_rows.c: rows of a segment in memory (row_cache.h): asked for, and made from the file. */
-#include <stdlib.h>
+#include <stdatomic.h>
 
 #include "format/parquet/parquet.h"
 #include "storage/table/row_cache.h"
@@ -60,6 +60,14 @@ static struct row_block *make_block(struct segment *segment, struct row_cache *c
     return block;
 }
 
+/* A full cache makes a block for one question of eight: where all rows are equally likely it would
+ * make blocks for others to push out, where some are not those still get in. */
+static bool is_worth_it(const struct row_cache *cache, uint64_t row)
+{
+    bool full = atomic_load(&cache->bytes) > cache->budget - cache->budget / 8;
+    return !full || row * UINT64_C(0x9E3779B97F4A7C15) >> 61 == 0;
+}
+
 /* As far as the file's size tells. */
 static bool rows_are_small(const struct segment_meta *meta)
 {
@@ -87,7 +95,7 @@ bool segment_pin_rows(struct segment *segment, const uint64_t *rows, uint32_t le
             continue;
         }
         ret->blocks[i] = row_cache_get(home, meta->rows, number, &wanted);
-        if (wanted && made++ < BLOCKS_MADE_MAX)
+        if (wanted && is_worth_it(cache, rows[i]) && made++ < BLOCKS_MADE_MAX)
             ret->blocks[i] = make_block(segment, cache, home, number);
         all &= ret->blocks[i] != NULL;
     }

@@ -45,7 +45,9 @@ def _number(text):
 
 
 def _timestamp(text):
-    return text.replace(" ", "T")
+    """As Quarry writes them: no fraction, or six digits."""
+    whole, point, fraction = text.replace(" ", "T").partition(".")
+    return whole + (point + fraction.ljust(6, "0") if point else "")
 
 
 _READERS = {BOOLEAN: lambda text: text == "true", FLOAT: _number, DOUBLE: _number,
@@ -123,7 +125,7 @@ class Duck:
 def _order(row):
     """Rows are put in order by what does not depend on how doubles were added up."""
     return ([str(value) for value in row if not isinstance(value, float)],
-            [f"{value:.6g}" for value in row if isinstance(value, float)])
+            [f"{value + 0.0:.6g}" for value in row if isinstance(value, float)])
 
 
 def _same_value(a, b, tolerance):

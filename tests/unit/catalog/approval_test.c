@@ -93,7 +93,10 @@ static enum status move(struct fixture *f, const struct caller *who, struct str 
                         unsigned *lacks)
 {
     struct record got;
-    struct transition transition = {str_of(to), STR("because"), STR("another"), lacks};
+    struct transition transition = {.to = str_of(to),
+                                    .reason = STR("because"),
+                                    .deprecated_by = STR("another"),
+                                    .ret_lacks = lacks};
     return asset_transition(f->catalog, who, id, 0, &transition, &f->arena, &got, &f->err);
 }
 

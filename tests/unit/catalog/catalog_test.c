@@ -394,6 +394,58 @@ static void test_principals(void **state)
     MUST(entry_create(f->catalog, &admin, &second, &f->arena, &got, &f->err));
 }
 
+/* Everything of one tenant, deleted things and events too; nothing of another one. */
+static void test_remove_tenant(void **state)
+{
+    struct fixture *f = *state;
+    struct record got, other, user = user_of("ann", "{\"email\":\"ann@x\"}");
+    struct record one = create(f, &admin, "graph", "one"), two = create(f, &admin, "graph", "two");
+    other = create(f, &stranger, "graph", "one");
+    MUST(relation_add(f->catalog, &admin, one.id, two.id, STR("derived_from"), STR("{}"), &f->arena,
+                      &got, &f->err));
+    grant(f, one.id, "ann", RIGHT_READ, 0);
+    MUST(asset_delete(f->catalog, &admin, two.id, 0, &f->arena, &got, &f->err));
+    MUST(entry_create(f->catalog, &admin, &user, &f->arena, &got, &f->err));
+    MUST(catalog_remove_tenant(f->catalog, STR("a"), &f->err));
+    for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
+        struct record_page page;
+        struct record_query query = {.domain = (enum domain)domain,
+                                     .tenant = STR("a"),
+                                     .deleted = DELETED_SHOW,
+                                     .limit = 10};
+        MUST(backend_query(catalog_backend(f->catalog), &query, &f->arena, &page, &f->err));
+        assert_int_equal(page.len, 0);
+    }
+    MUST(asset_get(f->catalog, &stranger, other.id, &f->arena, &got, &f->err));
+    MUST(catalog_remove_tenant(f->catalog, STR("a"), &f->err));
+}
+
+static enum status describe(void *context, struct record *record, struct arena *arena,
+                            struct error *err)
+{
+    (void)arena;
+    record->description = *(struct str *)context;
+    return record->description.len ? STATUS_OK : error_set(err, STATUS_INVALID_ARGUMENT, "no text");
+}
+
+static void test_step_with_a_change(void **state)
+{
+    struct fixture *f = *state;
+    struct record graph = create(f, &admin, "graph", "stepping"), got;
+    struct str text = STR("");
+    struct transition transition = {.to = STR("deprecated"), .also = describe, .context = &text};
+    assert_int_equal(asset_transition(f->catalog, &admin, graph.id, graph.revision, &transition,
+                                      &f->arena, &got, &f->err),
+                     STATUS_INVALID_ARGUMENT);
+    MUST(asset_get(f->catalog, &admin, graph.id, &f->arena, &got, &f->err));
+    assert_true(str_is(got.lifecycle, "active") && got.revision == graph.revision);
+    text = STR("old");
+    MUST(asset_transition(f->catalog, &admin, graph.id, graph.revision, &transition, &f->arena,
+                          &got, &f->err));
+    assert_true(str_is(got.lifecycle, "deprecated") && str_is(got.description, "old"));
+    assert_int_equal(got.revision, graph.revision + 1);
+}
+
 static void test_defaults_twice(void **state)
 {
     struct fixture *f = *state;
@@ -450,6 +502,8 @@ int main(void)
         TEST(test_update),
         TEST(test_delete),
         TEST(test_lifecycle),
+        TEST(test_remove_tenant),
+        TEST(test_step_with_a_change),
         TEST(test_permissions),
         TEST(test_grants),
         TEST(test_lineage),

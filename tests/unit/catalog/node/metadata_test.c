@@ -240,6 +240,42 @@ static void checks(void **state)
                   "error MD002 state_contract");
 }
 
+static void checks_inside(void **state)
+{
+    (void)state;
+#define WHOLE RIGHT ",\"description\":\"d\",\"state_contract\":\"state_contract://x\","
+    expect_issues(
+        "{" WHOLE "\"signature_block\":{\"signature\":\"s\",\"algorithm\":\"ed25519\","
+        "\"signed_by\":\"me\",\"issued_at\":\"2025-05-27T07:17:06Z\"},"
+        "\"testing\":{\"canonical_test_case_ids\":[\"a\"],\"required_ci_tiers\":[\"mock\"],"
+        "\"minimum_coverage_percentage\":80.5},"
+        "\"data_handling_declaration\":{\"processes_sensitive_data\":false,"
+        "\"data_residency_required\":null,\"data_classification\":\"internal\"},"
+        "\"logging_config\":{\"level\":\"none\",\"format\":\"key-value\",\"audit_events\":[]},"
+        "\"source_repository\":{\"url\":\"u\",\"path\":\"p\","
+        "\"commit_hash\":\"dee6812000000000000000000000000000000000\"},"
+        "\"tools\":{\"f\":{\"type\":\"function\",\"language\":\"python\",\"line\":3,"
+        "\"inputs\":[\"x: int\"],\"outputs\":[],\"error_codes\":[],\"side_effects\":[]}}}",
+        "");
+    expect_issues(
+        "{" WHOLE "\"signature_block\":{\"signature\":\"\",\"issued_at\":\"soon\"},"
+        "\"testing\":{\"required_ci_tiers\":[\"none\"],\"minimum_coverage_percentage\":101},"
+        "\"data_handling_declaration\":{\"processes_sensitive_data\":\"no\","
+        "\"data_classification\":\"secret\"},"
+        "\"logging_config\":{\"level\":\"loud\",\"format\":1,\"audit_events\":\"all\"},"
+        "\"source_repository\":{\"commit_hash\":\"dee6812\"},"
+        "\"tools\":{\"f\":{\"type\":\"class\",\"line\":-1},\"g\":1}}",
+        "error MD002 signature_block.signature, error MD005 signature_block.issued_at, "
+        "error MD002 testing.required_ci_tiers, error MD002 testing.minimum_coverage_percentage, "
+        "error MD002 data_handling_declaration.processes_sensitive_data, "
+        "error MD002 data_handling_declaration.data_classification, "
+        "error MD002 logging_config.level, error MD002 logging_config.format, "
+        "error MD002 logging_config.audit_events, error MD002 source_repository.commit_hash, "
+        "error MD002 tools.f.type, error MD002 tools.f.line, error MD002 tools.g");
+    expect_issues("{" WHOLE "\"testing\":[],\"tools\":\"f\"}",
+                  "error MD002 testing, error MD002 tools");
+}
+
 static void needs_in_four_forms(void **state)
 {
     (void)state;
@@ -306,6 +342,7 @@ int main(void)
         cmocka_unit_test(faults),
         cmocka_unit_test(yaml_values),
         cmocka_unit_test(checks),
+        cmocka_unit_test(checks_inside),
         cmocka_unit_test(needs_in_four_forms),
         cmocka_unit_test(refused_needs),
     };
