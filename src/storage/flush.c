@@ -48,6 +48,8 @@ static enum status freeze_locked(struct flush *flush, bool *ret_empty, struct er
     *ret_empty = source->removed || !source_is_dirty(source);
     if (*ret_empty)
         return STATUS_OK;
+    if (source->damage[0])
+        return error_set(err, STATUS_CORRUPT, "%s", source->damage);
     flush->lsn = source->published_lsn;
     flush->schema = schema_ref(source->schema);
     flush->old = snapshot_ref(source->snapshot);

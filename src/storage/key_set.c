@@ -95,6 +95,7 @@ static void put_all(struct key_set *set)
     for (uint32_t row = 0; row < set->rows; row++) {
         (void)hash_row(set->columns, set->columns_len, row, &set->hashes[row]); /* has no nulls */
         uint32_t *slot = find_slot(set, set->hashes[row], set->columns, row);
+        set->firsts[row] = *slot ? set->firsts[*slot - 1] : row;
         if (*slot)
             set->replaced[*slot - 1] = true;
         else
@@ -116,8 +117,10 @@ enum status key_set_init(struct key_set *set, const struct batch *batch, const s
     set->hashes = malloc((batch->rows + 1u) * sizeof *set->hashes);
     set->slots = calloc(slots, sizeof *set->slots);
     set->replaced = calloc(batch->rows + 1u, sizeof *set->replaced);
+    set->firsts = malloc((batch->rows + 1u) * sizeof *set->firsts);
     enum status status = STATUS_OK;
-    if (!set->columns || !set->min || !set->max || !set->hashes || !set->slots || !set->replaced)
+    if (!set->columns || !set->min || !set->max || !set->hashes || !set->slots || !set->replaced ||
+        !set->firsts)
         status = error_no_memory(err);
     if (status == STATUS_OK)
         status = find_columns(set, batch, names, err);
@@ -138,12 +141,19 @@ void key_set_release(struct key_set *set)
     free(set->hashes);
     free(set->slots);
     free(set->replaced);
+    free(set->firsts);
     *set = (struct key_set){0};
 }
 
-bool key_set_has(const struct key_set *set, const struct column *const *columns, uint32_t row)
+bool key_set_find(const struct key_set *set, const struct column *const *columns, uint32_t row,
+                  uint32_t *ret_first)
 {
     uint64_t hash;
-    return hash_row(columns, set->columns_len, row, &hash) &&
-           *find_slot(set, hash, columns, row) != 0;
+    if (!hash_row(columns, set->columns_len, row, &hash))
+        return false;
+    uint32_t slot = *find_slot(set, hash, columns, row);
+    if (!slot)
+        return false;
+    *ret_first = set->firsts[slot - 1];
+    return true;
 }

@@ -12,9 +12,10 @@ struct key_set {
     uint64_t *hashes;        /* of each row */
     uint32_t *slots;         /* row + 1 by hash, open addressing; 0: free */
     uint32_t mask;
-    uint32_t rows;  /* of the batch */
-    uint32_t keys;  /* different ones */
-    bool *replaced; /* rows of the batch that a later row has the key of */
+    uint32_t rows;    /* of the batch */
+    uint32_t keys;    /* different ones */
+    bool *replaced;   /* rows of the batch that a later row has the key of */
+    uint32_t *firsts; /* of each row: the first one with its key */
 };
 
 /* `batch` stays, and does not change, until key_set_release. STATUS_SCHEMA names the first row and
@@ -22,7 +23,9 @@ struct key_set {
 enum status key_set_init(struct key_set *set, const struct batch *batch, const struct str *names,
                          uint32_t names_len, struct error *err);
 void key_set_release(struct key_set *set);
-/* `columns`: as many, each of the type of the set's; is the row's key in the set? A null never. */
-bool key_set_has(const struct key_set *set, const struct column *const *columns, uint32_t row);
+/* `columns`: as many, each of the type of the set's; is the row's key in the set? Then `*ret_first`
+ * is the batch's first row with it. A null never is. */
+bool key_set_find(const struct key_set *set, const struct column *const *columns, uint32_t row,
+                  uint32_t *ret_first);
 
 #endif

@@ -8,13 +8,17 @@
  *      views that have them), so that publishing needs no memory. From here on chunks are not
  *      merged (source->mutating)
  *   5. one frame holds targets and new rows; the WAL's thread publishes both at once
- * Replay takes the same steps from 4 on. A target that is not there (any more) is passed over: its
- * row went with a segment that retention or repair has dropped, or with an unsynced frame of a
- * source without a log. No commit drops a segment with unflushed deletes for another reason:
- * compaction flushes them first.
+ * Replay takes the same steps from 4 on. Where the deletes that a segment has already cannot be
+ * read, the segment keeps them: whoever reads it is told, as before. The frame waits in the log:
+ * nothing of the source is flushed or committed (source->damage), and the next start tries again,
+ * after a repair in full. A target that is not there (any more) is passed over: its row went with a
+ * segment that retention or repair has dropped, or with an unsynced frame of a source without a
+ * log. No commit drops a segment with unflushed deletes for another reason: compaction flushes them
+ * first.
  *
  * Payload of a frame: 0 version u8 | 1 segments u32 | 5 frames u32 | targets, the segments' first:
  * id u64 (segment, or LSN), rows as in deletion.h | the batch in its wire form, or nothing. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "storage/store_int.h"
@@ -38,6 +42,7 @@ struct chunk_change {
 
 struct mutation {
     struct source *source;
+    bool replayed;
     struct str write_id;
     const struct write_side *side;
     struct view view;
@@ -222,12 +227,29 @@ static enum status join(struct deletion *base, const struct deletion *rows, uint
     return status;
 }
 
+/* In replay: what stays as it is, and why. */
+static void keep_damaged(struct mutation *mutation, uint32_t at, struct deletion *base)
+{
+    struct source *source = mutation->source;
+    deletion_set_put(mutation->set, at, deletion_ref(base));
+    pthread_mutex_lock(&source->lock);
+    snprintf(source->damage, sizeof source->damage,
+             "%s is damaged, and deletes in the log wait for it (quarry fsck, quarry repair)",
+             deletion_file(base)->path.data);
+    pthread_mutex_unlock(&source->lock);
+}
+
 static enum status prepare_segment(struct mutation *mutation, uint32_t at,
                                    const struct deletion *rows, struct error *err)
 {
     const struct view *view = &mutation->present;
     struct deletion *base = view->deletions ? view->deletions[at] : NULL, *all = NULL;
-    TRY(deletion_load(base, err));
+    enum status status = deletion_load(base, err);
+    if (status == STATUS_CORRUPT && mutation->replayed) {
+        keep_damaged(mutation, at, base);
+        return STATUS_OK;
+    }
+    TRY(status);
     TRY(join(base, rows, segment_meta(view->segments[at])->rows, 0, &all, err));
     mutation->rows += deletion_count(all) - deletion_count(base);
     deletion_set_put(mutation->set, at, all);
@@ -450,7 +472,7 @@ enum status mutation_decode(struct slice payload, uint64_t *ret_deleted, struct 
 enum status mutation_replay(struct source *source, const struct wal_record *record,
                             struct batch **ret_batch, struct error *err)
 {
-    struct mutation mutation = {.source = source};
+    struct mutation mutation = {.source = source, .replayed = true};
     *ret_batch = NULL;
     enum status status = decode(record->payload, &mutation, ret_batch, err);
     if (status == STATUS_OK)

@@ -40,6 +40,8 @@ static struct source *source_new(struct store *store, const char *dir)
     pthread_mutex_init(&source->flush_lock, NULL);
     pthread_mutex_init(&source->sketch_lock, NULL);
     pthread_cond_init(&source->changed, NULL);
+    pthread_mutex_init(&source->upsert_lock, NULL);
+    pthread_cond_init(&source->upserts_over, NULL);
     finder_list_init(&source->finders, &store->finder_bytes);
     source->dir = str_dup(str_of(dir));
     if (!source->dir) {
@@ -67,6 +69,8 @@ static void source_free(struct source *source)
     pthread_mutex_destroy(&source->flush_lock);
     pthread_mutex_destroy(&source->sketch_lock);
     pthread_cond_destroy(&source->changed);
+    pthread_mutex_destroy(&source->upsert_lock);
+    pthread_cond_destroy(&source->upserts_over);
     arena_release(&source->arena);
     free(source->dir);
     free(source);

@@ -38,6 +38,7 @@ void source_get_stats(struct source *source, struct source_stats *ret_stats)
     };
     snprintf(ret_stats->retention_error, sizeof ret_stats->retention_error, "%s",
              source->retention_error);
+    snprintf(ret_stats->damage, sizeof ret_stats->damage, "%s", source->damage);
     snprintf(ret_stats->flush_error, sizeof ret_stats->flush_error, "%s", source->flush_error);
     pthread_mutex_unlock(&source->lock);
 }

@@ -308,10 +308,10 @@ enum status mutation_commit(struct mutation *mutation, struct batch *batch,
                             struct write_result *ret_result, struct error *err);
 void mutation_end(struct mutation *mutation); /* NULL is fine */
 
-/* Stores the rows of `batch` in place of those with the same values in the source's key columns (of
- * rows of the batch with the same key the last one is stored). Otherwise as source_write;
- * STATUS_INVALID_ARGUMENT when the source has no key columns, STATUS_SCHEMA for a row without a
- * key. */
+/* Small ones that come at the same time share a sync. Stores the rows of `batch` in place of those
+ * with the same values in the source's key columns (of rows of the batch with the same key the last
+ * one is stored). Otherwise as source_write; STATUS_INVALID_ARGUMENT when the source has no key
+ * columns, STATUS_SCHEMA for a row without a key. */
 enum status source_upsert(struct source *source, struct batch *batch, struct str write_id,
                           struct write_result *ret_result, struct error *err);
 
@@ -642,6 +642,8 @@ enum status source_list_indexes(struct source *source, struct arena *arena,
 
 /* --- statistics --- */
 
+enum { SOURCE_DAMAGE_MAX = 320 };
+
 struct source_stats {
     uint64_t files, bytes, rows; /* rows: unflushed ones included */
     uint64_t memtable_rows, memtable_bytes;
@@ -654,6 +656,9 @@ struct source_stats {
     int64_t retention_us;  /* when the age of rows was looked at last; 0: never */
     uint64_t retention_rows, retention_files; /* removed since the start */
     char retention_error[160];                /* of the last time; "" when it succeeded */
+    /* A file that deletes in the log belong to is damaged: its rows are refused, and nothing of the
+     * source is flushed, until it is repaired or given up. "": none. */
+    char damage[SOURCE_DAMAGE_MAX];
 };
 void source_get_stats(struct source *source, struct source_stats *ret_stats);
 

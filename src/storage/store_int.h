@@ -129,7 +129,8 @@ struct source {
     uint64_t first_mutation_lsn;  /* oldest mutation that no snapshot holds; 0: none */
     int64_t mutated_since_us;     /* and when that was (monotonic) */
     uint64_t bare_mutations;      /* frames of those without rows */
-    bool mutating;                /* one is on its way through the log: chunks stay as they are */
+    char damage[SOURCE_DAMAGE_MAX]; /* why deletes of the log wait for a repair, see mutation.c */
+    bool mutating;                  /* one is on its way through the log: chunks stay as they are */
     uint64_t published_lsn;
     int64_t last_updated_us;
     uint64_t flushes, flush_failures;
@@ -149,6 +150,12 @@ struct source {
     int64_t compact_not_before_us; /* the compactor's own: monotonic, after a failure */
 
     struct finder_list finders;
+
+    pthread_mutex_t upsert_lock;   /* leaf: what follows, see upsert_group.c */
+    pthread_cond_t upserts_over;   /* a group is done */
+    struct upsert_member *upserts; /* that wait for their group */
+    uint32_t upserts_len;
+    bool upserts_led;
 
     pthread_mutex_t sketch_lock; /* leaf, but for `lock`: what follows */
     struct sketch *sketch;       /* of the flushed rows; NULL: none */
@@ -420,7 +427,17 @@ void compactor_wake(struct source *source);
 /* Removes files whose rows are all too old, if it is time for that. The compactor's thread. */
 void source_retain_when_due(struct source *source);
 
-/* --- upsert.c --- */
+/* --- upsert.c, upsert_group.c --- */
+
+/* Rows of a batch up to `end`, from the end of the part before on. */
+struct upsert_part {
+    uint32_t end;
+    struct write_result *result; /* its rows and deleted */
+};
+/* The batch in place of rows with the same keys, as this mutation; `result` is the whole's. */
+enum status upsert_replace(struct mutation *mutation, struct source *source, struct batch *batch,
+                           const struct upsert_part *parts, uint32_t parts_len,
+                           struct write_result *result, struct error *err);
 
 enum status source_upsert_with(struct source *source, struct batch *batch, struct str write_id,
                                const struct write_side *side, struct write_result *ret_result,

@@ -1,4 +1,4 @@
-/* upsert.c: rows in place of those with the same key.
+/* upsert.c: rows in place of those with the same key (whose they are: upsert_group.c).
  *
  *   1. a mutation begins; the batch is fitted to the schema, so that its keys have types that no
  *      older row's are wider than
@@ -23,6 +23,7 @@ struct upsert {
     const struct str *names; /* the key columns */
     uint32_t names_len;
     struct key_set keys;
+    uint32_t *hits;                /* rows found, by the first row with their key */
     struct column *block;          /* key columns of rows of a unit, in the batch's types */
     const struct column **columns; /* the same, or a chunk's own */
 };
@@ -30,13 +31,27 @@ struct upsert {
 /* --- 3: rows whose key columns are in `columns`; row i of these is row first + i, or rows[i] ---
  */
 
+/* Row `row` of the unit is replaced by what has the key of row `first` of the batch. */
+static enum status replace_row(struct upsert *u, uint32_t unit, uint64_t row, uint32_t first,
+                               struct error *err)
+{
+    const struct view *view = u->view;
+    bool in_segment = unit < view->segments_len;
+    struct deletion **gone = in_segment ? view->deletions : view->chunk_deletions;
+    TRY(mutation_delete(u->mutation, unit, row, err)); /* loads what is deleted already */
+    if (!gone || !deletion_has(gone[in_segment ? unit : unit - view->segments_len], row))
+        u->hits[first]++;
+    return STATUS_OK;
+}
+
 static enum status mark(struct upsert *u, uint32_t unit, uint32_t count, uint64_t first,
                         const uint64_t *rows, struct error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint64_t row = rows ? rows[i] : first + i;
-        if (key_set_has(&u->keys, u->columns, i))
-            TRY(mutation_delete(u->mutation, unit, row, err));
+        uint32_t key;
+        if (key_set_find(&u->keys, u->columns, i, &key))
+            TRY(replace_row(u, unit, row, key, err));
     }
     return STATUS_OK;
 }
@@ -262,8 +277,9 @@ static enum status look_up_chunk(struct upsert *u, uint32_t unit, struct chunk *
         TRY(chunk_lookup(chunk, &u->names[0], &value, 1, ret_used, &rows, &len, err));
         enum status status = len ? take_keys(u, chunk->batch, 0, len, rows, err) : STATUS_OK;
         for (uint32_t i = 0; i < len && status == STATUS_OK; i++) {
-            if (key_set_has(&u->keys, u->columns, i))
-                status = mutation_delete(u->mutation, unit, rows[i], err);
+            uint32_t key;
+            if (key_set_find(&u->keys, u->columns, i, &key))
+                status = replace_row(u, unit, rows[i], key, err);
         }
         free(rows);
         TRY(status);
@@ -336,7 +352,8 @@ static enum status make_block(struct upsert *u, struct error *err)
 {
     u->block = calloc(u->names_len, sizeof *u->block);
     u->columns = calloc(u->names_len, sizeof *u->columns);
-    if (!u->block || !u->columns)
+    u->hits = calloc(u->keys.rows + 1u, sizeof *u->hits);
+    if (!u->block || !u->columns || !u->hits)
         return error_no_memory(err);
     for (uint32_t k = 0; k < u->names_len; k++)
         column_init(&u->block[k], u->keys.columns[k]->type);
@@ -349,13 +366,45 @@ static void release(struct upsert *u)
         column_release(&u->block[k]);
     free(u->block);
     free(u->columns);
+    free(u->hits);
     key_set_release(&u->keys);
 }
 
-static enum status replace(struct mutation *mutation, const struct source_config *config,
-                           struct source *source, struct batch *batch, struct write_result *result,
-                           struct error *err)
+/* Rows [first, end) of the batch are one writer's: how many of them it has stored and replaced, as
+ * if it had come alone after those before it. `seen` (a number for each row, 0 at first) and `mark`
+ * tell whose key was counted last. */
+static void count_part(const struct upsert *u, uint32_t first, uint32_t end, uint32_t *seen,
+                       uint32_t mark, struct write_result *result)
 {
+    for (uint32_t row = first; row < end; row++) {
+        uint32_t key = u->keys.firsts[row];
+        if (seen[key] == mark)
+            continue;
+        seen[key] = mark;
+        result->rows++;
+        result->deleted += key < first ? 1 : u->hits[key];
+    }
+}
+
+static enum status count_parts(const struct upsert *u, const struct upsert_part *parts,
+                               uint32_t len, struct error *err)
+{
+    uint32_t *seen = calloc(u->keys.rows + 1u, sizeof *seen);
+    if (!seen)
+        return error_no_memory(err);
+    for (uint32_t i = 0, first = 0; i < len; first = parts[i++].end) {
+        *parts[i].result = (struct write_result){0};
+        count_part(u, first, parts[i].end, seen, i + 1, parts[i].result);
+    }
+    free(seen);
+    return STATUS_OK;
+}
+
+enum status upsert_replace(struct mutation *mutation, struct source *source, struct batch *batch,
+                           const struct upsert_part *parts, uint32_t parts_len,
+                           struct write_result *result, struct error *err)
+{
+    const struct source_config *config = source_config(source);
     struct schema *schema = NULL;
     struct batch *rows = NULL;
     struct upsert u = {.mutation = mutation,
@@ -369,38 +418,12 @@ static enum status replace(struct mutation *mutation, const struct source_config
     if (status == STATUS_OK)
         status = search_all(&u, err);
     if (status == STATUS_OK)
+        status = count_parts(&u, parts, parts_len, err);
+    if (status == STATUS_OK)
         status = last_rows(&u.keys, batch, &rows, err);
     release(&u); /* borrows from the batch, which may widen once more now */
     if (status == STATUS_OK)
         status = mutation_commit(mutation, rows, result, err);
     batch_unref(rows);
     return status;
-}
-
-enum status source_upsert_with(struct source *source, struct batch *batch, struct str write_id,
-                               const struct write_side *side, struct write_result *ret_result,
-                               struct error *err)
-{
-    const struct source_config *config = source_config(source);
-    struct mutation *mutation = NULL;
-    *ret_result = (struct write_result){0};
-    if (config->key_columns_len == 0)
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "the source \"%.*s\" has no key_columns to upsert by",
-                         STR_ARG(config->source_id));
-    if (batch->rows == 0)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "a write holds at least one record");
-    TRY(mutation_begin(source, write_id, &mutation, ret_result, err));
-    if (mutation)
-        mutation_set_side(mutation, side);
-    enum status status =
-        mutation ? replace(mutation, config, source, batch, ret_result, err) : STATUS_OK;
-    mutation_end(mutation);
-    return status;
-}
-
-enum status source_upsert(struct source *source, struct batch *batch, struct str write_id,
-                          struct write_result *ret_result, struct error *err)
-{
-    return source_upsert_with(source, batch, write_id, NULL, ret_result, err);
 }

@@ -47,6 +47,22 @@ static const struct service_handler handlers[] = {
     {"query_cancel", handle_query_cancel},
 };
 
+/* Sources that serve only part of their rows, and why. */
+static void write_damage(const struct source_set *set, struct json_writer *w)
+{
+    json_keyz(w, "damaged_sources");
+    json_begin_object(w);
+    for (uint32_t i = 0; i < set->len; i++) {
+        struct source_stats stats;
+        source_get_stats(set->sources[i], &stats);
+        if (!stats.damage[0])
+            continue;
+        json_key(w, source_config(set->sources[i])->source_id);
+        json_string(w, str_of(stats.damage));
+    }
+    json_end_object(w);
+}
+
 static bool health(void *context, struct json_writer *w, const char **ret_status)
 {
     struct tenant_node *node = context;
@@ -55,6 +71,7 @@ static bool health(void *context, struct json_writer *w, const char **ret_status
     bool listed = source_set_open(node, NULL, &set, NULL) == STATUS_OK;
     if (listed) {
         snprintf(count, sizeof count, "%u", set.len);
+        write_damage(&set, w);
         source_set_close(&set);
     } else {
         *ret_status = "the sources cannot be listed";

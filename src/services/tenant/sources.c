@@ -355,6 +355,7 @@ static void write_details(struct json_writer *w, struct tenant_node *node, struc
     json_kv_int(w, "flushes", (int64_t)stats->flushes);
     json_kv_int(w, "memtable_rows", (int64_t)stats->memtable_rows);
     json_kv_int(w, "memtable_bytes", (int64_t)stats->memtable_bytes);
+    json_kv_str(w, "damage", stats->damage[0] ? str_of(stats->damage) : STR_NONE);
     json_kv_strz(w, "compression", parquet_codec_name(config->codec));
     write_names(w, "partition_columns", config->partition_columns, config->partition_columns_len);
     write_names(w, "key_columns", config->key_columns, config->key_columns_len);

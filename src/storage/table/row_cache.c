@@ -280,20 +280,19 @@ struct row_block *row_cache_put(struct row_cache *cache, struct row_home *home, 
         fill(block, columns);
         block->home = home;
         block->number = number;
-        atomic_fetch_add_explicit(&block->refs, 1, memory_order_relaxed); /* the caller's */
     }
     pthread_mutex_lock(&cache->lock);
     pthread_mutex_lock(&home->lock);
-    bool there = home->blocks[number] != NULL;
+    bool fresh = block && !home->blocks[number]; /* else somebody was faster */
     home->asked[number] = ASKED_IN_VAIN;
-    if (block && !there)
+    if (fresh) {
+        atomic_fetch_add_explicit(&block->refs, 1, memory_order_relaxed);
         home->blocks[number] = block;
+    }
     pthread_mutex_unlock(&home->lock);
-    if (block && !there)
+    if (fresh)
         link_in(cache, block);
     shrink(cache);
     pthread_mutex_unlock(&cache->lock);
-    if (block && there)
-        row_block_unref(block);
     return block;
 }
