@@ -100,15 +100,22 @@ static enum status open_parts(struct sys *sys, const char *primary, const char *
     return hybrid_backend_open(&options, ret, err);
 }
 
-/* PRIMARY|CACHE or PRIMARY|[CACHE]|SEARCH */
+bool hybrid_urls(struct str urls, struct str *ret_primary, struct str *ret_cache,
+                 struct str *ret_search)
+{
+    *ret_primary = *ret_cache = STR_NONE;
+    *ret_search = urls;
+    str_split(ret_search, '|', ret_primary);
+    str_split(ret_search, '|', ret_cache);
+    return ret_primary->len && (ret_cache->len || ret_search->len) &&
+           !(ret_search->len && memchr(ret_search->data, '|', ret_search->len));
+}
+
 static enum status open_hybrid(struct sys *sys, struct str urls, struct backend **ret,
                                struct error *err)
 {
-    struct str primary = STR_NONE, cache = STR_NONE, search = urls;
-    str_split(&search, '|', &primary);
-    str_split(&search, '|', &cache);
-    if (!primary.len || !(cache.len || search.len) ||
-        (search.len && memchr(search.data, '|', search.len)))
+    struct str primary, cache, search;
+    if (!hybrid_urls(urls, &primary, &cache, &search))
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "a hybrid catalog is written hybrid:PRIMARY|CACHE, "
                          "hybrid:PRIMARY|CACHE|SEARCH or hybrid:PRIMARY||SEARCH, each the URL of a "

@@ -11,4 +11,9 @@
 enum status catalog_backend_open(struct sys *sys, const char *url, struct backend **ret,
                                  struct error *err);
 
+/* The parts of a hybrid catalog's URL behind "hybrid:", PRIMARY|CACHE or PRIMARY|[CACHE]|SEARCH;
+ * those left out are empty. False: it is none. */
+bool hybrid_urls(struct str urls, struct str *ret_primary, struct str *ret_cache,
+                 struct str *ret_search);
+
 #endif

@@ -1,11 +1,13 @@
 """The real programs over the Elasticsearch back end and as a hybrid catalog with a search engine: on
 the test tool of tests/lib/elastic, which is no Elasticsearch (docs/catalog-elastic.md)."""
 
+import base64
 import re
 import subprocess
 import time
 
 import pytest
+from lib.certificates import make_certificate
 from lib.elastic_tool import ElasticTool
 from lib.quarry import bin_folder
 
@@ -141,3 +143,35 @@ def test_hybrid_with_a_search_engine(new_server, tmp_path, tool):
     catalog.close()
     server.stop()
     assert "0 faults" in quarry("verify", url)
+
+
+# --- https and credentials ---
+
+def basic(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("expected, user, key", [
+    (basic("us@er", "p:w/%"), "us%40er:p%3Aw%2F%25@", ""),
+    ("ApiKey aWQ6c2VjcmV0==", "", "&api_key=aWQ6c2VjcmV0%3D%3D"),
+])
+def test_https_with_credentials(new_server, tmp_path, expected, user, key):
+    certificate, secret = make_certificate(tmp_path, "elastic")
+    other, _ = make_certificate(tmp_path, "other")
+    tool = ElasticTool("--tls", certificate, secret, "--authorization", expected)
+    try:
+        url = f"elasticsearch+https://{user}127.0.0.1:{tool.port}/safe?ca_file={certificate}{key}"
+        catalog = new_server(settings=[f"--catalog-url={url}"]).client("catalog")
+        made = create(catalog, "locked", description="behind a password")
+        assert catalog.get(f"/assets/{made['id']}").ok().json["name"] == "locked"
+        assert names(catalog, "password") == ["locked"]
+        assert "0 faults" in quarry("verify", url)
+        # the wrong certificate, wrong credentials, none: refused, and no secret is told
+        for wrong in (url.replace(str(certificate), str(other)),
+                      url.replace(user, "us%40er:wrong@") if user else url.replace("aWQ6", "bQ6"),
+                      url.replace(user, "") if user else url.replace(key, "")):
+            done = subprocess.run([bin_folder() / "quarry", "catalog", "verify", wrong], capture_output=True, text=True)
+            assert done.returncode != 0
+            assert "p:w" not in done.stderr and "aWQ6" not in done.stderr and "wrong@" not in done.stderr
+    finally:
+        tool.stop()

@@ -36,7 +36,7 @@ static enum status connection_take(struct elastic_backend *backend, struct conne
 {
     const struct http_client_options options = {.timeout_ms = (int)backend->timeout_ms,
                                                 .connect_timeout_ms = (int)backend->timeout_ms,
-                                                .ca_file = backend->ca_file};
+                                                .ca_file = backend->url.ca_file};
     *ret = (struct connection *)pool_take(&backend->pool);
     if (*ret)
         return STATUS_OK;
@@ -71,13 +71,14 @@ static enum status send_once(struct elastic_backend *backend, struct connection 
     struct http_field fields[2];
     uint32_t len = 0;
     arena_init(&arena, 1 << 16);
-    char *url = arena_printf(&arena, "%s%s", backend->origin, request->path);
+    char *url = arena_printf(&arena, "%s%s", backend->url.origin, request->path);
     if (request->body.data)
         fields[len++] =
             (struct http_field){STR("Content-Type"), request->lines ? STR("application/x-ndjson")
                                                                     : STR("application/json")};
-    if (backend->authorization)
-        fields[len++] = (struct http_field){STR("Authorization"), str_of(backend->authorization)};
+    if (backend->url.authorization)
+        fields[len++] =
+            (struct http_field){STR("Authorization"), str_of(backend->url.authorization)};
     const struct http_call call = {.method = request->method,
                                    .url = url,
                                    .fields = fields,
@@ -223,5 +224,5 @@ void elastic_reply_release(struct elastic_reply *reply)
 char *elastic_path(const struct elastic_backend *backend, struct arena *arena, const char *name,
                    const char *rest)
 {
-    return arena_printf(arena, "/%s-%s%s", backend->prefix, name, rest);
+    return arena_printf(arena, "/%s-%s%s", backend->url.prefix, name, rest);
 }

@@ -1,185 +1,7 @@
-/* elastic_backend.c: the URL, opening and closing, health. */
-#include <openssl/evp.h>
+/* elastic_backend.c: opening and closing, health. */
 #include <stdlib.h>
 
 #include "catalog/elastic/elastic_int.h"
-
-enum { PREFIX_MAX = 100, SECRET_MAX = 4096 };
-
-/* --- the URL --- */
-
-static enum status bad_url(struct error *err)
-{
-    return error_set(err, STATUS_INVALID_ARGUMENT,
-                     "an Elasticsearch or OpenSearch server is written "
-                     "elasticsearch[+https]://[USER:PASSWORD@]HOST[:PORT][/PREFIX]"
-                     "[?api_key=KEY&ca_file=PATH]");
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 32);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* %XX in names and passwords; NULL when it is none or memory is out. */
-static char *decode(struct str text)
-{
-    char *out = malloc(text.len + 1);
-    size_t len = 0;
-    for (size_t i = 0; out && i < text.len; i++) {
-        char c = text.data[i];
-        if (c == '%') {
-            int high = i + 2 < text.len ? hex_value(text.data[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_value(text.data[i + 2]) : -1;
-            c = (char)(high < 0 || low < 0 ? 0 : high << 4 | low);
-            i += 2;
-        }
-        if (!c || c == '\r' || c == '\n') {
-            free(out);
-            return NULL;
-        }
-        out[len++] = c;
-    }
-    if (out)
-        out[len] = '\0';
-    return out;
-}
-
-/* "<scheme> <value>" */
-static enum status set_authorization(struct elastic_backend *backend, const char *scheme,
-                                     struct str value, struct error *err)
-{
-    struct buf buf;
-    buf_init(&buf, 2 * SECRET_MAX);
-    buf_printf(&buf, "%s %.*s", scheme, STR_ARG(value));
-    buf_append_char(&buf, '\0');
-    free(backend->authorization);
-    backend->authorization = buf_failed(&buf) ? NULL : buf_take(&buf, NULL);
-    buf_release(&buf);
-    return backend->authorization ? STATUS_OK : error_no_memory(err);
-}
-
-/* USER:PASSWORD */
-static enum status parse_user(struct elastic_backend *backend, struct str text, struct error *err)
-{
-    unsigned char encoded[SECRET_MAX / 3 * 4 + 8];
-    char *plain = text.len && text.len < SECRET_MAX ? decode(text) : NULL;
-    bool good = plain && strchr(plain, ':');
-    enum status status = STATUS_OK;
-    if (good) {
-        int len = EVP_EncodeBlock(encoded, (const unsigned char *)plain, (int)strlen(plain));
-        status = set_authorization(backend, "Basic", str_make((char *)encoded, (size_t)len), err);
-    }
-    free(plain);
-    return good ? status : bad_url(err);
-}
-
-static enum status parse_option(struct elastic_backend *backend, struct str name, struct str value,
-                                struct error *err)
-{
-    char *plain = value.len && value.len < SECRET_MAX ? decode(value) : NULL;
-    enum status status = STATUS_OK;
-    if (plain && str_is(name, "api_key")) {
-        status = set_authorization(backend, "ApiKey", str_of(plain), err);
-    } else if (plain && str_is(name, "ca_file")) {
-        free(backend->ca_file);
-        backend->ca_file = plain;
-        plain = NULL;
-    } else {
-        status = bad_url(err);
-    }
-    free(plain);
-    return status;
-}
-
-static enum status parse_options(struct elastic_backend *backend, struct str rest,
-                                 struct error *err)
-{
-    while (rest.len) {
-        struct str option, name;
-        str_split(&rest, '&', &option);
-        str_split(&option, '=', &name);
-        TRY(parse_option(backend, name, option, err));
-    }
-    return STATUS_OK;
-}
-
-/* Lower-case letters, digits, '-', '_'; begins with a letter or digit: what index names may be. */
-static bool is_prefix(struct str text)
-{
-    bool good =
-        text.len > 0 && text.len <= PREFIX_MAX && text.data[0] != '-' && text.data[0] != '_';
-    for (size_t i = 0; i < text.len && good; i++) {
-        char c = text.data[i];
-        good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    }
-    return good;
-}
-
-/* HOST[:PORT], [::1]:PORT; the port that such servers have is 9200. */
-static enum status set_origin(struct elastic_backend *backend, struct str host, bool https,
-                              struct error *err)
-{
-    struct buf buf;
-    const char *bracket = host.len ? memchr(host.data, ']', host.len) : NULL;
-    size_t from = bracket ? (size_t)(bracket - host.data) : 0;
-    bool port = host.len && memchr(host.data + from, ':', host.len - from);
-    for (size_t i = 0; i < host.len; i++)
-        if ((unsigned char)host.data[i] <= ' ' || strchr("/\\?#@\"<>", host.data[i]))
-            return bad_url(err);
-    if (!host.len || host.data[0] == ':')
-        return bad_url(err);
-    buf_init(&buf, 2048);
-    buf_printf(&buf, "%s://%.*s%s", https ? "https" : "http", STR_ARG(host), port ? "" : ":9200");
-    buf_append_char(&buf, '\0');
-    backend->origin = buf_failed(&buf) ? NULL : buf_take(&buf, NULL);
-    buf_release(&buf);
-    return backend->origin ? STATUS_OK : bad_url(err);
-}
-
-static bool take_scheme(struct str *rest, bool *ret_https)
-{
-    static const struct str schemes[] = {STR("elasticsearch://"),       STR("opensearch://"),
-                                         STR("elasticsearch+https://"), STR("opensearch+https://"),
-                                         STR("elasticsearch+http://"),  STR("opensearch+http://")};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        if (!str_starts(*rest, schemes[i]))
-            continue;
-        *rest = str_make(rest->data + schemes[i].len, rest->len - schemes[i].len);
-        *ret_https = i == 2 || i == 3;
-        return true;
-    }
-    return false;
-}
-
-static enum status parse_url(struct elastic_backend *backend, struct str rest, struct error *err)
-{
-    struct str address, prefix, host;
-    bool https = false;
-    if (!take_scheme(&rest, &https))
-        return bad_url(err);
-    str_split(&rest, '?', &prefix);
-    str_split(&prefix, '/', &address);
-    host = address;
-    const char *at = address.len ? memrchr(address.data, '@', address.len) : NULL;
-    if (at) {
-        host = str_make(at + 1, address.len - (size_t)(at + 1 - address.data));
-        TRY(parse_user(backend, str_make(address.data, (size_t)(at - address.data)), err));
-    }
-    TRY(set_origin(backend, host, https, err));
-    TRY(parse_options(backend, rest, err));
-    if (!prefix.len)
-        prefix = STR("quarry");
-    if (!is_prefix(prefix))
-        return bad_url(err);
-    backend->prefix = str_dup(prefix);
-    return backend->prefix ? STATUS_OK : error_no_memory(err);
-}
-
-/* --- the rest --- */
 
 static enum status elastic_health(struct backend *base, struct error *err)
 {
@@ -192,10 +14,7 @@ static void elastic_close(struct backend *base)
     pool_release(&backend->pool, elastic_close_item);
     commit_queue_release(&backend->commits);
     pthread_mutex_destroy(&backend->apply_lock);
-    free(backend->origin);
-    free(backend->prefix);
-    free(backend->authorization);
-    free(backend->ca_file);
+    elastic_url_release(&backend->url);
     free(backend);
 }
 
@@ -227,7 +46,7 @@ enum status elastic_backend_open(const struct elastic_backend_options *options,
     backend->base.pool = &backend->pool;
     commit_queue_init(&backend->commits, ELASTIC_CHANGES_MAX, elastic_write_group, backend);
     pthread_mutex_init(&backend->apply_lock, NULL);
-    enum status status = parse_url(backend, str_of(options->url), err);
+    enum status status = elastic_url_parse(str_of(options->url), &backend->url, err);
     if (status == STATUS_OK)
         status = elastic_schema_make(backend, err);
     if (status != STATUS_OK) {

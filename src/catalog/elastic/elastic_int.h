@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "catalog/commit_queue.h"
 #include "catalog/elastic/elastic_backend.h"
+#include "catalog/elastic/elastic_url.h"
 #include "catalog/pool.h"
 #include "catalog/record_set.h"
 #include "net/http_client.h"
@@ -40,8 +41,7 @@ enum {
 struct elastic_backend {
     struct backend base;
     struct sys *sys;
-    char *origin; /* "http://host:port" */
-    char *prefix, *authorization, *ca_file;
+    struct elastic_url url;
     bool is_opensearch;
     uint32_t timeout_ms, tries, wait_ms;
     struct pool pool;

@@ -35,7 +35,7 @@ void head_want(struct elastic_backend *backend, struct json_writer *w)
 {
     struct buf name;
     buf_init(&name, 1024);
-    buf_printf(&name, "%s-control", backend->prefix);
+    buf_printf(&name, "%s-control", backend->url.prefix);
     w->buf->failed |= name.failed;
     json_begin_object(w);
     json_kv_str(w, "_index", buf_str(&name));

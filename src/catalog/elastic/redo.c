@@ -135,7 +135,7 @@ static void write_action(struct output *out, const char *action, const char *ind
     json_begin_object(&w);
     struct buf text;
     buf_init(&text, 1024);
-    buf_printf(&text, "%s-%s", out->backend->prefix, index);
+    buf_printf(&text, "%s-%s", out->backend->url.prefix, index);
     json_kv_str(&w, "_index", buf_str(&text));
     out->body.failed |= text.failed;
     buf_release(&text);

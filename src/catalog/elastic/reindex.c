@@ -111,7 +111,7 @@ static enum status name_indexes(struct copy *copy, struct error *err)
     struct elastic_reply reply;
     char rest[NAME_BYTES];
     int64_t number = 0;
-    snprintf(copy->alias, sizeof copy->alias, "%s-%s", copy->backend->prefix,
+    snprintf(copy->alias, sizeof copy->alias, "%s-%s", copy->backend->url.prefix,
              domain_name(copy->domain));
     snprintf(rest, sizeof rest, "/%s", copy->alias);
     TRY(ask(copy->backend, "GET", "_alias", rest, STR_NONE, &reply, err));

@@ -245,7 +245,7 @@ static enum status check_version(struct elastic_backend *backend, yyjson_val *ro
     if (!rest.len || !str_split(&rest, '.', &part) || !str_to_int64(part, &major) ||
         !str_split(&rest, '.', &part) || !str_to_int64(part, &minor))
         return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "%s is no Elasticsearch or OpenSearch server", backend->origin);
+                         "%s is no Elasticsearch or OpenSearch server", backend->url.origin);
     if (!backend->is_opensearch &&
         (major < OLDEST_MAJOR || (major == OLDEST_MAJOR && minor < OLDEST_MINOR)))
         return error_set(err, STATUS_INVALID_ARGUMENT,
@@ -284,7 +284,7 @@ static enum status check_format(struct elastic_backend *backend, bool *ret_there
         status = error_set(err, STATUS_CONFLICT,
                            "the catalog at %s has format %lld; this Quarry knows %d: use a newer "
                            "one",
-                           backend->origin, (long long)yyjson_get_sint(format), ELASTIC_FORMAT);
+                           backend->url.origin, (long long)yyjson_get_sint(format), ELASTIC_FORMAT);
     elastic_reply_release(&reply);
     return status;
 }

@@ -42,11 +42,11 @@ static enum status log_in(struct redis_backend *backend, struct redis_connection
     char database[16];
     enum status status = STATUS_OK;
     arena_init(&arena, 1 << 16);
-    snprintf(database, sizeof database, "%d", backend->database);
-    if (backend->password)
+    snprintf(database, sizeof database, "%d", backend->url.database);
+    if (backend->url.password)
         status = run_words(connection, &arena,
-                           (const char *const[]){"AUTH", backend->password, NULL}, err);
-    if (status == STATUS_OK && backend->database)
+                           (const char *const[]){"AUTH", backend->url.password, NULL}, err);
+    if (status == STATUS_OK && backend->url.database)
         status =
             run_words(connection, &arena, (const char *const[]){"SELECT", database, NULL}, err);
     arena_release(&arena);
@@ -61,9 +61,10 @@ static enum status connection_open(struct redis_backend *backend, struct redis_c
     struct redis_connection *connection = calloc(1, sizeof *connection);
     if (!connection)
         return error_no_memory(err);
-    connection->redis = backend->is_unix
-                            ? redisConnectUnixWithTimeout(backend->host, timeout)
-                            : redisConnectWithTimeout(backend->host, backend->port, timeout);
+    connection->redis =
+        backend->url.is_unix
+            ? redisConnectUnixWithTimeout(backend->url.host, timeout)
+            : redisConnectWithTimeout(backend->url.host, backend->url.port, timeout);
     enum status status = !connection->redis || connection->redis->err ||
                                  redisSetTimeout(connection->redis, timeout) != REDIS_OK
                              ? connection_lost(connection, err)

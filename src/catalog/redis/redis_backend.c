@@ -23,8 +23,7 @@ static void redis_close(struct backend *base)
 {
     struct redis_backend *backend = (struct redis_backend *)base;
     pool_release(&backend->pool, redis_close_item);
-    free(backend->host);
-    free(backend->password);
+    redis_url_release(&backend->url);
     free(backend->prefix);
     free(backend);
 }
@@ -41,58 +40,6 @@ static const struct backend_ops redis_ops = {
     .health = redis_health,
     .close = redis_close,
 };
-
-/* --- the URL --- */
-
-static enum status bad_url(struct error *err)
-{
-    return error_set(err, STATUS_INVALID_ARGUMENT,
-                     "a Redis server is written redis://[:PASSWORD@]HOST:PORT[/DATABASE] or "
-                     "unix:PATH");
-}
-
-/* HOST:PORT[/DATABASE] */
-static enum status parse_address(struct redis_backend *backend, struct str text, struct error *err)
-{
-    struct str host, port, rest = text;
-    int64_t number = 0, database = 0;
-    if (!str_split(&rest, '/', &text) || (rest.len && !str_to_int64(rest, &database)))
-        return bad_url(err);
-    rest = text;
-    if (!str_split(&rest, ':', &host) || !host.len)
-        return bad_url(err);
-    port = rest.data ? rest : STR("6379");
-    if (!str_to_int64(port, &number) || number < 1 || number > 65535 || database < 0 ||
-        database > 65535)
-        return bad_url(err);
-    backend->host = str_dup(host);
-    backend->port = (int)number;
-    backend->database = (int)database;
-    return backend->host ? STATUS_OK : error_no_memory(err);
-}
-
-static enum status parse_url(struct redis_backend *backend, struct str url, struct error *err)
-{
-    if (str_starts(url, STR("unix:"))) {
-        backend->is_unix = true;
-        backend->host = str_dup(str_make(url.data + 5, url.len - 5));
-        return backend->host ? STATUS_OK : error_no_memory(err);
-    }
-    if (!str_starts(url, STR("redis://")))
-        return bad_url(err);
-    struct str rest = str_make(url.data + 8, url.len - 8);
-    const char *at = rest.data ? memrchr(rest.data, '@', rest.len) : NULL;
-    if (at) {
-        struct str secret = str_make(rest.data, (size_t)(at - rest.data)), user;
-        if (!str_split(&secret, ':', &user) || user.len || !secret.data)
-            return bad_url(err);
-        backend->password = str_dup(secret);
-        if (!backend->password)
-            return error_no_memory(err);
-        rest = str_make(at + 1, rest.len - (size_t)(at + 1 - rest.data));
-    }
-    return parse_address(backend, rest, err);
-}
 
 /* --- durability --- */
 
@@ -176,8 +123,8 @@ enum status redis_backend_open(const struct redis_backend_options *options,
     backend->timeout_ms = options->timeout_ms ? options->timeout_ms : 5000;
     backend->is_cache = options->is_cache;
     backend->prefix = str_dup(str_of(options->prefix ? options->prefix : "quarry"));
-    enum status status =
-        backend->prefix ? parse_url(backend, str_of(options->url), err) : error_no_memory(err);
+    enum status status = backend->prefix ? redis_url_parse(str_of(options->url), &backend->url, err)
+                                         : error_no_memory(err);
     if (status == STATUS_OK && !backend->is_cache)
         status = make_durable(backend, err);
     if (status == STATUS_OK && !backend->is_cache)

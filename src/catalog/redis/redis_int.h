@@ -20,6 +20,7 @@
 #include "catalog/pool.h"
 #include "catalog/record_set.h"
 #include "catalog/redis/redis_backend.h"
+#include "catalog/redis/redis_url.h"
 
 enum {
     REDIS_BATCH = 500,             /* records of one round trip */
@@ -33,9 +34,8 @@ struct redis_connection {
 
 struct redis_backend {
     struct backend base;
-    char *host, *password, *prefix;
-    bool is_unix;
-    int port, database;
+    struct redis_url url;
+    char *prefix;
     uint32_t timeout_ms;
     bool is_cache;
     bool files_members; /* every asset is filed by its members: P:members is there */

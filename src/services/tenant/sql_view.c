@@ -318,24 +318,30 @@ enum status sql_view_unknown_source(struct tenant_node *node, struct str name, e
 
 /* ---- telling ---- */
 
+static void write_view(struct json_writer *w, const struct sql_view *view)
+{
+    json_key(w, view->name);
+    json_begin_object(w);
+    json_kv_str(w, "sql", view->sql);
+    json_kv_str(w, "dialect", view->dialect);
+    json_keyz(w, "reads");
+    json_value(w, view->reads);
+    json_kv_bool(w, "materialized", view->materialized != NULL);
+    json_end_object(w);
+}
+
 enum status sql_view_write_all(struct tenant_node *node, struct json_writer *w, struct error *err)
 {
     struct sql_view **views;
     uint32_t len;
     TRY(sql_view_list(node->sql_views, &views, &len, err));
-    json_keyz(w, "view_details");
-    json_begin_object(w);
-    for (uint32_t i = 0; i < len; i++) {
-        json_key(w, views[i]->name);
+    if (len) {
+        json_keyz(w, "view_details");
         json_begin_object(w);
-        json_kv_str(w, "sql", views[i]->sql);
-        json_kv_str(w, "dialect", views[i]->dialect);
-        json_keyz(w, "reads");
-        json_value(w, views[i]->reads);
-        json_kv_bool(w, "materialized", views[i]->materialized != NULL);
+        for (uint32_t i = 0; i < len; i++)
+            write_view(w, views[i]);
         json_end_object(w);
     }
-    json_end_object(w);
     sql_view_list_release(views, len);
     return STATUS_OK;
 }

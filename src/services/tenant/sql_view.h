@@ -53,7 +53,8 @@ enum status sql_view_put(struct sql_view_book *book, struct str json, struct err
 /* STATUS_NOT_FOUND. */
 enum status sql_view_remove(struct sql_view_book *book, struct str name, struct error *err);
 
-/* Member view_details {name: {...}} of the answer that lists sources. */
+/* Member view_details {name: {...}} of the answer that lists sources; left out when there are none:
+ * the contract has no such member. */
 enum status sql_view_write_all(struct tenant_node *node, struct json_writer *w, struct error *err);
 
 /* --- names --- */

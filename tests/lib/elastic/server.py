@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""A document index over HTTP for tests of the Elasticsearch back end: python3 server.py [PORT]
+"""A document index over HTTP for tests of the Elasticsearch back end:
+    python3 server.py [--tls CERTIFICATE KEY] [--authorization VALUE] [PORT [DISTRIBUTION]]
+
+With --authorization only requests whose header says exactly that are answered, others get 401.
 
 Prints its port, serves until its standard input ends. It is NOT Elasticsearch: it keeps everything
 in memory and knows the requests that the back end makes, as the public conversations with such
@@ -12,9 +15,11 @@ PUT /_faults {"faults": [{"match": "POST /_bulk", "kind": K, "times": N, "skip":
      _bulk gets "status" and is not done), slow ("ms")
 GET /_faults: {"requests": {"POST /_bulk": n, ...}, "left": n}"""
 
+import argparse
 import json
 import re
 import socketserver
+import ssl
 import sys
 import threading
 import time
@@ -77,6 +82,9 @@ class Handler(socketserver.StreamRequestHandler):
     def run(self, method, target, headers, body):
         path, _, query = target.partition("?")
         server = self.server
+        if server.authorization and headers.get("authorization") != server.authorization:
+            error = ApiError(401, "security_exception", "missing or wrong credentials")
+            return self.answer(method, error.status, error.body(), {"WWW-Authenticate": "Basic"})
         with server.lock:
             fault = None if path == "/_faults" else server.faults.note(method, path)
         kind = fault["kind"] if fault else None
@@ -121,17 +129,34 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, port, distribution="elasticsearch"):
+    def __init__(self, port, distribution="elasticsearch", tls=None, authorization=None):
         super().__init__(("127.0.0.1", port), Handler)
+        self.authorization, self.tls = authorization, None
+        if tls:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(*tls)
         self.lock, self.api, self.faults = threading.Lock(), Api(distribution), Faults()
+
+    def finish_request(self, request, client_address):
+        """In the connection's own thread: a slow or failed handshake is nobody else's."""
+        if not self.tls:
+            super().finish_request(request, client_address)
+            return
+        with self.tls.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
 
     def handle_error(self, request, client_address):
         pass  # a client that went away
 
 
 def main():
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    server = Server(port, sys.argv[2] if len(sys.argv) > 2 else "elasticsearch")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", nargs="?", type=int, default=0)
+    parser.add_argument("distribution", nargs="?", default="elasticsearch")
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
+    parser.add_argument("--authorization")
+    words = parser.parse_args()
+    server = Server(words.port, words.distribution, words.tls, words.authorization)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)
     sys.stdin.read()

@@ -11,8 +11,9 @@ SERVER = pathlib.Path(__file__).resolve().parents[2] / "lib" / "elastic" / "serv
 
 
 class ElasticTool:
-    def __init__(self):
-        self.process = subprocess.Popen([sys.executable, "-B", str(SERVER)], stdin=subprocess.PIPE,
+    def __init__(self, *options):
+        """Options of server.py; with --tls or --authorization, ask and faults do not reach it."""
+        self.process = subprocess.Popen([sys.executable, "-B", str(SERVER), *map(str, options)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE)
         self.port = int(self.process.stdout.readline())
         self.http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
