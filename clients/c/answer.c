@@ -23,7 +23,8 @@ const char *quarry_status_text(enum quarry_status status)
     return (size_t)status < sizeof texts / sizeof *texts ? texts[status] : "unknown";
 }
 
-enum quarry_status fail(struct quarry_error *error, enum quarry_status status, const char *message)
+enum quarry_status client_fail(struct quarry_error *error, enum quarry_status status,
+                               const char *message)
 {
     if (!error)
         return status;
@@ -47,8 +48,8 @@ enum quarry_status answer_of(char *text, size_t len, struct quarry_answer **ret,
     bool no_memory = !answer;
     free(text);
     free(answer);
-    return no_memory ? fail(error, QUARRY_NO_MEMORY, "memory is out")
-                     : fail(error, QUARRY_BAD_ANSWER, "the server's answer is not JSON");
+    return no_memory ? client_fail(error, QUARRY_NO_MEMORY, "memory is out")
+                     : client_fail(error, QUARRY_BAD_ANSWER, "the server's answer is not JSON");
 }
 
 void quarry_answer_free(struct quarry_answer *answer)

@@ -53,7 +53,7 @@ enum quarry_status quarry_open(const struct quarry_options *options, struct quar
     struct error err = ERROR_INIT;
     *ret = NULL;
     if (!client)
-        return fail(error, QUARRY_NO_MEMORY, "memory is out");
+        return client_fail(error, QUARRY_NO_MEMORY, "memory is out");
     options = options ? options : &none;
     pthread_mutex_init(&client->lock, NULL);
     http_reply_init(&client->reply, CLIENT_REPLY_MAX);
@@ -64,7 +64,7 @@ enum quarry_status quarry_open(const struct quarry_options *options, struct quar
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !fill_client(client, options) ||
         http_client_new(&http, &client->http, &err) != STATUS_OK) {
         quarry_close(client);
-        return fail(error, QUARRY_NO_MEMORY, "the client cannot be made");
+        return client_fail(error, QUARRY_NO_MEMORY, "the client cannot be made");
     }
     *ret = client;
     return QUARRY_OK;
@@ -115,7 +115,7 @@ static void copy_text(char *to, size_t room, yyjson_val *value)
 
 static enum quarry_status refused(const struct http_reply *reply, struct quarry_error *error)
 {
-    enum quarry_status status = fail(error, status_of(reply->status), "the server refused");
+    enum quarry_status status = client_fail(error, status_of(reply->status), "the server refused");
     yyjson_doc *doc = yyjson_read(reply->body.data, reply->body.len, 0);
     yyjson_val *told = json_get(yyjson_doc_get_root(doc), "error");
     if (error) {
@@ -132,12 +132,12 @@ static enum quarry_status refused(const struct http_reply *reply, struct quarry_
 static enum quarry_status not_sent(enum status status, const struct error *err,
                                    struct quarry_error *error)
 {
-    return fail(error,
-                status == STATUS_TIMEOUT            ? QUARRY_TIMEOUT
-                : status == STATUS_NO_MEMORY        ? QUARRY_NO_MEMORY
-                : status == STATUS_INVALID_ARGUMENT ? QUARRY_BAD_ARGUMENT
-                                                    : QUARRY_UNREACHABLE,
-                err->message);
+    return client_fail(error,
+                       status == STATUS_TIMEOUT            ? QUARRY_TIMEOUT
+                       : status == STATUS_NO_MEMORY        ? QUARRY_NO_MEMORY
+                       : status == STATUS_INVALID_ARGUMENT ? QUARRY_BAD_ARGUMENT
+                                                           : QUARRY_UNREACHABLE,
+                       err->message);
 }
 
 /* With the lock. Gives the body of a good answer. */
@@ -163,7 +163,7 @@ static enum quarry_status exchange(struct quarry *client, const struct message *
         return refused(&client->reply, error);
     *ret_len = client->reply.body.len;
     *ret_text = str_dup(buf_str(&client->reply.body));
-    return *ret_text ? QUARRY_OK : fail(error, QUARRY_NO_MEMORY, "memory is out");
+    return *ret_text ? QUARRY_OK : client_fail(error, QUARRY_NO_MEMORY, "memory is out");
 }
 
 static enum quarry_status exchange_at(struct quarry *client, struct message *m, const char *cursor,
@@ -171,7 +171,7 @@ static enum quarry_status exchange_at(struct quarry *client, struct message *m, 
 {
     struct buf url;
     if (m->bad)
-        return fail(error, QUARRY_BAD_ARGUMENT, m->bad);
+        return client_fail(error, QUARRY_BAD_ARGUMENT, m->bad);
     buf_init(&url, 2 << 20);
     buf_printf(&url, "%s%.*s", client->urls[m->service], STR_ARG(buf_str(&m->path)));
     if (cursor) {
@@ -181,7 +181,7 @@ static enum quarry_status exchange_at(struct quarry *client, struct message *m, 
     buf_append_char(&url, 0);
     enum quarry_status status = QUARRY_OK;
     if (buf_failed(&url) || buf_failed(&m->path) || buf_failed(&m->body))
-        status = fail(error, QUARRY_NO_MEMORY, "the request is too large, or memory is out");
+        status = client_fail(error, QUARRY_NO_MEMORY, "the request is too large, or memory is out");
     if (status == QUARRY_OK) {
         pthread_mutex_lock(&client->lock);
         status = exchange(client, m, url.data, ret_text, ret_len, error);
@@ -207,7 +207,8 @@ static enum quarry_status take_member(struct quarry_answer **answer, const char 
     quarry_answer_free(*answer);
     *answer = NULL;
     return text ? answer_of(text, len, answer, error)
-                : fail(error, QUARRY_BAD_ANSWER, "the server's answer lacks what was asked for");
+                : client_fail(error, QUARRY_BAD_ANSWER,
+                              "the server's answer lacks what was asked for");
 }
 
 enum quarry_status message_send(struct quarry *client, struct message *m, const char *member,
@@ -248,7 +249,7 @@ static enum quarry_status add_page(struct pages *pages, const struct quarry_answ
     free(pages->cursor);
     pages->cursor = next ? strdup(next) : NULL;
     if (!yyjson_is_arr(rows))
-        return fail(error, QUARRY_BAD_ANSWER, "the server's answer has no rows");
+        return client_fail(error, QUARRY_BAD_ANSWER, "the server's answer has no rows");
     yyjson_arr_foreach(rows, at, max, row)
     {
         if (!pages->limit || pages->count < pages->limit) {
@@ -256,7 +257,8 @@ static enum quarry_status add_page(struct pages *pages, const struct quarry_answ
             pages->count++;
         }
     }
-    return next && !pages->cursor ? fail(error, QUARRY_NO_MEMORY, "memory is out") : QUARRY_OK;
+    return next && !pages->cursor ? client_fail(error, QUARRY_NO_MEMORY, "memory is out")
+                                  : QUARRY_OK;
 }
 
 static enum quarry_status fetch_pages(struct quarry *client, struct message *m, const char *name,
@@ -295,7 +297,7 @@ enum quarry_status message_send_pages(struct quarry *client, struct message *m, 
     if (status == QUARRY_OK && answer) {
         char *text = buf_failed(&pages.rows) ? NULL : str_dup(buf_str(&pages.rows));
         status = text ? answer_of(text, pages.rows.len, answer, error)
-                      : fail(error, QUARRY_NO_MEMORY, "memory is out");
+                      : client_fail(error, QUARRY_NO_MEMORY, "memory is out");
     }
     free(pages.cursor);
     buf_release(&pages.rows);

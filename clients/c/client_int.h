@@ -41,12 +41,12 @@ void message_init(struct message *m, const char *method, const char *format, ...
 void message_encode(struct buf *buf, const char *text); /* all but letters, digits, -._~ as %XX */
 void message_query(struct message *m, const char *name, const char *value); /* NULL: left out */
 void message_query_int(struct message *m, const char *name, int64_t value);
-void message_pairs(struct message *m, const char *const *pairs);       /* NULL is fine */
-void put_text(struct message *m, const char *name, const char *value); /* NULL: left out */
-void put_int(struct message *m, const char *name, int64_t value);
-void put_bool(struct message *m, const char *name, bool value);
-void put_json(struct message *m, const char *name, const char *json); /* NULL: left out */
-void put_members(struct message *m, const char *json);                /* of an object */
+void message_pairs(struct message *m, const char *const *pairs);               /* NULL is fine */
+void message_put_text(struct message *m, const char *name, const char *value); /* NULL: left out */
+void message_put_int(struct message *m, const char *name, int64_t value);
+void message_put_bool(struct message *m, const char *name, bool value);
+void message_put_json(struct message *m, const char *name, const char *json); /* NULL: left out */
+void put_members(struct message *m, const char *json);                        /* of an object */
 void message_need(struct message *m, const char *name, const char *value);
 
 /* --- client.c --- */
@@ -64,6 +64,7 @@ enum quarry_status message_send_pages(struct quarry *client, struct message *m, 
 /* Takes the text over (malloc). */
 enum quarry_status answer_of(char *text, size_t len, struct quarry_answer **ret,
                              struct quarry_error *error);
-enum quarry_status fail(struct quarry_error *error, enum quarry_status status, const char *message);
+enum quarry_status client_fail(struct quarry_error *error, enum quarry_status status,
+                               const char *message);
 
 #endif

@@ -10,10 +10,10 @@ enum quarry_status quarry_create_user(struct quarry *client, const char *usernam
 {
     struct message m;
     message_init(&m, "POST", "/users");
-    put_text(&m, "username", username);
-    put_text(&m, "email", email);
-    put_text(&m, "password_hash", password_hash);
-    put_text(&m, "role", role);
+    message_put_text(&m, "username", username);
+    message_put_text(&m, "email", email);
+    message_put_text(&m, "password_hash", password_hash);
+    message_put_text(&m, "role", role);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -50,14 +50,14 @@ enum quarry_status quarry_create_collection(struct quarry *client,
 {
     struct message m;
     message_init(&m, "POST", "/collections");
-    put_text(&m, "collection_name", collection->name);
-    put_int(&m, "dimension", collection->dimension);
-    put_text(&m, "metric_type", collection->metric_type);
-    put_text(&m, "description", collection->description);
-    put_text(&m, "created_by", collection->created_by);
-    put_text(&m, "index_type", collection->index_type);
-    put_text(&m, "partition_key", collection->partition_key);
-    put_json(&m, "metadata", collection->metadata_json);
+    message_put_text(&m, "collection_name", collection->name);
+    message_put_int(&m, "dimension", collection->dimension);
+    message_put_text(&m, "metric_type", collection->metric_type);
+    message_put_text(&m, "description", collection->description);
+    message_put_text(&m, "created_by", collection->created_by);
+    message_put_text(&m, "index_type", collection->index_type);
+    message_put_text(&m, "partition_key", collection->partition_key);
+    message_put_json(&m, "metadata", collection->metadata_json);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -86,12 +86,12 @@ enum quarry_status quarry_update_collection(struct quarry *client, const char *c
 {
     struct message m;
     message_init(&m, "PATCH", "/collections/%s", collection);
-    put_text(&m, "description", change->description);
-    put_text(&m, "index_type", change->index_type);
-    put_text(&m, "partition_key", change->partition_key);
-    put_text(&m, "status", change->status);
-    put_text(&m, "reason", change->reason);
-    put_json(&m, "metadata", change->metadata_json);
+    message_put_text(&m, "description", change->description);
+    message_put_text(&m, "index_type", change->index_type);
+    message_put_text(&m, "partition_key", change->partition_key);
+    message_put_text(&m, "status", change->status);
+    message_put_text(&m, "reason", change->reason);
+    message_put_json(&m, "metadata", change->metadata_json);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -122,8 +122,8 @@ enum quarry_status quarry_create_partition(struct quarry *client, const char *co
 {
     struct message m;
     message_init(&m, "POST", "/collections/%s/partitions", collection);
-    put_text(&m, "partition_name", name);
-    put_text(&m, "description", description);
+    message_put_text(&m, "partition_name", name);
+    message_put_text(&m, "description", description);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -150,9 +150,9 @@ enum quarry_status quarry_create_index(struct quarry *client, const char *collec
 {
     struct message m;
     message_init(&m, "POST", "/collections/%s/indexes", collection);
-    put_text(&m, "index_name", name);
-    put_text(&m, "index_type", index_type);
-    put_json(&m, "index_params", params_json);
+    message_put_text(&m, "index_name", name);
+    message_put_text(&m, "index_type", index_type);
+    message_put_json(&m, "index_params", params_json);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -163,10 +163,10 @@ enum quarry_status quarry_update_index(struct quarry *client, const char *collec
 {
     struct message m;
     message_init(&m, "PATCH", "/collections/%s/indexes/%s", collection, name);
-    put_text(&m, "status", status);
+    message_put_text(&m, "status", status);
     if (progress >= 0)
-        put_int(&m, "progress_percentage", progress);
-    put_text(&m, "error_message", error_message);
+        message_put_int(&m, "progress_percentage", progress);
+    message_put_text(&m, "error_message", error_message);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -194,14 +194,14 @@ enum quarry_status quarry_start_ingestion(struct quarry *client, const char *col
 {
     struct message m;
     message_init(&m, "POST", "/collections/%s/ingestions", collection);
-    put_int(&m, "records_count", run->records_count);
+    message_put_int(&m, "records_count", run->records_count);
     if (run->file_size_bytes)
-        put_int(&m, "file_size_bytes", run->file_size_bytes);
-    put_text(&m, "user_id", run->user_id);
-    put_text(&m, "batch_id", run->batch_id);
-    put_text(&m, "source_type", run->source_type);
-    put_text(&m, "status", run->status ? run->status : "processing");
-    put_json(&m, "metadata", run->metadata_json);
+        message_put_int(&m, "file_size_bytes", run->file_size_bytes);
+    message_put_text(&m, "user_id", run->user_id);
+    message_put_text(&m, "batch_id", run->batch_id);
+    message_put_text(&m, "source_type", run->source_type);
+    message_put_text(&m, "status", run->status ? run->status : "processing");
+    message_put_json(&m, "metadata", run->metadata_json);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -212,9 +212,9 @@ enum quarry_status quarry_finish_ingestion(struct quarry *client, const char *co
 {
     struct message m;
     message_init(&m, "PATCH", "/collections/%s/ingestions/%s", collection, id);
-    put_text(&m, "status", error_message ? "failed" : "completed");
-    put_int(&m, "records_count", records_count);
-    put_text(&m, "error_message", error_message);
+    message_put_text(&m, "status", error_message ? "failed" : "completed");
+    message_put_int(&m, "records_count", records_count);
+    message_put_text(&m, "error_message", error_message);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -238,10 +238,10 @@ enum quarry_status quarry_grant_permission(struct quarry *client, const char *us
 {
     struct message m;
     message_init(&m, "POST", "/collections/%s/permissions", collection);
-    put_text(&m, "user_id", user_id);
-    put_text(&m, "permission_type", permission);
-    put_text(&m, "granted_by", granted_by);
-    put_text(&m, "expires_at", expires_at);
+    message_put_text(&m, "user_id", user_id);
+    message_put_text(&m, "permission_type", permission);
+    message_put_text(&m, "granted_by", granted_by);
+    message_put_text(&m, "expires_at", expires_at);
     return message_send(client, &m, NULL, answer, error);
 }
 

@@ -31,10 +31,10 @@ enum quarry_status quarry_write(struct quarry *client, const struct quarry_write
     message_init(&m, "POST", "/data/write");
     m.service = QUARRY_TENANT;
     message_need(&m, "a write needs a source_id", write->source_id);
-    put_text(&m, "source_id", write->source_id);
-    put_text(&m, "write_id", write->write_id);
+    message_put_text(&m, "source_id", write->source_id);
+    message_put_text(&m, "write_id", write->write_id);
     if (write->upsert)
-        put_text(&m, "mode", "upsert");
+        message_put_text(&m, "mode", "upsert");
     put_records(&m, write->records_json);
     return message_send(client, &m, NULL, answer, error);
 }
@@ -45,19 +45,19 @@ enum quarry_status quarry_search(struct quarry *client, const struct quarry_sear
     struct message m;
     message_init(&m, "POST", "/data/search");
     m.service = QUARRY_TENANT;
-    put_text(&m, "source_ids", NULL);
+    message_put_text(&m, "source_ids", NULL);
     if (search->source_id) {
         json_keyz(&m.w, "source_ids");
         json_begin_array(&m.w);
         json_stringz(&m.w, search->source_id);
         json_end_array(&m.w);
     }
-    put_json(&m, "filters", search->filters_json);
-    put_json(&m, "select_columns", search->columns_json);
+    message_put_json(&m, "filters", search->filters_json);
+    message_put_json(&m, "select_columns", search->columns_json);
     if (search->limit)
-        put_int(&m, "limit", search->limit);
+        message_put_int(&m, "limit", search->limit);
     if (search->offset)
-        put_int(&m, "offset", search->offset);
+        message_put_int(&m, "offset", search->offset);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -68,7 +68,7 @@ enum quarry_status quarry_sql(struct quarry *client, const char *sql, const char
     message_init(&m, "POST", "/query/sql");
     m.service = QUARRY_TENANT;
     message_need(&m, "a query needs its text", sql);
-    put_text(&m, "query", sql);
-    put_json(&m, "parameters", parameters_json);
+    message_put_text(&m, "query", sql);
+    message_put_json(&m, "parameters", parameters_json);
     return message_send(client, &m, NULL, answer, error);
 }

@@ -11,7 +11,7 @@ static int64_t rows_of(int64_t limit)
 static void put_count(struct message *m, const char *name, int64_t value)
 {
     if (value)
-        put_int(m, name, value);
+        message_put_int(m, name, value);
 }
 
 enum quarry_status quarry_log_query(struct quarry *client, const struct quarry_query_log *query,
@@ -19,18 +19,18 @@ enum quarry_status quarry_log_query(struct quarry *client, const struct quarry_q
 {
     struct message m;
     message_init(&m, "POST", "/query-logs");
-    put_text(&m, "user_id", query->user_id);
-    put_text(&m, "collection_id", query->collection);
-    put_text(&m, "query_type", query->query_type);
-    put_int(&m, "duration_ms", query->duration_ms);
-    put_bool(&m, "success", !query->failed);
+    message_put_text(&m, "user_id", query->user_id);
+    message_put_text(&m, "collection_id", query->collection);
+    message_put_text(&m, "query_type", query->query_type);
+    message_put_int(&m, "duration_ms", query->duration_ms);
+    message_put_bool(&m, "success", !query->failed);
     put_count(&m, "top_k", query->top_k);
     put_count(&m, "query_vector_dimension", query->query_vector_dimension);
     if (query->result_count >= 0)
-        put_int(&m, "result_count", query->result_count);
-    put_json(&m, "search_params", query->search_params_json);
-    put_text(&m, "error_message", query->error_message);
-    put_bool(&m, "with_metric", query->with_metric);
+        message_put_int(&m, "result_count", query->result_count);
+    message_put_json(&m, "search_params", query->search_params_json);
+    message_put_text(&m, "error_message", query->error_message);
+    message_put_bool(&m, "with_metric", query->with_metric);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -61,13 +61,13 @@ enum quarry_status quarry_log_metric(struct quarry *client, const struct quarry_
 {
     struct message m;
     message_init(&m, "POST", "/performance-metrics");
-    put_text(&m, "collection_id", metric->collection);
-    put_text(&m, "operation_type", metric->operation_type);
-    put_int(&m, "duration_ms", metric->duration_ms);
-    put_bool(&m, "success", !metric->failed);
-    put_text(&m, "operation_id", metric->operation_id);
-    put_text(&m, "error_message", metric->error_message);
-    put_json(&m, "metadata", metric->metadata_json);
+    message_put_text(&m, "collection_id", metric->collection);
+    message_put_text(&m, "operation_type", metric->operation_type);
+    message_put_int(&m, "duration_ms", metric->duration_ms);
+    message_put_bool(&m, "success", !metric->failed);
+    message_put_text(&m, "operation_id", metric->operation_id);
+    message_put_text(&m, "error_message", metric->error_message);
+    message_put_json(&m, "metadata", metric->metadata_json);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -87,13 +87,13 @@ enum quarry_status quarry_log_audit(struct quarry *client, const struct quarry_a
 {
     struct message m;
     message_init(&m, "POST", "/audit-logs");
-    put_text(&m, "user_id", event->user_id);
-    put_text(&m, "action", event->action);
-    put_text(&m, "resource_type", event->resource_type);
-    put_text(&m, "resource_id", event->resource_id);
-    put_json(&m, "details", event->details_json);
-    put_text(&m, "ip_address", event->ip_address);
-    put_text(&m, "user_agent", event->user_agent);
+    message_put_text(&m, "user_id", event->user_id);
+    message_put_text(&m, "action", event->action);
+    message_put_text(&m, "resource_type", event->resource_type);
+    message_put_text(&m, "resource_id", event->resource_id);
+    message_put_json(&m, "details", event->details_json);
+    message_put_text(&m, "ip_address", event->ip_address);
+    message_put_text(&m, "user_agent", event->user_agent);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -134,10 +134,10 @@ enum quarry_status quarry_set_config(struct quarry *client, const char *key, con
     struct message m;
     message_init(&m, "PUT", "/config/%s", key);
     message_need(&m, "a setting needs a value", value);
-    put_text(&m, "value", value);
-    put_text(&m, "type", type ? type : "string");
-    put_text(&m, "description", description);
+    message_put_text(&m, "value", value);
+    message_put_text(&m, "type", type ? type : "string");
+    message_put_text(&m, "description", description);
     if (encrypted)
-        put_bool(&m, "is_encrypted", true);
+        message_put_bool(&m, "is_encrypted", true);
     return message_send(client, &m, NULL, answer, error);
 }

@@ -66,26 +66,26 @@ static void begin_body(struct message *m)
     m->has_body = true;
 }
 
-void put_text(struct message *m, const char *name, const char *value)
+void message_put_text(struct message *m, const char *name, const char *value)
 {
     begin_body(m);
     if (value)
         json_kv_strz(&m->w, name, value);
 }
 
-void put_int(struct message *m, const char *name, int64_t value)
+void message_put_int(struct message *m, const char *name, int64_t value)
 {
     begin_body(m);
     json_kv_int(&m->w, name, value);
 }
 
-void put_bool(struct message *m, const char *name, bool value)
+void message_put_bool(struct message *m, const char *name, bool value)
 {
     begin_body(m);
     json_kv_bool(&m->w, name, value);
 }
 
-void put_json(struct message *m, const char *name, const char *json)
+void message_put_json(struct message *m, const char *name, const char *json)
 {
     begin_body(m);
     if (!json)

@@ -9,8 +9,8 @@ enum quarry_status quarry_create_asset(struct quarry *client, const char *kind, 
     message_init(&m, "POST", "/assets");
     message_need(&m, "an asset needs a kind", kind);
     message_need(&m, "an asset needs a name", name);
-    put_text(&m, "kind", kind);
-    put_text(&m, "name", name);
+    message_put_text(&m, "kind", kind);
+    message_put_text(&m, "name", name);
     put_members(&m, fields_json);
     return message_send(client, &m, NULL, answer, error);
 }
@@ -77,9 +77,9 @@ enum quarry_status quarry_relate(struct quarry *client, const char *id, const ch
     message_init(&m, "POST", "/assets/%s/relations", id);
     message_need(&m, "a relation needs a target", target_id);
     message_need(&m, "a relation needs a type", type);
-    put_text(&m, "target_id", target_id);
-    put_text(&m, "relationship_type", type);
-    put_json(&m, "properties", properties_json);
+    message_put_text(&m, "target_id", target_id);
+    message_put_text(&m, "relationship_type", type);
+    message_put_json(&m, "properties", properties_json);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -100,9 +100,9 @@ enum quarry_status quarry_move_asset(struct quarry *client, const char *id, cons
     struct message m;
     message_init(&m, "POST", "/assets/%s/lifecycle", id);
     message_need(&m, "a step needs a state", to);
-    put_text(&m, "to", to);
-    put_text(&m, "reason", reason);
-    put_text(&m, "deprecated_by", deprecated_by);
+    message_put_text(&m, "to", to);
+    message_put_text(&m, "reason", reason);
+    message_put_text(&m, "deprecated_by", deprecated_by);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -113,8 +113,8 @@ enum quarry_status quarry_approve(struct quarry *client, const char *id, const c
     struct message m;
     message_init(&m, "POST", "/assets/%s/approvals", id);
     message_need(&m, "an approval needs a state", to);
-    put_text(&m, "to", to);
-    put_text(&m, "comment", comment);
+    message_put_text(&m, "to", to);
+    message_put_text(&m, "comment", comment);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -125,8 +125,8 @@ enum quarry_status quarry_announce(struct quarry *client, const char *id, const 
     struct message m;
     message_init(&m, "POST", "/assets/%s/notices", id);
     message_need(&m, "a notice needs a state", to);
-    put_text(&m, "to", to);
-    put_text(&m, "reason", reason);
+    message_put_text(&m, "to", to);
+    message_put_text(&m, "reason", reason);
     return message_send(client, &m, NULL, answer, error);
 }
 
@@ -164,7 +164,7 @@ enum quarry_status quarry_register_node(struct quarry *client, const char *block
     struct message m;
     message_init(&m, "POST", "/nodes");
     message_need(&m, "a node needs its block", block_json);
-    put_json(&m, "metadata", block_json);
+    message_put_json(&m, "metadata", block_json);
     return message_send(client, &m, "/node", answer, error);
 }
 
@@ -193,7 +193,7 @@ enum quarry_status quarry_pull_nodes(struct quarry *client, const char *url,
     struct message m;
     message_init(&m, "POST", "/nodes/pull");
     message_need(&m, "a pull needs a URL", url);
-    put_text(&m, "url", url);
+    message_put_text(&m, "url", url);
     put_members(&m, options_json);
     return message_send(client, &m, NULL, answer, error);
 }
@@ -204,7 +204,7 @@ enum quarry_status quarry_resolve(struct quarry *client, const char *needs_json,
     struct message m;
     message_init(&m, "POST", "/nodes/resolve");
     message_need(&m, "a resolution needs needs", needs_json);
-    put_json(&m, "needs", needs_json);
+    message_put_json(&m, "needs", needs_json);
     return message_send(client, &m, NULL, answer, error);
 }
 

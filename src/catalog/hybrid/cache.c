@@ -191,8 +191,8 @@ static bool is_faithful(struct hybrid_backend *backend, const struct record *ent
     return same;
 }
 
-void cache_put(struct hybrid_backend *backend, const struct record *record,
-               const struct stamp *stamp)
+void hybrid_cache_put(struct hybrid_backend *backend, const struct record *record,
+                      const struct stamp *stamp)
 {
     if (!backend->cache || !stamp->trusted || record->domain == DOMAIN_EVENT ||
         record->secret.len || atomic_load(&backend->entries) >= HYBRID_ENTRIES_MAX)

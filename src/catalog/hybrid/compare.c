@@ -98,8 +98,8 @@ static enum status merge(struct compare *compare, struct error *err)
     }
 }
 
-enum status compare_all(struct hybrid_backend *backend, struct backend *search, bool mends,
-                        backend_fault_fn fault, void *context, struct error *err)
+enum status hybrid_compare(struct hybrid_backend *backend, struct backend *search, bool mends,
+                           backend_fault_fn fault, void *context, struct error *err)
 {
     struct compare *compare = calloc(1, sizeof *compare);
     if (!compare)

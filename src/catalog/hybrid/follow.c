@@ -199,7 +199,7 @@ static enum status round_of(struct hybrid_backend *backend, struct error *err)
     TRY(search_reach(backend, err));
     struct backend *search = atomic_load(&backend->search);
     if (!atomic_load(&backend->search_ready)) {
-        TRY(compare_all(backend, search, true, NULL, NULL, err));
+        TRY(hybrid_compare(backend, search, true, NULL, NULL, err));
         atomic_store(&backend->search_ready, true);
     }
     return follow_outbox(backend, search, err);

@@ -107,8 +107,8 @@ enum cache_answer cache_get(struct hybrid_backend *backend, enum domain domain, 
 enum cache_answer cache_find(struct hybrid_backend *backend, enum domain domain, struct str tenant,
                              struct str key, struct arena *arena, struct record *ret);
 /* `stamp` is from before the record was read from the primary. */
-void cache_put(struct hybrid_backend *backend, const struct record *record,
-               const struct stamp *stamp);
+void hybrid_cache_put(struct hybrid_backend *backend, const struct record *record,
+                      const struct stamp *stamp);
 /* CACHE_MISS: void, CACHE_FAILED: not an entry at all. */
 enum cache_answer cache_decode(struct hybrid_backend *backend, const struct record *entry,
                                const struct stamp *stamp, struct arena *arena, struct record *ret);
@@ -173,8 +173,8 @@ enum status follow_is_same(struct hybrid_backend *backend, struct backend *searc
 /* --- compare.c --- */
 
 /* All assets of both. `mends`: copies that differ are made anew. `fault` may be NULL. */
-enum status compare_all(struct hybrid_backend *backend, struct backend *search, bool mends,
-                        backend_fault_fn fault, void *context, struct error *err);
+enum status hybrid_compare(struct hybrid_backend *backend, struct backend *search, bool mends,
+                           backend_fault_fn fault, void *context, struct error *err);
 
 /* --- search.c: true when the engine answered --- */
 

@@ -55,7 +55,7 @@ enum status hybrid_get(struct backend *base, enum domain domain, struct str tena
         return STATUS_OK;
     TRY(ask_once(backend, &key, arena, ret, &own, err));
     if (own && answer == CACHE_MISS)
-        cache_put(backend, ret, &key.stamp);
+        hybrid_cache_put(backend, ret, &key.stamp);
     return STATUS_OK;
 }
 
@@ -81,6 +81,6 @@ enum status hybrid_find(struct backend *base, enum domain domain, struct str ten
     struct stamp stamp = generations_look(&backend->generations, domain, ret->id);
     struct stamp now = generations_look_all(&backend->generations);
     if (own && answer == CACHE_MISS && stamp_equal(&flight_key.stamp, &now))
-        cache_put(backend, ret, &stamp);
+        hybrid_cache_put(backend, ret, &stamp);
     return STATUS_OK;
 }

@@ -111,7 +111,7 @@ static enum status verify_search(struct hybrid_backend *backend, bool mends, bac
         fault(context, "the search engine cannot be reached; it is compared when it is back");
         return STATUS_OK;
     }
-    return compare_all(backend, atomic_load(&backend->search), mends, fault, context, err);
+    return hybrid_compare(backend, atomic_load(&backend->search), mends, fault, context, err);
 }
 
 enum status hybrid_verify(struct backend *base, backend_fault_fn fault, void *context,

@@ -59,8 +59,8 @@ static enum status set_up(struct connection *connection, bool writes, struct err
                           err);
 }
 
-enum status connection_open(struct connection *connection, const char *path, bool writes,
-                            uint32_t busy_timeout_ms, struct error *err)
+enum status sqlite_connection_open(struct connection *connection, const char *path, bool writes,
+                                   uint32_t busy_timeout_ms, struct error *err)
 {
     *connection = (struct connection){0};
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
@@ -68,7 +68,7 @@ enum status connection_open(struct connection *connection, const char *path, boo
     if (sqlite3_open_v2(path, &connection->db, flags, NULL) != SQLITE_OK) {
         enum status status = error_set(err, STATUS_IO, "%s cannot be opened as a database: %s",
                                        path, sqlite3_errmsg(connection->db));
-        connection_close(connection);
+        sqlite_connection_close(connection);
         return status;
     }
     sqlite3_extended_result_codes(connection->db, 1);
@@ -80,11 +80,11 @@ enum status connection_open(struct connection *connection, const char *path, boo
     if (status == STATUS_OK)
         status = start_register(connection, err);
     if (status != STATUS_OK)
-        connection_close(connection);
+        sqlite_connection_close(connection);
     return status;
 }
 
-void connection_close(struct connection *connection)
+void sqlite_connection_close(struct connection *connection)
 {
     for (int i = 0; i < STATEMENTS_MAX; i++)
         sqlite3_finalize(connection->statements[i].stmt);
@@ -136,8 +136,8 @@ enum status reader_take(struct sqlite_backend *backend, struct connection **ret,
     if (*ret)
         return STATUS_OK;
     struct connection *connection = malloc(sizeof *connection);
-    enum status status = connection ? connection_open(connection, backend->path, false,
-                                                      backend->busy_timeout_ms, err)
+    enum status status = connection ? sqlite_connection_open(connection, backend->path, false,
+                                                             backend->busy_timeout_ms, err)
                                     : error_no_memory(err);
     if (status == STATUS_OK) {
         *ret = connection;

@@ -17,7 +17,7 @@ static enum status sqlite_health(struct backend *base, struct error *err)
 
 static void close_reader(struct pool_item *item)
 {
-    connection_close((struct connection *)item);
+    sqlite_connection_close((struct connection *)item);
     free(item);
 }
 
@@ -25,7 +25,7 @@ static void sqlite_close(struct backend *base)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     pool_release(&backend->readers, close_reader);
-    connection_close(&backend->writer);
+    sqlite_connection_close(&backend->writer);
     for (int i = 0; i < DOMAIN_COUNT; i++) {
         free(backend->columns[i]);
         free(backend->insert[i]);
@@ -107,7 +107,8 @@ static enum status open_all(struct sqlite_backend *backend, struct error *err)
 {
     for (int i = 0; i < DOMAIN_COUNT; i++)
         TRY(make_statements(backend, (enum domain)i, err));
-    TRY(connection_open(&backend->writer, backend->path, true, backend->busy_timeout_ms, err));
+    TRY(sqlite_connection_open(&backend->writer, backend->path, true, backend->busy_timeout_ms,
+                               err));
     return schema_migrate(&backend->writer, backend->path, err);
 }
 

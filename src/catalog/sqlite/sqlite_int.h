@@ -44,9 +44,9 @@ struct sqlite_backend {
 };
 
 /* --- connection.c --- */
-enum status connection_open(struct connection *connection, const char *path, bool writes,
-                            uint32_t busy_timeout_ms, struct error *err);
-void connection_close(struct connection *connection);
+enum status sqlite_connection_open(struct connection *connection, const char *path, bool writes,
+                                   uint32_t busy_timeout_ms, struct error *err);
+void sqlite_connection_close(struct connection *connection);
 /* A statement ready for binding, owned by the connection; finish with statement_done. */
 enum status connection_prepare(struct connection *connection, struct str sql, sqlite3_stmt **ret,
                                struct error *err);

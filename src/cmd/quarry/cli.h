@@ -36,28 +36,28 @@ struct command {
 /* NULL past the end. */
 const struct command *command_at(size_t index);
 
-int run_sources(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_snapshots(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_compact(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_write(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_delete(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_update(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_load(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_convert(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_search(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_aggregate(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_sql(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_health(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_stats(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_fsck(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_repair(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_backup(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_restore(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_catalog(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_assets(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_nodes(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_scale(struct cli *cli, const struct command *command, int argc, char **argv);
-int run_api(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_sources(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_snapshots(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_compact(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_write(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_delete(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_update(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_load(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_convert(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_search(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_aggregate(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_sql(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_health(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_stats(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_fsck(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_repair(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_backup(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_restore(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_catalog(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_assets(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_nodes(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_scale(struct cli *cli, const struct command *command, int argc, char **argv);
+int cmd_api(struct cli *cli, const struct command *command, int argc, char **argv);
 /* Summary and fields of one operation, from the list. */
 void api_print_operation(FILE *out, const char *name);
 

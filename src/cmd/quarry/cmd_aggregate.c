@@ -181,7 +181,7 @@ static int aggregate(struct cli *cli, const struct aggregate_args *args, struct 
     return code;
 }
 
-int run_aggregate(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_aggregate(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct aggregate_args options = {0};
     const struct arg args[] = {

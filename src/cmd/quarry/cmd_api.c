@@ -78,7 +78,7 @@ static int print_list(void)
     return EXIT_DONE;
 }
 
-int run_api(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_api(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int code;
     if (!args_parse(cli, command, NULL, 0, 0, 1, &argc, argv, &code))

@@ -233,7 +233,7 @@ static void choose_gateway(struct cli *cli)
         cli->url = named && *named ? named : "http://127.0.0.1:8080";
 }
 
-int run_assets(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_assets(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct texts sets = {.len = 0};
     const struct arg args[] = {{"--set", ARG_TEXTS, &sets, "NAME=VALUE",

@@ -297,7 +297,7 @@ static int verify(struct cli *cli, const char *backup, uint64_t generation)
     return verdict.bad ? EXIT_REFUSED : code;
 }
 
-int run_backup(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_backup(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int64_t generation = 0;
     const char *catalog = NULL;
@@ -316,7 +316,7 @@ int run_backup(struct cli *cli, const struct command *command, int argc, char **
     return backup_folder(cli, argv[0], catalog, argv[1]);
 }
 
-int run_restore(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_restore(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int64_t generation = 0;
     const struct arg args[] = {

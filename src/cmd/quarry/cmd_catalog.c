@@ -218,7 +218,7 @@ static int restore_at(struct cli *cli, const char *from_url, const char *to_url,
     return status == STATUS_OK ? verify(cli, to_url, true) : failed(&err);
 }
 
-int run_catalog(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_catalog(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int code;
     const char *at = NULL;

@@ -82,7 +82,7 @@ static int run(struct cli *cli, const struct change_args *args, const char *sour
     return code;
 }
 
-int run_delete(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_delete(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct change_args options = {0};
     const struct arg args[] = {
@@ -98,7 +98,7 @@ int run_delete(struct cli *cli, const struct command *command, int argc, char **
     return run(cli, &options, argv[0], "/data/delete", "rows_deleted", "deleted");
 }
 
-int run_update(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_update(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct change_args options = {0};
     const struct arg args[] = {

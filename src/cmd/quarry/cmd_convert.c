@@ -18,7 +18,7 @@ static enum status print_records(struct record_source *source, struct error *err
     }
 }
 
-int run_convert(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_convert(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     const char *architecture = NULL;
     const struct arg args[] = {

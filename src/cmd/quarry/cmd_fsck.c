@@ -119,7 +119,7 @@ static int check(struct cli *cli, const char *path)
     return sum.damage + sum.repairable ? EXIT_REFUSED : EXIT_DONE;
 }
 
-int run_fsck(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_fsck(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int code;
     if (!args_parse(cli, command, NULL, 0, 1, 1, &argc, argv, &code))
@@ -147,7 +147,7 @@ static void print_action(void *context, const struct repair_action *action)
     buf_release(&buf);
 }
 
-int run_repair(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_repair(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     bool drop = false;
     const char *from = NULL;

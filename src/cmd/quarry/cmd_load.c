@@ -143,7 +143,7 @@ static int load_file(struct cli *cli, const char *source, const char *path,
     return report(cli, path, status, &err, &result, &state);
 }
 
-int run_load(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_load(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct load_args options = {.batch = BATCH_USUAL, .jobs = JOBS_USUAL};
     const struct arg args[] = {

@@ -273,7 +273,7 @@ static int each_file(struct cli *cli, const char *verb, int argc, char **argv,
     return worst;
 }
 
-int run_nodes(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_nodes(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     static const char *const ours[] = {"validate", "stamp",  "register", "import",
                                        "pull",     "search", "resolve"};
@@ -296,7 +296,7 @@ int run_nodes(struct cli *cli, const struct command *command, int argc, char **a
     for (size_t i = 0; i < ARGS_LEN(ours) && argc > 0; i++)
         is_ours = is_ours || strcmp(argv[0], ours[i]) == 0;
     if (!is_ours)
-        return run_assets(cli, command, argc, argv);
+        return cmd_assets(cli, command, argc, argv);
     int code;
     if (!args_parse(cli, command, args, ARGS_LEN(args), 2, OPERANDS_MAX, &argc, argv, &code))
         return code;

@@ -268,7 +268,7 @@ static int run_simulation(struct simulation *s, const struct record_options *opt
     return status == STATUS_OK ? EXIT_DONE : EXIT_INPUT;
 }
 
-int run_scale(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_scale(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     static struct simulation s; /* half a MiB */
     const char *format = NULL, *config = NULL;

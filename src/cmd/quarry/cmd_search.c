@@ -117,7 +117,7 @@ static int search(struct cli *cli, const struct search_args *args, struct str bo
     return code;
 }
 
-int run_search(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_search(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct search_args options = {.limit = 20};
     const struct arg args[] = {

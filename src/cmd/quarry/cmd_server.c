@@ -32,7 +32,7 @@ static int print_object(struct cli *cli, const char *path, const char *nested)
     return code;
 }
 
-int run_health(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_health(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int code;
     if (!args_parse(cli, command, NULL, 0, 0, 0, &argc, argv, &code))
@@ -40,7 +40,7 @@ int run_health(struct cli *cli, const struct command *command, int argc, char **
     return print_object(cli, "/health", "details");
 }
 
-int run_stats(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_stats(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int code;
     if (!args_parse(cli, command, NULL, 0, 0, 0, &argc, argv, &code))

@@ -153,7 +153,7 @@ static int rollback(struct cli *cli, const char *source, const char *to)
     return code;
 }
 
-int run_snapshots(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_snapshots(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int code;
     if (!args_parse(cli, command, NULL, 0, 2, 4, &argc, argv, &code))
@@ -216,7 +216,7 @@ static int follow(struct cli *cli, const char *job)
     }
 }
 
-int run_compact(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_compact(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     bool no_wait = false;
     const struct arg args[] = {

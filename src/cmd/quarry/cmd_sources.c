@@ -181,7 +181,7 @@ static int add(struct cli *cli, const char *source, const struct add_options *op
     return code;
 }
 
-int run_sources(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_sources(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct add_options options = {0};
     const struct arg args[] = {

@@ -191,7 +191,7 @@ static int shell(struct cli *cli, const struct sql_args *args)
             break;
         if (strcmp(line, "\\d\n") == 0) {
             char *list[] = {"list"};
-            (void)run_sources(cli, &(struct command){.name = "sources", .usage = "list"}, 1, list);
+            (void)cmd_sources(cli, &(struct command){.name = "sources", .usage = "list"}, 1, list);
             continue;
         }
         buf_append(&text, line, (size_t)len);
@@ -223,7 +223,7 @@ static int run_input(struct cli *cli, const struct sql_args *args)
     return code;
 }
 
-int run_sql(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_sql(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct sql_args options = {.format = "table"};
     const struct arg args[] = {

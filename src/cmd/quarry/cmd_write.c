@@ -68,7 +68,7 @@ static int post(struct cli *cli, const char *source, const struct write_args *ar
     return code;
 }
 
-int run_write(struct cli *cli, const struct command *command, int argc, char **argv)
+int cmd_write(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct write_args options = {0};
     const struct arg args[] = {

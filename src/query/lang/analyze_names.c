@@ -36,7 +36,7 @@ struct str analyze_text_of(struct analyzer *a, const struct node *node)
                        .target = &target,
                        .id = a->query->dialect,
                        .problem = &problem};
-    write_node(&w, node, 0);
+    emit_node(&w, node, 0);
     struct str text = arena_str(a->arena, buf_str(&out));
     buf_release(&out);
     if (!text.data)

@@ -137,7 +137,7 @@ static enum status write_made(struct maker *m, const struct node *made,
                        .target = &target_duckdb,
                        .id = LANG_DUCKDB,
                        .problem = m->l.problem};
-    write_statement(&w, made);
+    emit_statement(&w, made);
     if (w.status != STATUS_OK)
         problem_place(m->l.problem, query->text);
     return w.status != STATUS_OK ? w.status : buf_failed(out) ? STATUS_TOO_LARGE : STATUS_OK;

@@ -102,7 +102,7 @@ enum status lang_declared_type(struct arena *arena, const struct lang_query *que
                        .target = &target_duckdb,
                        .id = LANG_DUCKDB,
                        .problem = problem};
-    write_type(&w, lowered);
+    emit_type(&w, lowered);
     bool known = w.status == STATUS_OK && !buf_failed(&name) &&
                  lang_named_type(buf_str(&name), ret, ret_loses);
     enum status status =

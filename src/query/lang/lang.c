@@ -88,7 +88,7 @@ static enum status write_tree(struct arena *arena, const struct node *root,
                               enum lang_dialect id, struct buf *out, struct lang_problem *problem)
 {
     struct writer w = {.arena = arena, .out = out, .target = target, .id = id, .problem = problem};
-    write_statement(&w, root);
+    emit_statement(&w, root);
     if (w.status != STATUS_OK)
         problem_place(problem, query->text);
     if (w.status == STATUS_OK && buf_failed(out)) {

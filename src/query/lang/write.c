@@ -5,22 +5,22 @@
 #include "query/lang/parse_int.h"
 #include "query/lang/write_int.h"
 
-void write_text(struct writer *w, const char *text)
+void emit_text(struct writer *w, const char *text)
 {
     buf_append_str(w->out, str_of(text));
 }
 
-void write_str(struct writer *w, struct str text)
+void emit_str(struct writer *w, struct str text)
 {
     buf_append_str(w->out, text);
 }
 
-bool write_is(const struct writer *w, enum lang_dialect target)
+bool emit_is(const struct writer *w, enum lang_dialect target)
 {
     return w->id == target && !w->target->canonical;
 }
 
-void write_unsupported(struct writer *w, const struct node *at, struct str what)
+void emit_unsupported(struct writer *w, const struct node *at, struct str what)
 {
     if (w->status != STATUS_OK)
         return;
@@ -46,10 +46,10 @@ static bool plain_name(struct str name)
     return !(keyword_flags(keyword_find(name)) & (KW_QUOTE | KW_RESERVED));
 }
 
-void write_name(struct writer *w, struct str name, bool quoted)
+void emit_name(struct writer *w, struct str name, bool quoted)
 {
     if (!quoted && plain_name(name)) {
-        write_str(w, name);
+        emit_str(w, name);
         return;
     }
     char quote = w->target->quote;
@@ -62,7 +62,7 @@ void write_name(struct writer *w, struct str name, bool quoted)
     buf_append_char(w->out, quote);
 }
 
-void write_string(struct writer *w, struct str text)
+void emit_string(struct writer *w, struct str text)
 {
     buf_append_char(w->out, '\'');
     for (size_t i = 0; i < text.len; i++) {
@@ -76,12 +76,12 @@ void write_string(struct writer *w, struct str text)
     buf_append_char(w->out, '\'');
 }
 
-void write_list(struct writer *w, const struct node *list)
+void emit_list(struct writer *w, const struct node *list)
 {
     for (size_t i = 0; i < list_count(list); i++) {
         if (i)
-            write_text(w, ", ");
-        write_node(w, list->kids[i], 0);
+            emit_text(w, ", ");
+        emit_node(w, list->kids[i], 0);
     }
 }
 
@@ -89,8 +89,8 @@ static void write_ref(struct writer *w, const struct node *ref)
 {
     for (size_t i = 0; i < ref->count; i++) {
         if (i)
-            write_text(w, ".");
-        write_name(w, ref->kids[i]->text, ref->kids[i]->flags & NODE_QUOTED);
+            emit_text(w, ".");
+        emit_name(w, ref->kids[i]->text, ref->kids[i]->flags & NODE_QUOTED);
     }
 }
 
@@ -174,121 +174,121 @@ static void write_binary(struct writer *w, const struct node *node)
         left = chain ? 1 : LEVEL_UNARY + 1;
         right = LEVEL_UNARY + 1;
     }
-    write_node(w, node->kids[0], left);
+    emit_node(w, node->kids[0], left);
     if (str_is(node->text, ":")) {
-        write_text(w, ":");
-        write_str(w, str_make(node->kids[1]->text.data + 2, node->kids[1]->text.len - 2));
+        emit_text(w, ":");
+        emit_str(w, str_make(node->kids[1]->text.data + 2, node->kids[1]->text.len - 2));
         return;
     }
-    write_text(w, " ");
-    write_str(w, node->text);
-    write_text(w, " ");
-    write_node(w, node->kids[1], right);
+    emit_text(w, " ");
+    emit_str(w, node->text);
+    emit_text(w, " ");
+    emit_node(w, node->kids[1], right);
 }
 
 static void write_is_test(struct writer *w, const struct node *node)
 {
-    write_node(w, node->kids[0], LEVEL_COMPARE + 1);
-    write_text(w, node->flags & NODE_NOT ? " IS NOT " : " IS ");
-    write_str(w, node->text);
+    emit_node(w, node->kids[0], LEVEL_COMPARE + 1);
+    emit_text(w, node->flags & NODE_NOT ? " IS NOT " : " IS ");
+    emit_str(w, node->text);
     if (node->kids[1]) {
-        write_text(w, " ");
-        write_node(w, node->kids[1], LEVEL_COMPARE + 1);
+        emit_text(w, " ");
+        emit_node(w, node->kids[1], LEVEL_COMPARE + 1);
     }
 }
 
 static void write_in(struct writer *w, const struct node *node)
 {
-    write_node(w, node->kids[0], LEVEL_OTHER);
-    write_text(w, node->flags & NODE_NOT ? " NOT IN " : " IN ");
+    emit_node(w, node->kids[0], LEVEL_OTHER);
+    emit_text(w, node->flags & NODE_NOT ? " NOT IN " : " IN ");
     const struct node *set = node->kids[1];
     if (node_is(set, N_LIST)) {
-        write_text(w, "(");
-        write_list(w, set);
-        write_text(w, ")");
+        emit_text(w, "(");
+        emit_list(w, set);
+        emit_text(w, ")");
     } else {
-        write_node(w, set, LEVEL_POSTFIX);
+        emit_node(w, set, LEVEL_POSTFIX);
     }
 }
 
 static void write_between(struct writer *w, const struct node *node)
 {
-    write_node(w, node->kids[0], LEVEL_OTHER);
-    write_text(w, node->flags & NODE_NOT ? " NOT BETWEEN " : " BETWEEN ");
+    emit_node(w, node->kids[0], LEVEL_OTHER);
+    emit_text(w, node->flags & NODE_NOT ? " NOT BETWEEN " : " BETWEEN ");
     if (node->flags & NODE_SYMMETRIC)
-        write_text(w, "SYMMETRIC ");
-    write_node(w, node->kids[1], LEVEL_OTHER);
-    write_text(w, " AND ");
-    write_node(w, node->kids[2], LEVEL_OTHER);
+        emit_text(w, "SYMMETRIC ");
+    emit_node(w, node->kids[1], LEVEL_OTHER);
+    emit_text(w, " AND ");
+    emit_node(w, node->kids[2], LEVEL_OTHER);
 }
 
 static void write_like(struct writer *w, const struct node *node)
 {
-    write_node(w, node->kids[0], LEVEL_OTHER);
-    write_text(w, node->flags & NODE_NOT ? " NOT " : " ");
-    write_str(w, node->text);
-    write_text(w, " ");
-    write_node(w, node->kids[1], LEVEL_OTHER);
+    emit_node(w, node->kids[0], LEVEL_OTHER);
+    emit_text(w, node->flags & NODE_NOT ? " NOT " : " ");
+    emit_str(w, node->text);
+    emit_text(w, " ");
+    emit_node(w, node->kids[1], LEVEL_OTHER);
     if (node->kids[2]) {
-        write_text(w, " ESCAPE ");
-        write_node(w, node->kids[2], LEVEL_OTHER);
+        emit_text(w, " ESCAPE ");
+        emit_node(w, node->kids[2], LEVEL_OTHER);
     }
 }
 
 static void write_case(struct writer *w, const struct node *node)
 {
-    write_text(w, "CASE");
+    emit_text(w, "CASE");
     if (node->kids[0]) {
-        write_text(w, " ");
-        write_node(w, node->kids[0], 0);
+        emit_text(w, " ");
+        emit_node(w, node->kids[0], 0);
     }
     for (size_t i = 0; i < list_count(node->kids[1]); i++) {
         const struct node *when = node->kids[1]->kids[i];
-        write_text(w, " WHEN ");
-        write_node(w, when->kids[0], 0);
-        write_text(w, " THEN ");
-        write_node(w, when->kids[1], 0);
+        emit_text(w, " WHEN ");
+        emit_node(w, when->kids[0], 0);
+        emit_text(w, " THEN ");
+        emit_node(w, when->kids[1], 0);
     }
     if (node->kids[2]) {
-        write_text(w, " ELSE ");
-        write_node(w, node->kids[2], 0);
+        emit_text(w, " ELSE ");
+        emit_node(w, node->kids[2], 0);
     }
-    write_text(w, " END");
+    emit_text(w, " END");
 }
 
 static void write_cast(struct writer *w, const struct node *node)
 {
-    write_text(w, node->flags & NODE_TRY ? "TRY_CAST(" : "CAST(");
-    write_node(w, node->kids[0], 0);
-    write_text(w, " AS ");
-    write_node(w, node->kids[1], 0);
+    emit_text(w, node->flags & NODE_TRY ? "TRY_CAST(" : "CAST(");
+    emit_node(w, node->kids[0], 0);
+    emit_text(w, " AS ");
+    emit_node(w, node->kids[1], 0);
     if (node->kids[2]) {
-        write_text(w, " FORMAT ");
-        write_node(w, node->kids[2], 0);
+        emit_text(w, " FORMAT ");
+        emit_node(w, node->kids[2], 0);
     }
-    write_text(w, ")");
+    emit_text(w, ")");
 }
 
 /* INTERVAL '1' DAY, INTERVAL (x) DAY */
 static void write_interval(struct writer *w, const struct node *node)
 {
     const struct node *value = node->kids[0];
-    write_text(w, "INTERVAL ");
+    emit_text(w, "INTERVAL ");
     if (value->kind == N_STRING || value->kind == N_NUMBER) {
-        write_string(w, value->text);
+        emit_string(w, value->text);
     } else if (value->kind == N_UNARY && node_is(value->kids[0], N_NUMBER) &&
                str_is(value->text, "-")) {
-        write_text(w, "'-");
-        write_str(w, value->kids[0]->text);
-        write_text(w, "'");
+        emit_text(w, "'-");
+        emit_str(w, value->kids[0]->text);
+        emit_text(w, "'");
     } else {
-        write_text(w, "(");
-        write_node(w, value, 0);
-        write_text(w, ")");
+        emit_text(w, "(");
+        emit_node(w, value, 0);
+        emit_text(w, ")");
     }
     if (node->text.len) {
-        write_text(w, " ");
-        write_str(w, node->text);
+        emit_text(w, " ");
+        emit_str(w, node->text);
     }
 }
 
@@ -297,54 +297,54 @@ static void write_pairs(struct writer *w, const struct node *node)
     for (size_t i = 0; i < node->count; i++) {
         const struct node *pair = node->kids[i];
         if (i)
-            write_text(w, ", ");
-        write_node(w, pair->kids[0], LEVEL_OTHER);
-        write_text(w, ": ");
-        write_node(w, pair->kids[1], 0);
+            emit_text(w, ", ");
+        emit_node(w, pair->kids[0], LEVEL_OTHER);
+        emit_text(w, ": ");
+        emit_node(w, pair->kids[1], 0);
     }
 }
 
 static void write_slice(struct writer *w, const struct node *node)
 {
-    write_node(w, node->kids[0], LEVEL_POSTFIX);
-    write_text(w, "[");
+    emit_node(w, node->kids[0], LEVEL_POSTFIX);
+    emit_text(w, "[");
     if (node->kids[1])
-        write_node(w, node->kids[1], LEVEL_COMPARE);
-    write_text(w, ":");
+        emit_node(w, node->kids[1], LEVEL_COMPARE);
+    emit_text(w, ":");
     if (node->kids[2])
-        write_node(w, node->kids[2], LEVEL_COMPARE);
+        emit_node(w, node->kids[2], LEVEL_COMPARE);
     else if (node->kids[3])
-        write_text(w, "-");
+        emit_text(w, "-");
     if (node->kids[3]) {
-        write_text(w, ":");
-        write_node(w, node->kids[3], LEVEL_COMPARE);
+        emit_text(w, ":");
+        emit_node(w, node->kids[3], LEVEL_COMPARE);
     }
-    write_text(w, "]");
+    emit_text(w, "]");
 }
 
 static void write_star(struct writer *w, const struct node *node)
 {
     static const char *const words[] = {NULL, " EXCLUDE (", " REPLACE (", " RENAME ("};
     if (node->kids[0]) {
-        write_node(w, node->kids[0], LEVEL_POSTFIX);
-        write_text(w, ".");
+        emit_node(w, node->kids[0], LEVEL_POSTFIX);
+        emit_text(w, ".");
     }
-    write_text(w, "*");
+    emit_text(w, "*");
     for (size_t slot = 1; slot <= 3; slot++) {
         if (!node->kids[slot])
             continue;
-        write_text(w, words[slot]);
-        write_list(w, node->kids[slot]);
-        write_text(w, ")");
+        emit_text(w, words[slot]);
+        emit_list(w, node->kids[slot]);
+        emit_text(w, ")");
     }
 }
 
 static void write_alias(struct writer *w, const struct node *node)
 {
-    write_node(w, node->kids[0], 0);
+    emit_node(w, node->kids[0], 0);
     if (node->text.len) {
-        write_text(w, " AS ");
-        write_name(w, node->text, node->flags & NODE_QUOTED);
+        emit_text(w, " AS ");
+        emit_name(w, node->text, node->flags & NODE_QUOTED);
     }
 }
 
@@ -352,77 +352,75 @@ static void write_lambda(struct writer *w, const struct node *node)
 {
     const struct node *names = node->kids[0];
     if (names->count == 1) {
-        write_node(w, names->kids[0], 0);
+        emit_node(w, names->kids[0], 0);
     } else {
-        write_text(w, "(");
-        write_list(w, names);
-        write_text(w, ")");
+        emit_text(w, "(");
+        emit_list(w, names);
+        emit_text(w, ")");
     }
-    write_text(w, " -> ");
-    write_node(w, node->kids[1], LEVEL_LAMBDA + 1);
+    emit_text(w, " -> ");
+    emit_node(w, node->kids[1], LEVEL_LAMBDA + 1);
 }
 
 static void write_comprehension(struct writer *w, const struct node *node)
 {
-    write_text(w, "[");
-    write_node(w, node->kids[0], 0);
-    write_text(w, " FOR ");
-    write_list(w, node->kids[1]);
-    write_text(w, " IN ");
-    write_node(w, node->kids[2], 0);
+    emit_text(w, "[");
+    emit_node(w, node->kids[0], 0);
+    emit_text(w, " FOR ");
+    emit_list(w, node->kids[1]);
+    emit_text(w, " IN ");
+    emit_node(w, node->kids[2], 0);
     if (node->kids[3]) {
-        write_text(w, " IF ");
-        write_node(w, node->kids[3], 0);
+        emit_text(w, " IF ");
+        emit_node(w, node->kids[3], 0);
     }
-    write_text(w, "]");
+    emit_text(w, "]");
 }
 
 static void write_enclosed(struct writer *w, const char *open, const struct node *list,
                            const char *close)
 {
-    write_text(w, open);
-    write_list(w, list);
-    write_text(w, close);
+    emit_text(w, open);
+    emit_list(w, list);
+    emit_text(w, close);
 }
 
 static void write_blob(struct writer *w, const struct node *node)
 {
-    write_text(w, write_is(w, LANG_DUCKDB)     ? "UNHEX('"
-                  : write_is(w, LANG_POSTGRES) ? "'\\x"
-                                               : "X'");
-    write_str(w, node->text);
-    write_text(w, write_is(w, LANG_DUCKDB) ? "')" : write_is(w, LANG_POSTGRES) ? "'::bytea" : "'");
+    emit_text(w, emit_is(w, LANG_DUCKDB) ? "UNHEX('" : emit_is(w, LANG_POSTGRES) ? "'\\x" : "X'");
+    emit_str(w, node->text);
+    emit_text(w, emit_is(w, LANG_DUCKDB) ? "')" : emit_is(w, LANG_POSTGRES) ? "'::bytea" : "'");
 }
 
 static void write_structured(struct writer *w, const struct node *node)
 {
     switch (node->kind) {
     case N_ARRAY:
-        write_enclosed(w, write_is(w, LANG_POSTGRES) || write_is(w, LANG_TRINO) ? "ARRAY[" : "[",
+        write_enclosed(w, emit_is(w, LANG_POSTGRES) || emit_is(w, LANG_TRINO) ? "ARRAY[" : "[",
                        node, "]");
         break;
     case N_ROW:
         write_enclosed(w, node->count < 2 ? "ROW(" : "(", node, ")");
         break;
     case N_STRUCT:
-        write_text(w, "{");
+        emit_text(w, "{");
         write_pairs(w, node);
-        write_text(w, "}");
+        emit_text(w, "}");
         break;
     case N_MAP:
-        write_text(w, "MAP {");
+        emit_text(w, "MAP {");
         write_pairs(w, node);
-        write_text(w, "}");
+        emit_text(w, "}");
         break;
     case N_PAIR:
-        write_node(w, node->kids[0], LEVEL_OTHER);
-        write_text(w, ": ");
-        write_node(w, node->kids[1], 0);
+        emit_node(w, node->kids[0], LEVEL_OTHER);
+        emit_text(w, ": ");
+        emit_node(w, node->kids[1], 0);
         break;
     case N_NAMED:
-        write_name(w, node->text, false);
-        write_text(w, " := ");
-        write_node(w, node->kids[0], 0);
+        emit_name(w, node->text, false);
+        emit_text(w, " := ");
+        emit_node(w, node->kids[0], 0);
         break;
     case N_COMPREHENSION:
         write_comprehension(w, node);
@@ -431,16 +429,16 @@ static void write_structured(struct writer *w, const struct node *node)
         write_slice(w, node);
         break;
     case N_INDEX:
-        write_node(w, node->kids[0], LEVEL_POSTFIX);
+        emit_node(w, node->kids[0], LEVEL_POSTFIX);
         write_enclosed(w, "[", NULL, "");
-        write_node(w, node->kids[1], 0);
-        write_text(w, "]");
+        emit_node(w, node->kids[1], 0);
+        emit_text(w, "]");
         break;
     case N_FIELD:
-        write_text(w, node_is(node->kids[0], N_REF) ? "(" : "");
-        write_node(w, node->kids[0], LEVEL_POSTFIX);
-        write_text(w, node_is(node->kids[0], N_REF) ? ")." : ".");
-        write_name(w, node->text, node->flags & NODE_QUOTED);
+        emit_text(w, node_is(node->kids[0], N_REF) ? "(" : "");
+        emit_node(w, node->kids[0], LEVEL_POSTFIX);
+        emit_text(w, node_is(node->kids[0], N_REF) ? ")." : ".");
+        emit_name(w, node->text, node->flags & NODE_QUOTED);
         break;
     default:
         break;
@@ -454,44 +452,44 @@ static void write_plain(struct writer *w, const struct node *node)
         write_ref(w, node);
         break;
     case N_IDENT:
-        write_name(w, node->text, node->flags & NODE_QUOTED);
+        emit_name(w, node->text, node->flags & NODE_QUOTED);
         break;
     case N_NUMBER:
-        write_str(w, node->text);
+        emit_str(w, node->text);
         break;
     case N_STRING:
-        write_string(w, node->text);
+        emit_string(w, node->text);
         break;
     case N_BLOB:
         write_blob(w, node);
         break;
     case N_BITS:
-        write_text(w, "'");
-        write_str(w, node->text);
-        write_text(w, write_is(w, LANG_DUCKDB) ? "'::BIT" : "'");
+        emit_text(w, "'");
+        emit_str(w, node->text);
+        emit_text(w, emit_is(w, LANG_DUCKDB) ? "'::BIT" : "'");
         break;
     case N_NULL_:
-        write_text(w, "NULL");
+        emit_text(w, "NULL");
         break;
     case N_DEFAULT:
-        write_text(w, "DEFAULT");
+        emit_text(w, "DEFAULT");
         break;
     case N_BOOL:
-        write_text(w, (node->text.data[0] | 32) == 't' ? "TRUE" : "FALSE");
+        emit_text(w, (node->text.data[0] | 32) == 't' ? "TRUE" : "FALSE");
         break;
     case N_PARAM:
-        if (write_is(w, LANG_DUCKDB) && node->text.data[0] == ':') {
-            write_text(w, "$");
-            write_str(w, str_make(node->text.data + 1, node->text.len - 1));
+        if (emit_is(w, LANG_DUCKDB) && node->text.data[0] == ':') {
+            emit_text(w, "$");
+            emit_str(w, str_make(node->text.data + 1, node->text.len - 1));
             break;
         }
-        write_str(w, node->text);
+        emit_str(w, node->text);
         break;
     case N_SLOT:
-        write_str(w, node->text);
+        emit_str(w, node->text);
         break;
     case N_LIST:
-        write_list(w, node);
+        emit_list(w, node);
         break;
     default:
         write_structured(w, node);
@@ -506,16 +504,16 @@ static void write_bare(struct writer *w, const struct node *node)
         write_binary(w, node);
         break;
     case N_UNARY: {
-        write_str(w, node->text);
+        emit_str(w, node->text);
         const struct node *operand = node->kids[0];
         if (node_is(operand, N_UNARY))
-            write_text(w, " ");
-        write_node(w, operand, LEVEL_UNARY);
+            emit_text(w, " ");
+        emit_node(w, operand, LEVEL_UNARY);
         break;
     }
     case N_NOT:
-        write_text(w, "NOT ");
-        write_node(w, node->kids[0], LEVEL_NOT);
+        emit_text(w, "NOT ");
+        emit_node(w, node->kids[0], LEVEL_NOT);
         break;
     case N_IS:
         write_is_test(w, node);
@@ -530,11 +528,11 @@ static void write_bare(struct writer *w, const struct node *node)
         write_like(w, node);
         break;
     case N_QUANTIFIED:
-        write_node(w, node->kids[0], LEVEL_COMPARE + 1);
-        write_text(w, " ");
-        write_str(w, node->text);
+        emit_node(w, node->kids[0], LEVEL_COMPARE + 1);
+        emit_text(w, " ");
+        emit_str(w, node->text);
         if (node_is(node->kids[1], N_SUBQUERY)) {
-            write_node(w, node->kids[1], 0);
+            emit_node(w, node->kids[1], 0);
         } else {
             write_enclosed(w, "(", node->kids[1], ")");
         }
@@ -546,20 +544,20 @@ static void write_bare(struct writer *w, const struct node *node)
         write_cast(w, node);
         break;
     case N_TYPE:
-        write_type(w, node);
+        emit_type(w, node);
         break;
     case N_INTERVAL:
         write_interval(w, node);
         break;
     case N_EXTRACT:
-        write_text(w, "EXTRACT(");
-        write_str(w, node->text);
-        write_text(w, " FROM ");
-        write_node(w, node->kids[0], 0);
-        write_text(w, ")");
+        emit_text(w, "EXTRACT(");
+        emit_str(w, node->text);
+        emit_text(w, " FROM ");
+        emit_node(w, node->kids[0], 0);
+        emit_text(w, ")");
         break;
     case N_CALL:
-        write_call(w, node);
+        emit_call(w, node);
         break;
     case N_STAR:
         write_star(w, node);
@@ -571,24 +569,24 @@ static void write_bare(struct writer *w, const struct node *node)
         write_lambda(w, node);
         break;
     case N_COLLATE:
-        write_node(w, node->kids[0], LEVEL_COLLATE);
-        write_text(w, " COLLATE ");
-        write_name(w, node->text, false);
+        emit_node(w, node->kids[0], LEVEL_COLLATE);
+        emit_text(w, " COLLATE ");
+        emit_name(w, node->text, false);
         break;
     case N_SUBQUERY:
-        write_text(w, "(");
-        write_query(w, node->kids[0]);
-        write_text(w, ")");
+        emit_text(w, "(");
+        emit_query(w, node->kids[0]);
+        emit_text(w, ")");
         break;
     case N_EXISTS:
-        write_text(w, "EXISTS(");
-        write_query(w, node->kids[0]);
-        write_text(w, ")");
+        emit_text(w, "EXISTS(");
+        emit_query(w, node->kids[0]);
+        emit_text(w, ")");
         break;
     case N_ARRAY_QUERY:
-        write_text(w, "ARRAY(");
-        write_query(w, node->kids[0]);
-        write_text(w, ")");
+        emit_text(w, "ARRAY(");
+        emit_query(w, node->kids[0]);
+        emit_text(w, ")");
         break;
     default:
         write_plain(w, node);
@@ -596,17 +594,17 @@ static void write_bare(struct writer *w, const struct node *node)
     }
 }
 
-void write_node(struct writer *w, const struct node *node, int level)
+void emit_node(struct writer *w, const struct node *node, int level)
 {
     if (!node || w->status != STATUS_OK)
         return;
     bool parens = node_level(node) < level;
     if (parens)
-        write_text(w, "(");
+        emit_text(w, "(");
     if (node_is_query(node))
-        write_query(w, node);
+        emit_query(w, node);
     else
         write_bare(w, node);
     if (parens)
-        write_text(w, ")");
+        emit_text(w, ")");
 }

@@ -12,20 +12,20 @@ static void write_type_parameters(struct writer *w, const struct node *type, con
 {
     if (type->count == 0)
         return;
-    write_text(w, open);
+    emit_text(w, open);
     for (size_t i = 0; i < type->count; i++) {
         const struct node *item = type->kids[i];
         if (i)
-            write_text(w, ", ");
+            emit_text(w, ", ");
         if (item->kind == N_TYPE_FIELD) {
-            write_name(w, item->text, item->flags & NODE_QUOTED);
-            write_text(w, " ");
-            write_type(w, item->kids[0]);
+            emit_name(w, item->text, item->flags & NODE_QUOTED);
+            emit_text(w, " ");
+            emit_type(w, item->kids[0]);
         } else {
-            write_node(w, item, 0);
+            emit_node(w, item, 0);
         }
     }
-    write_text(w, close);
+    emit_text(w, close);
 }
 
 static const char *target_type(const struct writer *w, struct str name)
@@ -37,114 +37,114 @@ static const char *target_type(const struct writer *w, struct str name)
     return "+";
 }
 
-void write_type(struct writer *w, const struct node *type)
+void emit_type(struct writer *w, const struct node *type)
 {
     if (!type)
         return;
     if (str_is(type->text, "[]")) {
-        if (write_is(w, LANG_TRINO) || write_is(w, LANG_CLICKHOUSE)) {
-            write_text(w, "Array(");
-            write_type(w, type->kids[0]);
-            write_text(w, ")");
+        if (emit_is(w, LANG_TRINO) || emit_is(w, LANG_CLICKHOUSE)) {
+            emit_text(w, "Array(");
+            emit_type(w, type->kids[0]);
+            emit_text(w, ")");
             return;
         }
-        write_type(w, type->kids[0]);
-        write_text(w, "[");
+        emit_type(w, type->kids[0]);
+        emit_text(w, "[");
         if (type->count > 1)
-            write_node(w, type->kids[1], 0);
-        write_text(w, "]");
+            emit_node(w, type->kids[1], 0);
+        emit_text(w, "]");
         return;
     }
     const char *to = w->target->canonical ? "+" : target_type(w, type->text);
     if (!to) {
-        write_unsupported(w, type, type->text);
+        emit_unsupported(w, type, type->text);
         return;
     }
     if (to[0] == '+') {
-        write_str(w, type->text);
+        emit_str(w, type->text);
         write_type_parameters(w, type, "(", ")");
         return;
     }
     size_t len = strlen(to);
     if (len > 3 && strcmp(to + len - 3, "(+)") == 0) {
-        write_str(w, str_make(to, len - 3));
+        emit_str(w, str_make(to, len - 3));
         write_type_parameters(w, type, "(", ")");
         return;
     }
-    write_text(w, to);
+    emit_text(w, to);
 }
 
 /* ---- windows ---- */
 
-void write_order(struct writer *w, const struct node *list)
+void emit_order(struct writer *w, const struct node *list)
 {
     for (size_t i = 0; i < list_count(list); i++) {
         const struct node *order = list->kids[i];
         if (i)
-            write_text(w, ", ");
+            emit_text(w, ", ");
         if (order->flags & NODE_ALL)
-            write_text(w, "ALL");
+            emit_text(w, "ALL");
         else
-            write_node(w, order->kids[0], 0);
+            emit_node(w, order->kids[0], 0);
         if (order->flags & NODE_DESC)
-            write_text(w, " DESC");
-        if (write_is(w, LANG_MYSQL)) { /* it has no NULLS FIRST; its own order is small */
+            emit_text(w, " DESC");
+        if (emit_is(w, LANG_MYSQL)) { /* it has no NULLS FIRST; its own order is small */
             bool first = order->flags & NODE_NULLS_FIRST;
             if (first == ((order->flags & NODE_DESC) != 0))
-                write_unsupported(w, order, STR("this order of nulls"));
+                emit_unsupported(w, order, STR("this order of nulls"));
             continue;
         }
         if (order->flags & NODE_NULLS_FIRST)
-            write_text(w, " NULLS FIRST");
-        else if ((order->flags & NODE_NULLS_LAST) && !(write_is(w, LANG_DUCKDB)))
-            write_text(w, " NULLS LAST");
+            emit_text(w, " NULLS FIRST");
+        else if ((order->flags & NODE_NULLS_LAST) && !(emit_is(w, LANG_DUCKDB)))
+            emit_text(w, " NULLS LAST");
     }
 }
 
 static void write_bound(struct writer *w, const struct node *bound)
 {
     if (bound->kids[0]) {
-        write_node(w, bound->kids[0], 60);
-        write_text(w, " ");
+        emit_node(w, bound->kids[0], 60);
+        emit_text(w, " ");
     }
-    write_str(w, bound->text);
+    emit_str(w, bound->text);
 }
 
-void write_window(struct writer *w, const struct node *window)
+void emit_window(struct writer *w, const struct node *window)
 {
     if (window->flags & NODE_NO_PARENS) {
-        write_node(w, window->kids[WINDOW_BASE], 0);
+        emit_node(w, window->kids[WINDOW_BASE], 0);
         return;
     }
     const char *gap = "";
-    write_text(w, "(");
+    emit_text(w, "(");
     if (window->kids[WINDOW_BASE]) {
-        write_node(w, window->kids[WINDOW_BASE], 0);
+        emit_node(w, window->kids[WINDOW_BASE], 0);
         gap = " ";
     }
     if (window->kids[WINDOW_PARTITION]) {
-        write_text(w, gap);
-        write_text(w, "PARTITION BY ");
-        write_list(w, window->kids[WINDOW_PARTITION]);
+        emit_text(w, gap);
+        emit_text(w, "PARTITION BY ");
+        emit_list(w, window->kids[WINDOW_PARTITION]);
         gap = " ";
     }
     if (window->kids[WINDOW_ORDER]) {
-        write_text(w, gap);
-        write_text(w, "ORDER BY ");
-        write_order(w, window->kids[WINDOW_ORDER]);
+        emit_text(w, gap);
+        emit_text(w, "ORDER BY ");
+        emit_order(w, window->kids[WINDOW_ORDER]);
         gap = " ";
     }
     if (window->kids[WINDOW_START]) {
-        write_text(w, gap);
-        write_str(w, window->text);
-        write_text(w, window->kids[WINDOW_END] ? " BETWEEN " : " ");
+        emit_text(w, gap);
+        emit_str(w, window->text);
+        emit_text(w, window->kids[WINDOW_END] ? " BETWEEN " : " ");
         write_bound(w, window->kids[WINDOW_START]);
         if (window->kids[WINDOW_END]) {
-            write_text(w, " AND ");
+            emit_text(w, " AND ");
             write_bound(w, window->kids[WINDOW_END]);
         }
     }
-    write_text(w, ")");
+    emit_text(w, ")");
 }
 
 /* ---- calls ---- */
@@ -160,27 +160,27 @@ static void write_upper(struct writer *w, struct str name)
 static void write_arguments(struct writer *w, const struct node *call)
 {
     const struct node *args = call->kids[CALL_ARGS];
-    write_text(w, "(");
+    emit_text(w, "(");
     if (call->flags & NODE_DISTINCT)
-        write_text(w, "DISTINCT ");
-    write_list(w, args);
+        emit_text(w, "DISTINCT ");
+    emit_list(w, args);
     if (call->kids[CALL_ORDER]) {
-        write_text(w, list_count(args) ? " ORDER BY " : "ORDER BY ");
-        write_order(w, call->kids[CALL_ORDER]);
+        emit_text(w, list_count(args) ? " ORDER BY " : "ORDER BY ");
+        emit_order(w, call->kids[CALL_ORDER]);
     }
     if (call->kids[CALL_SEPARATOR]) {
-        write_text(w, " SEPARATOR ");
-        write_node(w, call->kids[CALL_SEPARATOR], 0);
+        emit_text(w, " SEPARATOR ");
+        emit_node(w, call->kids[CALL_SEPARATOR], 0);
     }
     if (call->kids[CALL_LIMIT]) {
-        write_text(w, " LIMIT ");
-        write_node(w, call->kids[CALL_LIMIT], 0);
+        emit_text(w, " LIMIT ");
+        emit_node(w, call->kids[CALL_LIMIT], 0);
     }
     if (call->flags & NODE_IGNORE_NULLS)
-        write_text(w, " IGNORE NULLS");
+        emit_text(w, " IGNORE NULLS");
     if (call->flags & NODE_RESPECT_NULLS)
-        write_text(w, " RESPECT NULLS");
-    write_text(w, ")");
+        emit_text(w, " RESPECT NULLS");
+    emit_text(w, ")");
 }
 
 static int compare_name(const void *key, const void *item)
@@ -208,11 +208,11 @@ static void write_template(struct writer *w, const char *text, const struct node
         if (*c != '$') {
             buf_append_char(w->out, *c);
         } else if (c[1] == '*') {
-            write_list(w, args);
+            emit_list(w, args);
             c++;
         } else {
             size_t i = (size_t)(c[1] - '1');
-            write_node(w, kid(args, i), 60);
+            emit_node(w, kid(args, i), 60);
             c++;
         }
     }
@@ -232,7 +232,7 @@ static bool write_by_row(struct writer *w, const struct node *call)
                         call->kids[CALL_FILTER] || call->kids[CALL_OVER];
         bool name_only = !strchr(row->to, '$') && !strchr(row->to, '(') && !strchr(row->to, ' ');
         if (name_only) {
-            write_text(w, row->to);
+            emit_text(w, row->to);
             write_arguments(w, call);
             return true;
         }
@@ -247,18 +247,18 @@ static bool write_by_row(struct writer *w, const struct node *call)
 static void write_suffixes(struct writer *w, const struct node *call)
 {
     if (call->kids[CALL_WITHIN]) {
-        write_text(w, " WITHIN GROUP (ORDER BY ");
-        write_order(w, call->kids[CALL_WITHIN]);
-        write_text(w, ")");
+        emit_text(w, " WITHIN GROUP (ORDER BY ");
+        emit_order(w, call->kids[CALL_WITHIN]);
+        emit_text(w, ")");
     }
     if (call->kids[CALL_FILTER]) {
-        write_text(w, " FILTER (WHERE ");
-        write_node(w, call->kids[CALL_FILTER], 0);
-        write_text(w, ")");
+        emit_text(w, " FILTER (WHERE ");
+        emit_node(w, call->kids[CALL_FILTER], 0);
+        emit_text(w, ")");
     }
     if (call->kids[CALL_OVER]) {
-        write_text(w, " OVER ");
-        write_window(w, call->kids[CALL_OVER]);
+        emit_text(w, " OVER ");
+        emit_window(w, call->kids[CALL_OVER]);
     }
 }
 
@@ -274,7 +274,7 @@ static bool is_bare(struct str name)
     return false;
 }
 
-void write_call(struct writer *w, const struct node *call)
+void emit_call(struct writer *w, const struct node *call)
 {
     bool checked = !w->target->canonical && w->target != &target_duckdb;
     if (checked && write_by_row(w, call)) {
@@ -282,14 +282,14 @@ void write_call(struct writer *w, const struct node *call)
         return;
     }
     if (checked && !is_same(w, call->text)) {
-        write_unsupported(w, call, call->text);
+        emit_unsupported(w, call, call->text);
         return;
     }
     write_upper(w, call->text);
     if (call->kids[CALL_PARAMETERS]) {
-        write_text(w, "(");
-        write_list(w, call->kids[CALL_PARAMETERS]);
-        write_text(w, ")");
+        emit_text(w, "(");
+        emit_list(w, call->kids[CALL_PARAMETERS]);
+        emit_text(w, ")");
     }
     if (list_count(call->kids[CALL_ARGS]) == 0 &&
         ((call->flags & NODE_NO_PARENS) || is_bare(call->text)))

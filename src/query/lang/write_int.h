@@ -35,21 +35,21 @@ struct writer {
 extern const struct target target_duckdb, target_clickhouse, target_trino, target_postgres,
     target_mysql;
 
-void write_node(struct writer *w, const struct node *node, int level);
-void write_list(struct writer *w, const struct node *list); /* comma separated */
-void write_query(struct writer *w, const struct node *query);
-void write_table(struct writer *w, const struct node *table);
-void write_statement(struct writer *w, const struct node *node);
-void write_type(struct writer *w, const struct node *type);
-void write_call(struct writer *w, const struct node *call);
-void write_window(struct writer *w, const struct node *window);
-void write_order(struct writer *w, const struct node *list);
+void emit_node(struct writer *w, const struct node *node, int level);
+void emit_list(struct writer *w, const struct node *list); /* comma separated */
+void emit_query(struct writer *w, const struct node *query);
+void emit_table(struct writer *w, const struct node *table);
+void emit_statement(struct writer *w, const struct node *node);
+void emit_type(struct writer *w, const struct node *type);
+void emit_call(struct writer *w, const struct node *call);
+void emit_window(struct writer *w, const struct node *window);
+void emit_order(struct writer *w, const struct node *list);
 
-void write_text(struct writer *w, const char *text);
-void write_str(struct writer *w, struct str text);
-void write_name(struct writer *w, struct str name, bool quoted);
-void write_string(struct writer *w, struct str text);
-void write_unsupported(struct writer *w, const struct node *at, struct str what);
-bool write_is(const struct writer *w, enum lang_dialect target);
+void emit_text(struct writer *w, const char *text);
+void emit_str(struct writer *w, struct str text);
+void emit_name(struct writer *w, struct str name, bool quoted);
+void emit_string(struct writer *w, struct str text);
+void emit_unsupported(struct writer *w, const struct node *at, struct str what);
+bool emit_is(const struct writer *w, enum lang_dialect target);
 
 #endif

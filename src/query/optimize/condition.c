@@ -329,7 +329,7 @@ static bool add_part(struct where *where, const struct scope *scope, const struc
     return typed_binary(scope, EXPR_AND, SQL_BOOLEAN, *rest, value, rest);
 }
 
-bool read_where(struct reader *reader, const struct node *node)
+bool statement_read_where(struct reader *reader, const struct node *node)
 {
     struct own_statement *out = reader->out;
     struct where where = {.reader = reader};

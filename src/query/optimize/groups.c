@@ -382,7 +382,7 @@ static bool finish(struct groups *groups)
     return columns > 0;
 }
 
-bool read_groups(struct reader *reader, const struct node *items)
+bool statement_read_groups(struct reader *reader, const struct node *items)
 {
     struct arena *arena = reader->arena;
     struct groups groups = {

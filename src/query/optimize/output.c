@@ -91,7 +91,7 @@ bool order_output(const struct reader *reader, const struct node *order, uint32_
     return named_output(reader, key, ret);
 }
 
-bool read_outputs(struct reader *reader)
+bool statement_read_outputs(struct reader *reader)
 {
     struct own_statement *out = reader->out;
     const struct node *root = reader->root, *items = kid(root, SELECT_ITEMS);
@@ -103,5 +103,6 @@ bool read_outputs(struct reader *reader)
     bool grouped = kid(root, SELECT_GROUP) || kid(root, SELECT_HAVING) || has_aggregate(items);
     if (distinct && grouped)
         return false;
-    return distinct || grouped ? read_groups(reader, items) : read_rows(reader, items);
+    return distinct || grouped ? statement_read_groups(reader, items)
+                               : statement_read_rows(reader, items);
 }

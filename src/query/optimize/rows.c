@@ -122,7 +122,7 @@ static bool read_order(struct rows *rows)
     return true;
 }
 
-bool read_rows(struct reader *reader, const struct node *items)
+bool statement_read_rows(struct reader *reader, const struct node *items)
 {
     struct own_statement *out = reader->out;
     struct rows rows = {reader, arena_array(reader->arena, OWN_COLUMNS_MAX, sizeof *rows.columns)};

@@ -105,8 +105,8 @@ static bool read_select(struct reader *reader, const struct node *select,
 {
     return node_is(select, N_SELECT) && has_only_known_parts(select) &&
            read_table(reader, kid(select, SELECT_FROM), tables, tables_len) &&
-           read_limit(reader, select) && read_where(reader, kid(select, SELECT_WHERE)) &&
-           read_outputs(reader);
+           read_limit(reader, select) && statement_read_where(reader, kid(select, SELECT_WHERE)) &&
+           statement_read_outputs(reader);
 }
 
 bool own_statement_read(struct arena *arena, const struct node *root, yyjson_val *parameters,

@@ -50,7 +50,7 @@ bool constant_time_text(struct str text, int64_t *ret);
 
 /* --- condition.c: WHERE into the statement's filter --- */
 
-bool read_where(struct reader *reader, const struct node *where);
+bool statement_read_where(struct reader *reader, const struct node *where);
 
 /* --- names.c --- */
 
@@ -59,7 +59,7 @@ bool is_engine_word(struct str name);
 
 /* --- output.c: what is selected, grouped and ordered by --- */
 
-bool read_outputs(struct reader *reader);
+bool statement_read_outputs(struct reader *reader);
 /* A column of the answer; `from` of the operators' rows. */
 bool add_output(struct reader *reader, struct str name, const char *type, uint32_t from);
 /* An expression over the operators' rows becomes one more column of them, or is one of them
@@ -73,8 +73,8 @@ bool order_output(const struct reader *reader, const struct node *order, uint32_
 /* One key of ORDER BY, nulls last: the engine's default in both directions. */
 bool is_plain_order(const struct node *order);
 /* rows.c, groups.c. */
-bool read_rows(struct reader *reader, const struct node *items);
-bool read_groups(struct reader *reader, const struct node *items);
+bool statement_read_rows(struct reader *reader, const struct node *items);
+bool statement_read_groups(struct reader *reader, const struct node *items);
 bool has_aggregate(const struct node *node);
 
 #endif

@@ -1,5 +1,6 @@
 /* nodes.c: the tenants' nodes as the operator sees them. */
 #include "base/datetime.h"
+#include "service/reply.h"
 #include "services/operation/operation_int.h"
 
 enum { NODES_ANSWER_MAX = 64 << 10 };
@@ -109,9 +110,7 @@ enum status operation_nodes_get(struct request *request)
     json_kv_bool(&w, "success", true);
     write_nodes(&w, nodes, len);
     json_kv_int(&w, "count", len);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }
 
 enum status operation_node_command(struct request *request)
@@ -135,7 +134,5 @@ enum status operation_node_command(struct request *request)
     json_kv_bool(&w, "success", true);
     json_kv_str(&w, "tenant_id", tenant);
     json_kv_str(&w, "action", action);
-    json_end_object(&w);
-    request_respond_json(request, 202, &body);
-    return STATUS_OK;
+    return reply_end(request, 202, &body, &w);
 }

@@ -1,4 +1,5 @@
 /* queue.c: the queries that wait or run behind the gateway. */
+#include "service/reply.h"
 #include "services/operation/operation_int.h"
 
 enum { QUERIES_ANSWER_MAX = 1 << 20 };
@@ -36,9 +37,7 @@ enum status operation_queries_get(struct request *request)
     if (operation->options.queue)
         query_queue_write(operation->options.queue, operation_scope(request),
                           (uint32_t)request_int(request, "limit"), &w);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }
 
 enum status operation_query_cancel(struct request *request)
@@ -56,7 +55,5 @@ enum status operation_query_cancel(struct request *request)
     json_begin_object(&w);
     json_kv_bool(&w, "success", true);
     json_kv_str(&w, "query_id", id);
-    json_end_object(&w);
-    request_respond_json(request, 202, &body);
-    return STATUS_OK;
+    return reply_end(request, 202, &body, &w);
 }

@@ -1,5 +1,6 @@
 /* scaling.c: how the tenants' nodes are scaled, and what was done. The contract's fields (1.8) are
  * those of the caller's tenant; the operator sees all nodes besides. */
+#include "service/reply.h"
 #include "services/operation/operation_int.h"
 
 enum { SCALING_ANSWER_MAX = 1 << 20, HISTORY_MAX = 100 };
@@ -75,9 +76,7 @@ enum status operation_scaling_status(struct request *request)
         json_end_object(&w);
     }
     json_end_array(&w);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }
 
 static void write_event(const struct scaling_event *event, struct json_writer *w)
@@ -120,9 +119,7 @@ enum status operation_scaling_history(struct request *request)
         }
     json_end_array(&w);
     json_kv_int(&w, "count", shown);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }
 
 /* One series a tenant; the registry of metrics bounds them. */

@@ -1,4 +1,5 @@
 /* services.c: where the services of the installation are. */
+#include "service/reply.h"
 #include "services/operation/operation_int.h"
 
 enum { SERVICES_ANSWER_MAX = 16 << 20 };
@@ -49,7 +50,5 @@ enum status operation_services_get(struct request *request)
         write_instance(&all.items[i], &w);
     json_end_array(&w);
     json_kv_int(&w, "count", all.len);
-    json_end_object(&w);
-    request_respond_json(request, 200, &body);
-    return STATUS_OK;
+    return reply_end(request, 200, &body, &w);
 }

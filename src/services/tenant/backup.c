@@ -94,8 +94,8 @@ static void write_job(struct json_writer *w, const struct backup_job *job)
     json_begin_object(w);
     json_kv_strz(w, "state", states[job->state]);
     json_kv_strz(w, "path", job->path);
-    write_time(w, "started", job->started_us);
-    write_time(w, "ended", job->ended_us);
+    tenant_write_time(w, "started", job->started_us);
+    tenant_write_time(w, "ended", job->ended_us);
     json_kv_int(w, "generation", (int64_t)job->result.generation);
     json_kv_int(w, "sources", (int64_t)job->result.sources);
     json_kv_int(w, "files", (int64_t)atomic_load(&job->progress.files));

@@ -103,9 +103,9 @@ static void write_job(struct json_writer *w, const struct compact_job_info *job)
     json_kv_strz(w, "source_id", job->source_id);
     json_kv_strz(w, "status", compact_state_name(job->state));
     json_kv_bool(w, "automatic", job->automatic);
-    write_time(w, "queued_at", job->queued_us);
-    write_time(w, "started_at", job->started_us);
-    write_time(w, "finished_at", job->finished_us);
+    tenant_write_time(w, "queued_at", job->queued_us);
+    tenant_write_time(w, "started_at", job->started_us);
+    tenant_write_time(w, "finished_at", job->finished_us);
     json_kv_double(w, "estimated_size_mb", mb((double)job->estimated_bytes));
     json_kv_int(w, "merges", (int64_t)job->merges);
     json_kv_int(w, "input_files_count", (int64_t)job->input_files);

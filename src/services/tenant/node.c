@@ -78,7 +78,7 @@ static bool health(void *context, struct json_writer *w, const char **ret_status
     }
     json_kv_strz(w, "tenant_id", node->options.tenant_id);
     json_kv_strz(w, "source_count", count); /* a string: the contract has it so */
-    write_time(w, "timestamp", sys_now_us(node->sys));
+    tenant_write_time(w, "timestamp", sys_now_us(node->sys));
     return listed;
 }
 

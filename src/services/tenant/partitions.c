@@ -54,7 +54,7 @@ static void write_file(struct json_writer *w, const struct part_file *file)
     json_kv_strz(w, "file", name ? name + 1 : file->info.path);
     json_kv_int(w, "row_count", (int64_t)file->info.rows);
     json_kv_int(w, "file_size", (int64_t)file->info.bytes);
-    write_time(w, "last_modified", file->modified_us);
+    tenant_write_time(w, "last_modified", file->modified_us);
     json_end_object(w);
 }
 
@@ -77,7 +77,7 @@ static void write_partition(struct json_writer *w, const struct part_file *files
     json_begin_object(w);
     json_kv_int(w, "row_count", (int64_t)rows);
     json_kv_int(w, "file_size", (int64_t)bytes);
-    write_time(w, "last_modified", modified_us);
+    tenant_write_time(w, "last_modified", modified_us);
     json_end_object(w);
     json_end_object(w);
 }

@@ -121,7 +121,7 @@ static void write_queries(struct json_writer *w, struct query_table *table)
         json_begin_object(w);
         json_kv_strz(w, "query_id", entry->id);
         json_kv_strz(w, "query", entry->text);
-        write_time(w, "started", entry->started_us);
+        tenant_write_time(w, "started", entry->started_us);
         json_end_object(w);
     }
     pthread_mutex_unlock(&table->lock);

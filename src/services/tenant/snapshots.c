@@ -48,7 +48,7 @@ static void write_snapshot(struct json_writer *w, const struct snapshot_info *in
             json_kv_int(w, "parent_id", (int64_t)info->parent);
         else
             json_kv_null(w, "parent_id");
-        write_time(w, "timestamp", info->time_us);
+        tenant_write_time(w, "timestamp", info->time_us);
         json_kv_strz(w, "operation", snapshot_operation_name(info->operation));
         json_kv_int(w, "lsn", (int64_t)info->lsn);
         json_kv_int(w, "total_rows", (int64_t)info->rows);

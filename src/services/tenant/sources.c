@@ -13,7 +13,7 @@ static struct tenant_node *node_of(const struct request *request)
     return request->context;
 }
 
-void write_time(struct json_writer *w, const char *key, int64_t us)
+void tenant_write_time(struct json_writer *w, const char *key, int64_t us)
 {
     char text[TIMESTAMP_TEXT_MAX + 1];
     if (us == 0) {
@@ -231,7 +231,7 @@ static void write_info(struct json_writer *w, struct source *source,
     json_kv_int(w, "total_files", (int64_t)stats->files);
     json_kv_int(w, "total_size_bytes", (int64_t)stats->bytes);
     json_kv_int(w, "total_rows", (int64_t)stats->rows);
-    write_time(w, "last_updated", stats->last_updated_us);
+    tenant_write_time(w, "last_updated", stats->last_updated_us);
     json_end_object(w);
 }
 
@@ -306,7 +306,7 @@ static void write_settings(struct json_writer *w, const struct source_settings *
     json_kv_int(w, "days", settings->retention_days);
     json_kv_str(w, "column",
                 settings->retention_column.len ? settings->retention_column : STR_NONE);
-    write_time(w, "last_run", stats->retention_us);
+    tenant_write_time(w, "last_run", stats->retention_us);
     json_kv_int(w, "rows_removed", (int64_t)stats->retention_rows);
     json_kv_int(w, "files_removed", (int64_t)stats->retention_files);
     json_kv_str(w, "error", stats->retention_error[0] ? str_of(stats->retention_error) : STR_NONE);

@@ -30,11 +30,11 @@ struct tenant_node_options {
     uint32_t search_queue_max;        /* 0: 4 x max_concurrent_searches */
     int64_t search_timeout_us;        /* 0: 30 s */
     uint32_t sql_workers_min;
-    uint32_t sql_workers_max;  /* 0: 2 */
-    uint32_t sql_queue_max;    /* 0: the pool's default */
+    uint32_t sql_workers_max;   /* 0: 2 */
+    uint32_t sql_queue_max;     /* 0: the pool's default */
     uint32_t aggregate_threads; /* 0: one */
-    uint32_t sql_threads;      /* 0: the pool's default */
-    uint64_t sql_memory_bytes; /* 0: the pool's default */
+    uint32_t sql_threads;       /* 0: the pool's default */
+    uint64_t sql_memory_bytes;  /* 0: the pool's default */
     struct dsl_settings dsl;
     uint64_t memtable_bytes;   /* 0: the store's default */
     uint32_t http_io_threads;  /* 0: 1 */

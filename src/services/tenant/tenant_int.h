@@ -223,10 +223,10 @@ struct row_keys {
     const struct str *texts; /* of the columns; NULL: not taken yet */
 };
 /* Of all batches that have the columns of this one. */
-enum status row_keys_take(struct row_keys *keys, struct arena *arena,
-                             const struct batch *batch, struct error *err);
+enum status row_keys_take(struct row_keys *keys, struct arena *arena, const struct batch *batch,
+                          struct error *err);
 void row_write(struct json_writer *w, const struct row_keys *keys, const struct batch *batch,
-                  uint32_t row);
+               uint32_t row);
 
 /* --- sources of a request --- */
 struct source_set {
@@ -358,7 +358,7 @@ enum status sql_plan_run(struct sql_plan *statement, struct str query_id, int64_
 void sql_plan_release(struct sql_plan *statement);
 
 /* The text "YYYY-MM-DDTHH:MM:SS.ffffffZ" or null. */
-void write_time(struct json_writer *w, const char *key, int64_t us);
+void tenant_write_time(struct json_writer *w, const char *key, int64_t us);
 
 /* --- writing: shared by /data/write and /data/load --- */
 struct record_builder;

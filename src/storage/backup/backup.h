@@ -17,8 +17,8 @@
 
 #include "storage/store.h"
 
-/* The tenant's views, beside sources/ (services/tenant/sql_view.h): one sealed file, replaced whole;
- * a backup has it. */
+/* The tenant's views, beside sources/ (services/tenant/sql_view.h): one sealed file, replaced
+ * whole; a backup has it. */
 #define VIEWS_FILE "views.json"
 
 enum { BACKUP_FILES_MAX = 4000000 };
