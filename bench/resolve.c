@@ -126,7 +126,7 @@ static void run_typical(void)
                                           .universe = {&u, releases_of}};
         arena_init(&arena, 0);
         double begin = seconds();
-        if (resolve(&request, &arena, &result, NULL) != STATUS_OK)
+        if (resolve_run(&request, &arena, &result, NULL) != STATUS_OK)
             exit(1);
         times[i] = seconds() - begin;
         found += result.found;
@@ -182,7 +182,7 @@ static void run_puzzles(uint32_t variables, uint32_t count)
                                           .needs_len = clauses,
                                           .universe = {&u, releases_of}};
         double begin = seconds();
-        given_up += resolve(&request, &u.arena, &result, NULL) != STATUS_OK;
+        given_up += resolve_run(&request, &u.arena, &result, NULL) != STATUS_OK;
         double took = seconds() - begin;
         found += result.found;
         conflicts += result.conflicts;

@@ -85,7 +85,7 @@ static enum status prepare_new(struct catalog *catalog, const struct caller *cal
         ret->lifecycle = STR("active");
     ret->access_count = 0;
     ret->accessed_us = 0;
-    TRY(record_begin(catalog, caller, ret, arena, err));
+    TRY(catalog_record_begin(catalog, caller, ret, arena, err));
     TRY(check_new(ret, err));
     return asset_key(ret, arena, &ret->key, err);
 }

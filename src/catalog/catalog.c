@@ -70,8 +70,8 @@ static enum status new_id(struct catalog *catalog, struct arena *arena, struct s
     return ret->data ? STATUS_OK : error_no_memory(err);
 }
 
-enum status record_begin(struct catalog *catalog, const struct caller *caller,
-                         struct record *record, struct arena *arena, struct error *err)
+enum status catalog_record_begin(struct catalog *catalog, const struct caller *caller,
+                                 struct record *record, struct arena *arena, struct error *err)
 {
     if (!record->id.len)
         TRY(new_id(catalog, arena, &record->id, err));
@@ -161,7 +161,7 @@ enum status audit_event(struct catalog *catalog, const struct caller *caller, co
                            .location = caller->address,
                            .success = success};
     TRY(audit_attributes(caller, detail, arena, &ret->attributes, err));
-    return record_begin(catalog, caller, ret, arena, err);
+    return catalog_record_begin(catalog, caller, ret, arena, err);
 }
 
 /* The daily work on collections, which enable_audit_logging is about (decision record 0043). Who

@@ -33,8 +33,8 @@ struct catalog {
 
 /* --- catalog.c --- */
 /* Fills id (when empty), tenant, revision and times of a new record. */
-enum status record_begin(struct catalog *catalog, const struct caller *caller,
-                         struct record *record, struct arena *arena, struct error *err);
+enum status catalog_record_begin(struct catalog *catalog, const struct caller *caller,
+                                 struct record *record, struct arena *arena, struct error *err);
 /* `part` with '%' and '/' escaped, so that parts joined by '/' stay apart. */
 bool key_part(struct buf *buf, struct str part);
 enum status key_join(const struct str *parts, uint32_t len, struct arena *arena, struct str *ret,

@@ -65,7 +65,7 @@ static enum status take_email(struct catalog *catalog, const struct caller *call
     if (!record)
         return error_no_memory(err);
     *record = (struct record){.domain = DOMAIN_PRINCIPAL, .kind = STR("email"), .name = email};
-    TRY(record_begin(catalog, caller, record, arena, err));
+    TRY(catalog_record_begin(catalog, caller, record, arena, err));
     TRY(entry_key(record, arena, &record->key, err));
     changes[(*len)++] = (struct change){.kind = CHANGE_INSERT, .record = record};
     return STATUS_OK;
@@ -130,7 +130,7 @@ enum status entry_create(struct catalog *catalog, const struct caller *caller,
         ret->owner = caller->principal;
     if (!ret->lifecycle.len)
         ret->lifecycle = STR("active");
-    TRY(record_begin(catalog, caller, ret, arena, err));
+    TRY(catalog_record_begin(catalog, caller, ret, arena, err));
     TRY(entry_key(ret, arena, &ret->key, err));
     TRY(record_check(ret, err));
     return commit_entry(catalog, caller, "create", NULL, ret, arena, &result, err);

@@ -14,7 +14,7 @@ enum status event_append(struct catalog *catalog, const struct caller *caller,
             events[i].subject = caller->principal;
         if (!events[i].location.len)
             events[i].location = caller->address;
-        TRY(record_begin(catalog, caller, &events[i], arena, err));
+        TRY(catalog_record_begin(catalog, caller, &events[i], arena, err));
         changes[i] = (struct change){.kind = CHANGE_INSERT, .record = &events[i]};
     }
     return backend_commit(catalog->backend, changes, len, NULL, err);

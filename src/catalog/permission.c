@@ -215,7 +215,7 @@ enum status grant_put(struct catalog *catalog, const struct caller *caller, stru
         if (found == STATUS_OK)
             *ret = old;
         else
-            TRY(record_begin(catalog, caller, ret, arena, err));
+            TRY(catalog_record_begin(catalog, caller, ret, arena, err));
         ret->owner = caller->admin && grant->granted_by.len ? grant->granted_by : caller->principal;
         ret->expires_us = grant->expires_us;
         ret->updated_us = sys_now_us(catalog->sys);

@@ -36,7 +36,7 @@ enum status relation_add(struct catalog *catalog, const struct caller *caller, s
                            .object = to.id,
                            .properties = properties};
     TRY(key_join(parts, 3, arena, &ret->key, err));
-    TRY(record_begin(catalog, caller, ret, arena, err));
+    TRY(catalog_record_begin(catalog, caller, ret, arena, err));
     struct change change = {.kind = CHANGE_INSERT, .record = ret};
     enum status status = commit_audited(catalog, caller, "relation.add", &from, STR_NONE, &change,
                                         1, arena, &result, err);

@@ -149,7 +149,7 @@ enum status node_resolve(struct catalog *catalog, const struct caller *caller,
                                               .locked_len = request->locked_len,
                                               .drafts = request->drafts,
                                               .prereleases = request->prereleases};
-    return resolve(&resolve_request, arena, ret, err);
+    return resolve_run(&resolve_request, arena, ret, err);
 }
 
 /* --- lock files --- */

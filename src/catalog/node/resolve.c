@@ -25,8 +25,8 @@ static enum status run(struct solver *s, struct resolution *ret, struct error *e
     return s->failed ? solver_explain(s, &ret->explanation, err) : solver_result(s, ret, err);
 }
 
-enum status resolve(const struct resolve_request *request, struct arena *arena,
-                    struct resolution *ret, struct error *err)
+enum status resolve_run(const struct resolve_request *request, struct arena *arena,
+                        struct resolution *ret, struct error *err)
 {
     struct solver s = {.request = request, .results = arena};
     *ret = (struct resolution){0};

@@ -8,7 +8,7 @@
  *
  *   struct resolve_request request = {.root = STR("app"), .needs = needs, .needs_len = n,
  *                                     .universe = {context, releases_of}};
- *   TRY(resolve(&request, &arena, &result, err));
+ *   TRY(resolve_run(&request, &arena, &result, err));
  *   if (!result.found) ... result.explanation ...
  *
  * The same request over the same universe always gives the same answer. */
@@ -103,7 +103,7 @@ struct resolution {
 /* STATUS_OK also when nothing was found (then *ret says why). STATUS_INVALID_ARGUMENT: a root
  * need, override or lock that cannot be read. STATUS_RESOURCE_LIMIT: given up after conflicts_max
  * conflicts or beyond another limit. Failures of the universe are passed on. */
-enum status resolve(const struct resolve_request *request, struct arena *arena,
-                    struct resolution *ret, struct error *err);
+enum status resolve_run(const struct resolve_request *request, struct arena *arena,
+                        struct resolution *ret, struct error *err);
 
 #endif

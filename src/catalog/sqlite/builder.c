@@ -3,7 +3,8 @@
 
 enum { SQL_MAX = 65536 };
 
-void builder_init(struct builder *b, enum domain domain, struct arena *arena, struct error *err)
+void sqlite_builder_init(struct builder *b, enum domain domain, struct arena *arena,
+                         struct error *err)
 {
     *b = (struct builder){.domain = domain, .arena = arena, .err = err};
     buf_init(&b->sql, SQL_MAX);
@@ -22,7 +23,7 @@ void builder_clear(struct builder *b)
 
 /* --- parameters --- */
 
-void add_text(struct builder *b, struct str text)
+void sqlite_add_text(struct builder *b, struct str text)
 {
     if (b->parameters_len < PARAMETERS_MAX)
         b->parameters[b->parameters_len++] =
@@ -49,7 +50,7 @@ static enum status add_written(struct builder *b, struct buf *buf, const char *w
     enum status status = buf_check(buf, what, b->err);
     if (status == STATUS_OK) {
         struct str copy = arena_str(b->arena, buf_str(buf));
-        add_text(b, copy);
+        sqlite_add_text(b, copy);
         status = copy.data ? STATUS_OK : error_no_memory(b->err);
     }
     buf_release(buf);
@@ -70,7 +71,7 @@ enum status add_texts(struct builder *b, const struct str *texts, uint32_t len)
 }
 
 /* SQLite's GLOB also has character classes: '[' stands for itself here. */
-enum status add_glob(struct builder *b, struct str pattern)
+enum status sqlite_add_glob(struct builder *b, struct str pattern)
 {
     struct buf buf;
     buf_init(&buf, 3 * RECORD_TEXT_MAX);
@@ -87,7 +88,7 @@ enum status add_scalar(struct builder *b, yyjson_val *value)
 {
     struct str copy = STR("");
     if (yyjson_is_str(value))
-        add_text(b, copy = arena_str(b->arena, json_str_of(value)));
+        sqlite_add_text(b, copy = arena_str(b->arena, json_str_of(value)));
     else if (yyjson_is_bool(value))
         add_int(b, yyjson_get_bool(value));
     else if (yyjson_is_int(value))

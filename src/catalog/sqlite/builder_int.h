@@ -36,21 +36,22 @@ struct builder {
 };
 
 /* --- builder.c --- */
-void builder_init(struct builder *b, enum domain domain, struct arena *arena, struct error *err);
+void sqlite_builder_init(struct builder *b, enum domain domain, struct arena *arena,
+                         struct error *err);
 void builder_release(struct builder *b);
 void builder_clear(struct builder *b); /* for another statement */
-void add_text(struct builder *b, struct str text);
+void sqlite_add_text(struct builder *b, struct str text);
 void add_int(struct builder *b, int64_t number);
 /* As a JSON array, for json_each: one statement whatever their number. */
 enum status add_texts(struct builder *b, const struct str *texts, uint32_t len);
-enum status add_glob(struct builder *b, struct str pattern);
+enum status sqlite_add_glob(struct builder *b, struct str pattern);
 /* As SQLite's JSON functions give it. */
 enum status add_scalar(struct builder *b, yyjson_val *value);
 enum status builder_prepare(struct builder *b, struct connection *connection, sqlite3_stmt **ret);
 
 /* --- filter.c --- */
 /* " FROM <domain> AS r WHERE ..." of all that the query asks for. */
-enum status append_filters(struct builder *b, const struct record_query *query);
+enum status sqlite_add_filters(struct builder *b, const struct record_query *query);
 
 /* --- start.c --- */
 /* Sets b->start; `page`: the first matches in the query's order will do, else all are wanted. When

@@ -28,7 +28,7 @@ static enum status append_property_rows(struct builder *b, const struct match *m
     if (!name.data)
         return error_no_memory(b->err);
     append_pairs(b, "asset_properties", "name=? AND value=?", begins);
-    add_text(b, name);
+    sqlite_add_text(b, name);
     return add_scalar(b, value);
 }
 
@@ -43,7 +43,7 @@ static enum status append_json_value(struct builder *b, const struct match *matc
     if (b->domain == DOMAIN_ASSET && sqlite_property_indexed(match, value))
         TRY(append_property_rows(b, match, value, begins));
     buf_printf(&b->sql, " AND EXISTS(SELECT 1 FROM json_each(r.%s) AS j WHERE j.key=? AND", column);
-    add_text(b, match->path);
+    sqlite_add_text(b, match->path);
     buf_printf(&b->sql, " j.type IN (%s) AND j.value=?)",
                yyjson_is_str(value)     ? "'text'"
                : yyjson_is_num(value)   ? "'integer','real'"
@@ -71,7 +71,7 @@ static enum status append_list_match(struct builder *b, const struct match *matc
                        column);
         if (b->parameters_len + 16 > PARAMETERS_MAX)
             return error_set(b->err, STATUS_RESOURCE_LIMIT, "the query has too many values");
-        add_text(b, match->values[i]);
+        sqlite_add_text(b, match->values[i]);
     }
     return STATUS_OK;
 }
@@ -93,14 +93,14 @@ static enum status append_match(struct builder *b, const struct match *match, ui
     case MATCH_GTE:
         buf_printf(&b->sql, " AND r.%s%s?", column, compare[match->op]);
         if (text)
-            add_text(b, match->values[0]);
+            sqlite_add_text(b, match->values[0]);
         else
             add_int(b, match->number);
         return STATUS_OK;
     case MATCH_IN:
         if (match->values_len == 1) { /* so that an index may also give the order */
             buf_printf(&b->sql, " AND r.%s=?", column);
-            add_text(b, match->values[0]);
+            sqlite_add_text(b, match->values[0]);
             return STATUS_OK;
         }
         buf_printf(&b->sql, " AND r.%s IN (SELECT value FROM json_each(?))", column);
@@ -108,11 +108,11 @@ static enum status append_match(struct builder *b, const struct match *match, ui
     case MATCH_PREFIX:
         buf_printf(&b->sql, " AND substr(CAST(r.%s AS BLOB),1,?)=CAST(? AS BLOB)", column);
         add_int(b, (int64_t)match->values[0].len);
-        add_text(b, match->values[0]);
+        sqlite_add_text(b, match->values[0]);
         return STATUS_OK;
     case MATCH_GLOB:
         buf_printf(&b->sql, " AND r.%s GLOB ?", column);
-        return add_glob(b, match->values[0]);
+        return sqlite_add_glob(b, match->values[0]);
     case MATCH_HAS:
         return append_list_match(b, match, at);
     case MATCH_JSON:
@@ -129,15 +129,15 @@ static enum status append_text(struct builder *b, struct str text)
         return STATUS_OK;
     if (b->start.at == START_WORDS) {
         buf_printf(&b->sql, " AND r.seq IN (SELECT rowid FROM asset_words(?))");
-        add_text(b, b->start.words);
+        sqlite_add_text(b, b->start.words);
     }
     buf_printf(&b->sql, " AND has_words(?,r.name,r.namespace,r.title,r.description,r.tags,"
                         "r.categories)");
-    add_text(b, words);
+    sqlite_add_text(b, words);
     return STATUS_OK;
 }
 
-enum status append_filters(struct builder *b, const struct record_query *query)
+enum status sqlite_add_filters(struct builder *b, const struct record_query *query)
 {
     static const char *const deleted[] = {
         [DELETED_HIDE] = " AND r.deleted_us=0",
@@ -147,7 +147,7 @@ enum status append_filters(struct builder *b, const struct record_query *query)
     /* NOT INDEXED leaves the row numbers that the search begins with. */
     buf_printf(&b->sql, " FROM %s AS r%s WHERE r.tenant=?%s", domain_name(query->domain),
                b->start.at == START_ORDER ? "" : " NOT INDEXED", deleted[query->deleted]);
-    add_text(b, query->tenant);
+    sqlite_add_text(b, query->tenant);
     if (b->start.bounded)
         buf_printf(&b->sql, " AND walked(r.seq)");
     for (uint32_t i = 0; i < query->matches_len; i++)
@@ -155,7 +155,7 @@ enum status append_filters(struct builder *b, const struct record_query *query)
     if (query->visible) {
         buf_printf(&b->sql, " AND (r.is_public OR r.owner=?"
                             " OR r.id IN (SELECT value FROM json_each(?)))");
-        add_text(b, query->visible->owner);
+        sqlite_add_text(b, query->visible->owner);
         TRY(add_texts(b, query->visible->ids, query->visible->ids_len));
     }
     return append_text(b, query->text);

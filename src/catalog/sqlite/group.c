@@ -61,10 +61,10 @@ static enum status run_group(struct builder *b, struct connection *connection,
     append_group(b, query, list);
     if (list) {
         buf_printf(&b->sql, " FROM (SELECT *");
-        TRY(append_filters(b, &query->records));
+        TRY(sqlite_add_filters(b, &query->records));
         buf_printf(&b->sql, ") AS r, json_each(r.%s) AS g", record_field_info[query->by].member);
     } else {
-        TRY(append_filters(b, &query->records));
+        TRY(sqlite_add_filters(b, &query->records));
     }
     if (query->by != GROUP_ALL)
         buf_printf(&b->sql, " GROUP BY 1 ORDER BY 1");
@@ -81,7 +81,7 @@ enum status sqlite_group(struct backend *base, const struct group_query *query, 
     struct builder builder;
     struct connection *connection = NULL;
     TRY(reader_take(backend, &connection, err));
-    builder_init(&builder, query->records.domain, arena, err);
+    sqlite_builder_init(&builder, query->records.domain, arena, err);
     enum status status = run_group(&builder, connection, query, ret);
     builder_release(&builder);
     reader_give(backend, connection);

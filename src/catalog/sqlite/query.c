@@ -17,10 +17,10 @@ static enum status append_page(struct builder *b, const struct record_query *que
         buf_printf(&b->sql, " AND (r.%s,r.id)%s(?,?)", record_field_info[query->order].member,
                    query->descending ? "<" : ">");
         if (record_field_info[query->order].type == RECORD_TEXT)
-            add_text(b, cursor.text);
+            sqlite_add_text(b, cursor.text);
         else
             add_int(b, cursor.number);
-        add_text(b, cursor.id);
+        sqlite_add_text(b, cursor.id);
     }
     append_order(b, query);
     buf_printf(&b->sql, " LIMIT ?");
@@ -36,7 +36,7 @@ static enum status count_records(struct builder *b, struct connection *connectio
     TRY(choose_start(b, connection, query, false, &other));
     builder_clear(b);
     buf_printf(&b->sql, "SELECT count(*)");
-    TRY(append_filters(b, query));
+    TRY(sqlite_add_filters(b, query));
     TRY(builder_prepare(b, connection, &stmt));
     enum status status = STATUS_OK;
     if (sqlite3_step(stmt) == SQLITE_ROW)
@@ -80,7 +80,7 @@ static enum status append_select(struct builder *b, const struct record_query *q
     append_columns(b, query->domain);
     if (sorts)
         buf_printf(&b->sql, " FROM assets AS r WHERE r.seq IN (SELECT r.seq");
-    TRY(append_filters(b, query));
+    TRY(sqlite_add_filters(b, query));
     TRY(append_page(b, query));
     if (!sorts)
         return STATUS_OK;
@@ -125,7 +125,7 @@ enum status sqlite_query(struct backend *base, const struct record_query *query,
     struct builder builder;
     struct connection *connection = NULL;
     TRY(reader_take(backend, &connection, err));
-    builder_init(&builder, query->domain, arena, err);
+    sqlite_builder_init(&builder, query->domain, arena, err);
     enum status status = run_query(&builder, connection, query, ret);
     builder_release(&builder);
     reader_give(backend, connection);

@@ -65,7 +65,7 @@ static enum status count_tag(struct builder *b, struct connection *connection, s
 {
     builder_clear(b);
     buf_printf(&b->sql, "SELECT count(*) FROM (SELECT 1 FROM asset_tags WHERE tag=? LIMIT ?)");
-    add_text(b, tag);
+    sqlite_add_text(b, tag);
     return count_rows(connection, b, ret);
 }
 
@@ -81,7 +81,7 @@ static enum status count_property(struct builder *b, struct connection *connecti
         builder_clear(b);
         buf_printf(&b->sql, "SELECT count(*) FROM (SELECT 1 FROM asset_properties WHERE name=? AND"
                             " value=? LIMIT ?)");
-        add_text(b, name);
+        sqlite_add_text(b, name);
         status = add_scalar(b, value);
         if (status == STATUS_OK)
             status = count_rows(connection, b, ret);

@@ -330,14 +330,14 @@ static void bind_path(const struct scope *scope, struct dsl_path *path)
     take_column(path, NULL, 0); /* for the engine to judge, when nobody else may */
 }
 
-static void bind_expr(const struct scope *scope, struct dsl_expr *expr)
+static void bind_value(const struct scope *scope, struct dsl_expr *expr)
 {
     if (!expr)
         return;
     if (expr->kind == EXPR_PATH)
         bind_path(scope, expr->path);
     for (uint32_t i = 0; i < expr->args_len; i++)
-        bind_expr(scope, &expr->args[i]);
+        bind_value(scope, &expr->args[i]);
     expr->type = dsl_expr_type(scope->q, expr);
 }
 
@@ -352,7 +352,7 @@ static void bind_cond(const struct scope *scope, struct dsl_cond *cond)
     uint32_t before = scope->q->errors.total;
     bind_path(scope, cond->left);
     for (uint32_t i = 0; i < cond->values_len; i++)
-        bind_expr(scope, &cond->values[i]);
+        bind_value(scope, &cond->values[i]);
     if (scope->q->errors.total == before)
         dsl_check_test(scope->q, cond);
 }
@@ -369,10 +369,10 @@ static void bind_orders(const struct scope *scope, struct dsl_order *order, uint
 static void bind_one_output(const struct scope *scope, struct dsl_output *output)
 {
     uint32_t before = scope->q->errors.total;
-    bind_expr(scope, output->expr);
+    bind_value(scope, output->expr);
     bind_path(scope, output->path);
     bind_cond(scope, output->where);
-    bind_expr(scope, output->otherwise);
+    bind_value(scope, output->otherwise);
     bind_orders(scope, output->order, output->order_len);
     for (uint32_t i = 0; i < output->partition_len; i++)
         bind_path(scope, output->partition[i]);

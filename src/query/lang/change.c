@@ -31,7 +31,7 @@ static struct node *from_list(struct maker *m, const struct node *others)
         return list;
     list->kids[0] = change_target_node(m);
     for (size_t i = 0; i < list_count(others); i++)
-        list->kids[i + 1] = lower(&m->l, others->kids[i]);
+        list->kids[i + 1] = lower_tree(&m->l, others->kids[i]);
     return list;
 }
 
@@ -41,7 +41,7 @@ static struct node *make_delete(struct maker *m, const struct node *root)
 {
     struct node *items = change_item_list(m, true, change_action_node(m, LANG_REMOVE), NULL);
     struct node *select =
-        change_select_node(m, items, from_list(m, root->kids[1]), lower(&m->l, root->kids[2]));
+        change_select_node(m, items, from_list(m, root->kids[1]), lower_tree(&m->l, root->kids[2]));
     change_with_of(m, select, root->kids[3]);
     return select;
 }
@@ -57,7 +57,7 @@ static struct node *make_update(struct maker *m, const struct node *root)
         return NULL;
     struct node *items = change_item_list(m, true, change_action_node(m, LANG_REPLACE), values);
     struct node *select =
-        change_select_node(m, items, from_list(m, root->kids[2]), lower(&m->l, root->kids[3]));
+        change_select_node(m, items, from_list(m, root->kids[2]), lower_tree(&m->l, root->kids[3]));
     change_with_of(m, select, root->kids[4]);
     if (root->kids[2])
         change_order_by_place(m, select);
@@ -95,7 +95,7 @@ static struct node *make_insert(struct maker *m, const struct node *root, size_t
     struct node *alias = change_named(m, NULL, STR("quarry rows"));
     if (m->l.status != STATUS_OK)
         return NULL;
-    from->kids[0] = lower(&m->l, query);
+    from->kids[0] = lower_tree(&m->l, query);
     from->kids[1] = alias;
     alias->kids[1] = labels;
     struct node *list = lower_list_of(&m->l, N_LIST, &from, 1, NULL);
@@ -203,7 +203,7 @@ enum status lang_source_query(struct arena *arena, struct lang_query *query, boo
     struct maker m = maker_of(arena, query, problem);
     if (!change_number_parameters(arena, query->root))
         return STATUS_NO_MEMORY;
-    struct node *made = root->kids[2] ? lower(&m.l, root->kids[2]) : NULL;
+    struct node *made = root->kids[2] ? lower_tree(&m.l, root->kids[2]) : NULL;
     if (made && root->kind == N_INSERT)
         change_with_of(&m, made, root->kids[3]);
     if (made && no_rows && m.l.status == STATUS_OK)

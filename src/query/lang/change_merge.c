@@ -30,7 +30,7 @@ static struct node **branch_values(struct maker *m, const struct node *branch)
     if (m->l.status == STATUS_OK)
         change_check_value_rows(m, query, len);
     for (size_t i = 0; i < len && m->l.status == STATUS_OK; i++)
-        values[order[i]] = change_cast_to(m, lower(&m->l, rows->kids[0]->kids[i]), order[i]);
+        values[order[i]] = change_cast_to(m, lower_tree(&m->l, rows->kids[0]->kids[i]), order[i]);
     return values;
 }
 
@@ -78,7 +78,7 @@ static struct node *side_items(struct maker *m, const struct node *branches, enu
         const struct node *branch = branches->kids[i];
         if (side_of(branch) != side)
             continue;
-        conditions[count] = branch->kids[0] ? lower(&m->l, branch->kids[0])
+        conditions[count] = branch->kids[0] ? lower_tree(&m->l, branch->kids[0])
                                             : lower_node(&m->l, N_BOOL, "TRUE", 0, NULL);
         actions[count] = change_action_node(m, action_of(branch));
         values[count++] = branch_values(m, branch);
@@ -114,7 +114,7 @@ struct node *change_merge(struct maker *m, const struct node *root)
 {
     const struct node *branches = root->kids[3];
     struct node *query = NULL;
-    struct node *on = lower(&m->l, root->kids[2]), *source = lower(&m->l, root->kids[1]);
+    struct node *on = lower_tree(&m->l, root->kids[2]), *source = lower_tree(&m->l, root->kids[1]);
     struct node *items = side_items(m, branches, MERGE_MATCHED);
     if (items && m->l.status == STATUS_OK) {
         struct node *join = lower_node(&m->l, N_JOIN, "INNER", 4, NULL);

@@ -128,7 +128,7 @@ struct node **change_assigned(struct maker *m, const struct node *list)
             change_refuse(m, pair, m->change->columns[at].name, "a key column cannot be changed:");
         if (pair->kids[1]->kind == N_DEFAULT)
             change_refuse(m, pair, STR("DEFAULT"), "this is not available here:");
-        values[at] = change_cast_to(m, lower(&m->l, pair->kids[1]), at);
+        values[at] = change_cast_to(m, lower_tree(&m->l, pair->kids[1]), at);
     }
     return values;
 }
@@ -163,7 +163,7 @@ struct node *change_action_node(struct maker *m, enum lang_action action)
 void change_with_of(struct maker *m, struct node *select, const struct node *with)
 {
     if (with && m->l.status == STATUS_OK)
-        select->kids[SLOT_WITH] = lower(&m->l, with);
+        select->kids[SLOT_WITH] = lower_tree(&m->l, with);
 }
 
 /* ORDER BY 1, 2: rows of one place come one behind the other. */

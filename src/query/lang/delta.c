@@ -108,7 +108,7 @@ static bool names_item(const struct node *key, const struct node *item, size_t p
     bool alias = item->kind == N_ALIAS && node_is(key, N_REF) && key->count == 1 &&
                  str_eq_nocase(key->kids[0]->text, item->text);
     if (alias && value->kind != N_REF && has_name(value, item->text))
-        return false; /* lower(city) AS city: the column is meant, not the item */
+        return false; /* lower_tree(city) AS city: the column is meant, not the item */
     return alias || is_same(key, value);
 }
 

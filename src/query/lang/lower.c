@@ -123,7 +123,7 @@ struct node *lower_copy(struct lower *l, const struct node *node)
 {
     struct node *copy = lower_shallow(l, node);
     for (size_t i = 0; i < node->count && l->status == STATUS_OK; i++)
-        copy->kids[i] = lower(l, node->kids[i]);
+        copy->kids[i] = lower_tree(l, node->kids[i]);
     return copy;
 }
 
@@ -203,7 +203,7 @@ static struct node *lower_statement(struct lower *l, const struct node *node)
     }
 }
 
-struct node *lower(struct lower *l, const struct node *node)
+struct node *lower_tree(struct lower *l, const struct node *node)
 {
     if (!node || l->status != STATUS_OK)
         return NULL;
@@ -247,7 +247,7 @@ enum status lang_lower(struct arena *arena, const struct lang_query *query, stru
                       .id = query->dialect,
                       .text = query->text,
                       .problem = problem};
-    *ret = lower(&l, query->root);
+    *ret = lower_tree(&l, query->root);
     if (l.status != STATUS_OK)
         problem_place(problem, query->text);
     return l.status;

@@ -396,7 +396,7 @@ struct node *lower_call(struct lower *l, const struct node *node)
         if (i == CALL_ORDER || i == CALL_WITHIN)
             call->kids[i] = lower_order(l, node->kids[i]);
         else
-            call->kids[i] = lower(l, node->kids[i]);
+            call->kids[i] = lower_tree(l, node->kids[i]);
     }
     if (l->status != STATUS_OK)
         return call;

@@ -176,8 +176,8 @@ static struct node *like_node(struct lower *l, const char *op, struct node *left
 
 static struct node *lower_like(struct lower *l, const struct node *node)
 {
-    struct node *left = lower(l, kid(node, 0)), *right = lower(l, kid(node, 1)),
-                *escape = lower(l, kid(node, 2));
+    struct node *left = lower_tree(l, kid(node, 0)), *right = lower_tree(l, kid(node, 1)),
+                *escape = lower_tree(l, kid(node, 2));
     if (l->status != STATUS_OK)
         return left;
     bool negated = node->flags & NODE_NOT;
@@ -285,7 +285,7 @@ static struct node *special_binary(struct lower *l, struct str op, struct node *
 
 static struct node *lower_operator(struct lower *l, const struct node *node)
 {
-    struct node *left = lower(l, node->kids[0]), *right = lower(l, node->kids[1]);
+    struct node *left = lower_tree(l, node->kids[0]), *right = lower_tree(l, node->kids[1]);
     if (l->status != STATUS_OK)
         return left;
     struct str op = node->text;
@@ -307,7 +307,7 @@ static struct node *lower_operator(struct lower *l, const struct node *node)
 
 static struct node *lower_unary(struct lower *l, const struct node *node)
 {
-    struct node *operand = lower(l, node->kids[0]);
+    struct node *operand = lower_tree(l, node->kids[0]);
     if (l->status != STATUS_OK)
         return operand;
     if (str_is(node->text, "|/"))
@@ -341,7 +341,7 @@ static struct node *lower_between(struct lower *l, const struct node *node)
 /* x LIKE ANY (a, b): OR of them; x = ANY (list) stays. */
 static struct node *lower_quantified(struct lower *l, const struct node *node)
 {
-    struct node *left = lower(l, node->kids[0]), *right = lower(l, node->kids[1]);
+    struct node *left = lower_tree(l, node->kids[0]), *right = lower_tree(l, node->kids[1]);
     if (l->status != STATUS_OK)
         return left;
     bool all = str_ends(node->text, STR("ALL"));
@@ -375,7 +375,7 @@ static struct node *lower_quantified(struct lower *l, const struct node *node)
         struct node *one =
             like_node(l, op.data[0] == 'I' ? "ILIKE" : "LIKE", left, list->kids[i], false);
         if (node->kids[2] && l->status == STATUS_OK)
-            one->kids[2] = lower(l, node->kids[2]);
+            one->kids[2] = lower_tree(l, node->kids[2]);
         sum = sum ? lower_binary(l, all ? "AND" : "OR", sum, one) : one;
     }
     return sum ? sum : left;
@@ -383,7 +383,7 @@ static struct node *lower_quantified(struct lower *l, const struct node *node)
 
 static struct node *lower_cast_node(struct lower *l, const struct node *node)
 {
-    struct node *value = lower(l, node->kids[0]), *format = lower(l, kid(node, 2));
+    struct node *value = lower_tree(l, node->kids[0]), *format = lower_tree(l, kid(node, 2));
     struct node *type = node->kids[1] ? lower_type(l, node->kids[1]) : NULL;
     if (l->status != STATUS_OK)
         return value;
@@ -409,7 +409,7 @@ static struct node *lower_cast_node(struct lower *l, const struct node *node)
 
 static struct node *lower_index(struct lower *l, const struct node *node)
 {
-    struct node *base = lower(l, node->kids[0]), *index = NULL;
+    struct node *base = lower_tree(l, node->kids[0]), *index = NULL;
     const struct node *at = node->kids[1];
     bool from_0 = lower_has(l, D_INDEX_FROM_0);
     bool named =
@@ -420,7 +420,7 @@ static struct node *lower_index(struct lower *l, const struct node *node)
         from_0 = str_eq_nocase(str_make(at->text.data + at->text.len - 6, 6), STR("offset"));
         at = kid(kid(at, CALL_ARGS), 0);
     }
-    index = lower(l, at);
+    index = lower_tree(l, at);
     if (l->status != STATUS_OK)
         return base;
     if (base->type == TY_JSON && index->kind != N_STRING)
@@ -514,7 +514,7 @@ struct node *lower_expr(struct lower *l, const struct node *node)
         return window;
     }
     case N_COLLATE:
-        return lower(l, node->kids[0]);
+        return lower_tree(l, node->kids[0]);
     case N_REF:
         for (const struct lower_binding *b = l->bindings; b; b = b->outer) {
             if (node->count == 1 && str_eq(node->kids[0]->text, b->name))

@@ -1,8 +1,8 @@
 /* lower_int.h: from a dialect's tree to the common meaning (DuckDB's).
  *
- * Lowering builds a new tree bottom-up: lower(node) gives a node whose children are lowered and
- * whose functions, operators, types, literals and orders mean in DuckDB what the source meant in
- * its dialect. The source tree stays as it is. Errors are sticky, as in the parser. */
+ * Lowering builds a new tree bottom-up: lower_tree(node) gives a node whose children are lowered
+ * and whose functions, operators, types, literals and orders mean in DuckDB what the source meant
+ * in its dialect. The source tree stays as it is. Errors are sticky, as in the parser. */
 #ifndef QUARRY_QUERY_LANG_LOWER_INT_H
 #define QUARRY_QUERY_LANG_LOWER_INT_H
 
@@ -55,7 +55,7 @@ struct str lower_upper(struct lower *l, struct str text);
 void lower_unsupported(struct lower *l, const struct node *at, struct str name, const char *why);
 
 /* ---- walk ---- */
-struct node *lower(struct lower *l, const struct node *node);
+struct node *lower_tree(struct lower *l, const struct node *node);
 struct node *lower_expr(struct lower *l, const struct node *node); /* operators, literals */
 struct node *lower_call(struct lower *l, const struct node *node);
 struct node *lower_query(struct lower *l, const struct node *node);

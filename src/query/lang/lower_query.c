@@ -130,7 +130,7 @@ static struct node *named_item(struct lower *l, struct node *value, struct str n
 static void posexplode_items(struct lower *l, const struct node *call, const struct node *names,
                              struct node *items[2])
 {
-    struct node *value = lower(l, call->kids[CALL_ARGS]->kids[0]);
+    struct node *value = lower_tree(l, call->kids[CALL_ARGS]->kids[0]);
     bool named = list_count(names) == 2;
     if (l->status != STATUS_OK)
         return;
@@ -169,8 +169,8 @@ static struct node *lower_table_call(struct lower *l, const struct node *node)
         return table;
     struct node *call = lower_call(l, node->kids[0]);
     table->kids[0] = call;
-    table->kids[1] = lower(l, node->kids[1]);
-    table->kids[2] = lower(l, node->kids[2]);
+    table->kids[1] = lower_tree(l, node->kids[1]);
+    table->kids[2] = lower_tree(l, node->kids[2]);
     if (l->status != STATUS_OK || !node_is(call, N_CALL)) {
         if (node_is(call, N_SUBQUERY)) { /* a hook made a query of it */
             struct node *query = lower_node(l, N_TABLE_QUERY, "", 3, node);
@@ -233,7 +233,7 @@ static struct node *true_node(struct lower *l, const struct node *at)
 /* LATERAL VIEW [OUTER] explode(x) t AS a: a lateral join with UNNEST. */
 static struct node *lateral_view(struct lower *l, const struct node *node)
 {
-    struct node *left = lower(l, node->kids[0]);
+    struct node *left = lower_tree(l, node->kids[0]);
     const struct node *view = node->kids[1];
     const struct node *source = view->kids[0];
     bool outer = str_starts(node->text, STR("OUTER")) ||
@@ -243,7 +243,7 @@ static struct node *lateral_view(struct lower *l, const struct node *node)
     bool inlined = str_starts(lower_upper(l, source->text), STR("INLINE"));
     bool known = position || inlined || str_eq_nocase(source->text, STR("explode")) ||
                  str_eq_nocase(source->text, STR("explode_outer"));
-    struct node *value = lower(l, kid(kid(source, CALL_ARGS), 0));
+    struct node *value = lower_tree(l, kid(kid(source, CALL_ARGS), 0));
     if (l->status != STATUS_OK)
         return left;
     if (!known || !value) {
@@ -296,7 +296,7 @@ static struct node *lateral_view(struct lower *l, const struct node *node)
 /* [LEFT] ARRAY JOIN a AS x, b AS y */
 static struct node *array_join(struct lower *l, const struct node *node)
 {
-    struct node *left = lower(l, node->kids[0]);
+    struct node *left = lower_tree(l, node->kids[0]);
     bool outer = str_starts(node->text, STR("LEFT"));
     const struct node *list = node->kids[1];
     struct node *items = lower_node(l, N_LIST, "", list->count, node);
@@ -306,7 +306,7 @@ static struct node *array_join(struct lower *l, const struct node *node)
         struct str name = item->kind == N_ALIAS ? item->text
                           : item->kind == N_REF ? item->kids[item->count - 1]->text
                                                 : STR("arr");
-        struct node *lowered = lower(l, value);
+        struct node *lowered = lower_tree(l, value);
         if (l->status != STATUS_OK)
             return left;
         struct node *alias = lower_node(l, N_ALIAS, "", 2, node);
@@ -329,7 +329,7 @@ static struct node *array_join(struct lower *l, const struct node *node)
 
 static struct node *apply(struct lower *l, const struct node *node)
 {
-    struct node *left = lower(l, node->kids[0]), *right = lower(l, node->kids[1]);
+    struct node *left = lower_tree(l, node->kids[0]), *right = lower_tree(l, node->kids[1]);
     if (l->status != STATUS_OK)
         return left;
     bool outer = str_starts(node->text, STR("OUTER"));
@@ -403,7 +403,7 @@ static struct node *implicit_unnest(struct lower *l, const struct node *from, si
     if (l->status != STATUS_OK)
         return call;
     call->kids[0] = unnest;
-    call->kids[1] = lower(l, table->kids[1]);
+    call->kids[1] = lower_tree(l, table->kids[1]);
     return unnest_columns(l, call, value);
 }
 
@@ -413,7 +413,7 @@ static struct node *lower_from(struct lower *l, const struct node *from)
     for (size_t i = 0; i < from->count && l->status == STATUS_OK; i++) {
         struct node *unnest = implicit_unnest(l, from, i);
         if (l->status == STATUS_OK)
-            copy->kids[i] = unnest ? unnest : lower(l, from->kids[i]);
+            copy->kids[i] = unnest ? unnest : lower_tree(l, from->kids[i]);
     }
     return copy;
 }
@@ -437,8 +437,8 @@ static void limit_by(struct lower *l, struct node *select, const struct node *by
 {
     struct node *number = lower_node(l, N_CALL, "row_number", CALL_SLOTS, by);
     struct node *window = lower_node(l, N_WINDOW, "", WINDOW_SLOTS, by);
-    struct node *count = lower(l, by->kids[0]->kids[0]);
-    struct node *partition = lower(l, by->kids[1]);
+    struct node *count = lower_tree(l, by->kids[0]->kids[0]);
+    struct node *partition = lower_tree(l, by->kids[1]);
     if (by->kids[0]->count > 1)
         lower_unsupported(l, by, STR("LIMIT m, n BY"), "no translation of");
     if (l->status != STATUS_OK)
@@ -503,7 +503,7 @@ static struct node *bind_values(struct lower *l, const struct node *with)
             continue;
         }
         struct lower_binding *binding = ARENA_NEW(l->arena, struct lower_binding);
-        struct node *value = lower(l, cte->kids[1]);
+        struct node *value = lower_tree(l, cte->kids[1]);
         if (!binding || l->status != STATUS_OK)
             break;
         *binding = (struct lower_binding){.name = cte->text, .value = value, .outer = l->bindings};
@@ -521,7 +521,7 @@ static struct node *lower_items(struct lower *l, const struct node *items)
     for (size_t i = 0; i < list_count(items); i++)
         more += is_posexplode(items->kids[i]);
     if (!more)
-        return lower(l, items);
+        return lower_tree(l, items);
     struct node *list = lower_node(l, N_LIST, "", items->count + more, items);
     size_t n = 0;
     for (size_t i = 0; i < items->count && l->status == STATUS_OK; i++) {
@@ -529,7 +529,7 @@ static struct node *lower_items(struct lower *l, const struct node *items)
             posexplode_items(l, items->kids[i], NULL, list->kids + n);
             n += 2;
         } else {
-            list->kids[n++] = lower(l, items->kids[i]);
+            list->kids[n++] = lower_tree(l, items->kids[i]);
         }
     }
     return list;
@@ -544,7 +544,7 @@ struct node *lower_query(struct lower *l, const struct node *node)
     struct node *with = node->kids[SLOT_WITH] ? bind_values(l, node->kids[SLOT_WITH]) : NULL;
     for (size_t i = 0; i < node->count && l->status == STATUS_OK; i++) {
         if (i == SLOT_WITH)
-            copy->kids[i] = lower(l, with);
+            copy->kids[i] = lower_tree(l, with);
         else if (i == SLOT_ORDER)
             copy->kids[i] = lower_order(l, node->kids[i]);
         else if (node->kind == N_SELECT && i == SELECT_FROM && node->kids[i] &&
@@ -553,7 +553,7 @@ struct node *lower_query(struct lower *l, const struct node *node)
         else if (node->kind == N_SELECT && i == SELECT_ITEMS)
             copy->kids[i] = lower_items(l, node->kids[i]);
         else if (!(node->kind == N_SELECT && i == SELECT_LIMIT_BY))
-            copy->kids[i] = lower(l, node->kids[i]);
+            copy->kids[i] = lower_tree(l, node->kids[i]);
     }
     l->bindings = outer;
     if (l->status != STATUS_OK)

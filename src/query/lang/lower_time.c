@@ -260,7 +260,7 @@ static struct node *compound_interval(struct lower *l, const struct node *node, 
 
 struct node *lower_interval(struct lower *l, const struct node *node)
 {
-    struct node *value = lower(l, node->kids[0]);
+    struct node *value = lower_tree(l, node->kids[0]);
     if (l->status != STATUS_OK)
         return value;
     struct str unit = node->text;
@@ -296,7 +296,7 @@ static const struct unit_row extract_rows[] = {
 
 struct node *lower_extract(struct lower *l, const struct node *node)
 {
-    struct node *operand = lower(l, node->kids[0]);
+    struct node *operand = lower_tree(l, node->kids[0]);
     if (l->status != STATUS_OK)
         return operand;
     for (size_t i = 0; i < sizeof extract_rows / sizeof *extract_rows; i++) {

@@ -33,7 +33,7 @@ struct node *parse_alias(struct parser *p, bool columns)
         do {
             parse_add(p, &list, parse_ident(p, true));
             if (!parse_is_op(p, OP1(',')) && !parse_is_op(p, OP1(')')))
-                parse_type(p); /* t(a int, b text) */
+                parse_type_name(p); /* t(a int, b text) */
         } while (parse_accept_op(p, OP1(',')) && p->status == STATUS_OK);
         parse_expect_op(p, OP1(')'));
         set_kid(p, alias, 1, parse_list(p, N_LIST, &list, start));

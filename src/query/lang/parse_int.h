@@ -122,7 +122,7 @@ bool parse_at_unit(const struct parser *p, size_t ahead);
 struct str parse_unit(struct parser *p);
 
 /* ---- types ---- */
-struct node *parse_type(struct parser *p);
+struct node *parse_type_name(struct parser *p);
 /* Whether a word names a type that may stand before a string: DATE '2024-01-01'. */
 bool parse_is_literal_type(struct str word);
 

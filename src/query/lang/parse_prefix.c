@@ -234,7 +234,7 @@ static struct node *parse_typed_literal(struct parser *p)
     if (parse_peek(p, ahead)->kind != T_STRING)
         return NULL;
     struct node *node = parse_node(p, N_CAST, 3);
-    struct node *type = parse_type(p);
+    struct node *type = parse_type_name(p);
     node->flags |= NODE_NO_PARENS; /* a literal, not a cast */
     set_kid(p, node, 0, parse_string(p));
     set_kid(p, node, 1, type);
@@ -413,7 +413,7 @@ static struct node *parse_cast_suffix(struct parser *p, struct node *left)
     node->offset = left->offset;
     parse_next(p);
     set_kid(p, node, 0, left);
-    set_kid(p, node, 1, parse_type(p));
+    set_kid(p, node, 1, parse_type_name(p));
     return parse_close(p, node);
 }
 

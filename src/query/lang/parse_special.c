@@ -65,7 +65,7 @@ static struct node *parse_cast(struct parser *p, bool try)
         return call_of(p, "cast", &args, node->offset);
     }
     parse_expect_kw(p, KW_AS);
-    set_kid(p, node, 1, parse_type(p));
+    set_kid(p, node, 1, parse_type_name(p));
     if (parse_accept_kw(p, KW_FORMAT))
         set_kid(p, node, 2, parse_expr(p, 0));
     parse_expect_op(p, OP1(')'));
@@ -81,7 +81,7 @@ static struct node *parse_convert(struct parser *p, bool try)
     parse_next(p);
     parse_expect_op(p, OP1('('));
     if (p->id == LANG_TSQL || (p->id == LANG_REDSHIFT && parse_peek_op(p, 1, OP1(',')))) {
-        set_kid(p, node, 1, parse_type(p));
+        set_kid(p, node, 1, parse_type_name(p));
         parse_expect_op(p, OP1(','));
         set_kid(p, node, 0, parse_expr(p, 0));
         if (parse_accept_op(p, OP1(',')))
@@ -93,7 +93,7 @@ static struct node *parse_convert(struct parser *p, bool try)
             parse_ident(p, true);
         } else {
             parse_expect_op(p, OP1(','));
-            set_kid(p, node, 1, parse_type(p));
+            set_kid(p, node, 1, parse_type_name(p));
         }
     }
     parse_expect_op(p, OP1(')'));
@@ -365,7 +365,7 @@ static struct node *parse_array(struct parser *p)
         return NULL;
     struct node *cast = parse_node(p, N_CAST, 3);
     cast->offset = (uint32_t)start;
-    set_kid(p, cast, 1, parse_type(p));
+    set_kid(p, cast, 1, parse_type_name(p));
     if (!parse_is_op(p, OP1('[')))
         parse_expected(p, "[");
     set_kid(p, cast, 0, parse_prefix(p));
@@ -376,7 +376,7 @@ static struct node *parse_array(struct parser *p)
 static struct node *parse_typed_struct(struct parser *p)
 {
     struct node *cast = parse_node(p, N_CAST, 3);
-    set_kid(p, cast, 1, parse_type(p));
+    set_kid(p, cast, 1, parse_type_name(p));
     if (!parse_is_op(p, OP1('(')))
         parse_expected(p, "(");
     struct node *row = parse_parens(p);

@@ -161,7 +161,7 @@ static struct node *parse_column(struct parser *p, struct node_list *keys)
         column->flags |= NODE_QUOTED;
     struct node *name = parse_ident(p, true);
     column->text = name->text;
-    set_kid(p, column, 0, parse_type(p));
+    set_kid(p, column, 0, parse_type_name(p));
     for (;;) {
         if (parse_accept_kw2(p, KW_NOT, KW_NULL))
             column->flags |= NODE_NOT;
@@ -322,7 +322,7 @@ static void parse_column_change(struct parser *p, struct node *action)
         action->text = STR("TYPE");
         parse_accept_word(p, "DATA");
         parse_accept_word(p, "TYPE");
-        set_kid(p, action, 1, parse_type(p));
+        set_kid(p, action, 1, parse_type_name(p));
     }
 }
 

@@ -48,13 +48,13 @@ static struct node *parse_field(struct parser *p)
                   parse_peek_word(p, 1, "WITH")))
         named = false;
     if (!named)
-        return parse_type(p);
+        return parse_type_name(p);
     struct node *field = parse_node(p, N_TYPE_FIELD, 1);
     if (parse_current(p)->kind == T_QUOTED)
         field->flags |= NODE_QUOTED;
     field->text = parse_ident(p, true)->text;
     parse_accept_op(p, OP1(':'));
-    struct node *type = parse_type(p);
+    struct node *type = parse_type_name(p);
     if (field != &p->spare)
         field->kids[0] = type;
     if (parse_accept_kw(p, KW_NOT))
@@ -84,7 +84,7 @@ static struct node *parse_parameter(struct parser *p, struct str name)
         }
         return parse_close(p, node);
     }
-    return has_fields(name) ? parse_field(p) : parse_type(p);
+    return has_fields(name) ? parse_field(p) : parse_type_name(p);
 }
 
 static void parse_parameters(struct parser *p, struct node *type, uint32_t close)
@@ -180,7 +180,7 @@ static void type_suffixes(struct parser *p, struct node *type)
     }
 }
 
-struct node *parse_type(struct parser *p)
+struct node *parse_type_name(struct parser *p)
 {
     if (!parse_enter(p)) {
         parse_leave(p);

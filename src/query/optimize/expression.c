@@ -272,7 +272,7 @@ bool read_expression(const struct scope *scope, const struct node *node, struct 
     case N_EXTRACT:
         return read_extract(scope, node, ret);
     case N_CALL:
-        return read_call(scope, node, ret);
+        return typed_read_call(scope, node, ret);
     default:
         return false;
     }

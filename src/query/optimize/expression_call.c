@@ -181,7 +181,7 @@ static const struct {
     {"year", 1, 1, part_function},
 };
 
-bool read_call(const struct scope *scope, const struct node *node, struct typed *ret)
+bool typed_read_call(const struct scope *scope, const struct node *node, struct typed *ret)
 {
     struct typed args[ARGS_MAX];
     const struct node *list = kid(node, CALL_ARGS);

@@ -321,7 +321,7 @@ static bool read_item(struct groups *groups, const struct node *item)
     struct str name;
     struct typed value;
     uint32_t from;
-    return output_name(groups->reader, item, &name) &&
+    return statement_output_name(groups->reader, item, &name) &&
            read_expression(&scope, expression, &value) &&
            add_derived(groups->reader, value, &from) &&
            add_output(groups->reader, name, sql_kind_name(value.kind), from);

@@ -47,7 +47,7 @@ void place_derived(struct own_statement *out, uint32_t columns)
         out->orders[i].from = place_of(out->orders[i].from, columns);
 }
 
-bool output_name(const struct reader *reader, const struct node *item, struct str *ret)
+bool statement_output_name(const struct reader *reader, const struct node *item, struct str *ret)
 {
     uint32_t field;
     const struct node *expression = expression_of(item);

@@ -75,7 +75,7 @@ static bool read_item(struct rows *rows, const struct node *item)
     const struct node *expression = expression_of(item);
     if (node_is(item, N_STAR))
         return add_star(rows, item);
-    if (!output_name(rows->reader, item, &name))
+    if (!statement_output_name(rows->reader, item, &name))
         return false;
     if (reader_column(rows->reader, expression, &field))
         return add_column(rows, name, field);

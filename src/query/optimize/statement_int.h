@@ -67,7 +67,7 @@ bool add_output(struct reader *reader, struct str name, const char *type, uint32
 bool add_derived(struct reader *reader, struct typed value, uint32_t *ret_from);
 void place_derived(struct own_statement *out, uint32_t columns);
 /* The output's name: the alias, or what the engine would give. */
-bool output_name(const struct reader *reader, const struct node *item, struct str *ret);
+bool statement_output_name(const struct reader *reader, const struct node *item, struct str *ret);
 /* Which output a key of ORDER BY names or numbers, as the engine finds it: aliases first. */
 bool order_output(const struct reader *reader, const struct node *order, uint32_t *ret);
 /* One key of ORDER BY, nulls last: the engine's default in both directions. */

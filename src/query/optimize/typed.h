@@ -49,7 +49,7 @@ bool read_expression(const struct scope *scope, const struct node *node, struct 
 bool read_choice(const struct scope *scope, enum expr_op op, struct typed *args, uint32_t len,
                  uint32_t first, uint32_t stride, struct typed *ret);
 /* expression_call.c: calls, casts, EXTRACT. */
-bool read_call(const struct scope *scope, const struct node *node, struct typed *ret);
+bool typed_read_call(const struct scope *scope, const struct node *node, struct typed *ret);
 bool read_cast(const struct scope *scope, const struct node *node, struct typed *ret);
 bool read_extract(const struct scope *scope, const struct node *node, struct typed *ret);
 

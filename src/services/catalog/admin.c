@@ -12,9 +12,9 @@ static void write_principal(struct json_writer *w, const struct record *principa
     json_kv_str(w, "id", principal->id);
     json_kv_str(w, "kind", principal->kind);
     json_kv_str(w, "name", principal->name);
-    json_text(w, "email", attribute_get(principal->attributes, "email", &arena));
-    json_text(w, "display_name", principal->title);
-    json_text(w, "description", principal->description);
+    json_kv_text(w, "email", attribute_get(principal->attributes, "email", &arena));
+    json_kv_text(w, "display_name", principal->title);
+    json_kv_text(w, "description", principal->description);
     json_list(w, "roles", &principal->roles);
     json_object(w, "properties", principal->properties);
     json_kv_bool(w, "is_active", str_is(principal->lifecycle, "active"));
@@ -155,8 +155,8 @@ static void write_setting(struct json_writer *w, const struct record *config, st
     json_kv_str(w, "key", config->name);
     json_kv_str(w, "value", value);
     json_kv_str(w, "type", config->kind);
-    json_text(w, "category", config->namespace);
-    json_text(w, "description", config->description);
+    json_kv_text(w, "category", config->namespace);
+    json_kv_text(w, "description", config->description);
     json_kv_bool(w, "is_encrypted", config_is_secret(config));
     json_time(w, "updated_at", config->updated_us);
     json_kv_int(w, "revision", config->revision);
@@ -286,13 +286,13 @@ static void write_audit(struct json_writer *w, const struct record *event)
 {
     json_begin_object(w);
     json_kv_str(w, "id", event->id);
-    json_text(w, "user_id", event->subject);
+    json_kv_text(w, "user_id", event->subject);
     json_kv_str(w, "action", event->name);
-    json_text(w, "resource_type", event->namespace);
-    json_text(w, "resource_id", event->object);
+    json_kv_text(w, "resource_type", event->namespace);
+    json_kv_text(w, "resource_id", event->object);
     json_kv_bool(w, "success", event->success);
     json_object(w, "details", event->attributes);
-    json_text(w, "ip_address", event->location);
+    json_kv_text(w, "ip_address", event->location);
     json_time(w, "timestamp", event->created_us);
     json_end_object(w);
 }
@@ -360,7 +360,7 @@ enum status events_list(struct request *request)
     for (uint32_t i = 0; i < page.len; i++)
         json_record(&w, &page.records[i]);
     json_end_array(&w);
-    json_text(&w, "next_cursor", page.next);
+    json_kv_text(&w, "next_cursor", page.next);
     json_end_object(&w);
     return writer_respond(request, 200, &buf);
 }

@@ -11,7 +11,7 @@ static void write_approval(struct json_writer *w, const struct record *event, st
     json_kv_str(w, "type", event->kind);
     json_kv_str(w, "to", event->name);
     json_kv_str(w, "by", event->subject);
-    json_text(w, "text", event->description);
+    json_kv_text(w, "text", event->description);
     json_kv_bool(w, "security", str_is(event->namespace, "security"));
     json_keyz(w, "revision");
     notice ? json_null(w) : json_int(w, event->row_count);

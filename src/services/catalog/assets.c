@@ -54,7 +54,7 @@ static enum status add_list_match(struct record_query *query, struct match *matc
         return STATUS_OK;
     *match = (struct match){.field = field, .op = op};
     query->matches_len++;
-    return list_of(request, request_str(request, name), &match->values, &match->values_len);
+    return strings_of(request, request_str(request, name), &match->values, &match->values_len);
 }
 
 static enum status add_time_match(struct record_query *query, struct match *matches,
@@ -192,7 +192,7 @@ enum status assets_list(struct request *request)
     for (uint32_t i = 0; i < page.len; i++)
         json_record(&w, &page.records[i]);
     json_end_array(&w);
-    json_text(&w, "next_cursor", page.next);
+    json_kv_text(&w, "next_cursor", page.next);
     if (page.total >= 0)
         json_kv_int(&w, "total", page.total);
     enum status status = write_facets(request, &caller, &query, &w);

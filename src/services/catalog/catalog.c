@@ -55,7 +55,7 @@ static const struct service_handler handlers[] = {
     {"metadata_stats", metadata_stats},
     {"metadata_compact", metadata_compact},
     {"metadata_partitions", metadata_partitions},
-    {"search", search},
+    {"search", text_search},
     {"nodes_register", nodes_register},
     {"nodes_validate", nodes_validate},
     {"nodes_list", nodes_list},

@@ -54,8 +54,8 @@ struct caller caller_of(struct request *request);
 
 /* --- reply.c --- */
 /* A list with its parts cut at commas, in the request's arena; an empty text gives none. */
-enum status list_of(struct request *request, struct str text, const struct str **ret,
-                    uint32_t *ret_len);
+enum status strings_of(struct request *request, struct str text, const struct str **ret,
+                       uint32_t *ret_len);
 /* A body of the request as record text: member of the body, or data NULL. */
 struct str object_of(struct request *request, const char *field, enum status *status);
 void json_record(struct json_writer *w, const struct record *record);
@@ -73,7 +73,7 @@ enum status writer_respond(struct request *request, int http_status, struct buf 
 /* Takes the fields of the body over whose names are the record's own. */
 enum status record_from_body(struct request *request, struct record *record);
 void json_time(struct json_writer *w, const char *key, int64_t us);
-void json_text(struct json_writer *w, const char *key, struct str text); /* empty: null */
+void json_kv_text(struct json_writer *w, const char *key, struct str text); /* empty: null */
 void json_list(struct json_writer *w, const char *key, const struct str_list *list);
 void json_object(struct json_writer *w, const char *key, struct str json);
 
@@ -154,7 +154,7 @@ void search_write_state(struct catalog_service *service, struct json_writer *w);
 /* A ranked search in the caller's sight: fills tenant and visibility, waits a moment for what was
  * just written. */
 enum status search_run(struct request *request, struct text_query *query, struct text_answer *ret);
-enum status search(struct request *request);
+enum status text_search(struct request *request);
 /* nodes.c */
 /* A value as text in the request's arena. */
 enum status json_text_of(struct request *request, yyjson_val *value, struct str *ret);

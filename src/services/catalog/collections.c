@@ -109,13 +109,13 @@ static void write_collection(struct json_writer *w, const struct record *collect
     json_begin_object(w);
     json_kv_str(w, "id", collection->id);
     json_kv_str(w, "collection_name", collection->name);
-    json_text(w, "description", collection->description);
+    json_kv_text(w, "description", collection->description);
     json_attribute(w, attributes, "dimension");
     json_attribute(w, attributes, "metric_type");
     json_attribute(w, attributes, "index_type");
     json_attribute(w, attributes, "partition_key");
     json_kv_str(w, "status", collection->lifecycle);
-    json_text(w, "created_by", collection->owner);
+    json_kv_text(w, "created_by", collection->owner);
     json_time(w, "created_at", collection->created_us);
     json_time(w, "updated_at", collection->updated_us);
     json_object(w, "metadata", collection->properties);
@@ -260,7 +260,7 @@ static void write_stats(struct json_writer *w, const struct record *collection,
     json_begin_object(w);
     json_kv_str(w, "id", collection->id);
     json_kv_str(w, "collection_name", collection->name);
-    json_text(w, "description", collection->description);
+    json_kv_text(w, "description", collection->description);
     json_attribute(w, attributes, "dimension");
     json_attribute(w, attributes, "metric_type");
     json_kv_str(w, "status", collection->lifecycle);
@@ -304,7 +304,7 @@ enum status collections_stats(struct request *request)
     for (uint32_t i = 0; i < page.len; i++)
         write_stats(&w, &page.records[i], &stats[i]);
     json_end_array(&w);
-    json_text(&w, "next_cursor", page.next);
+    json_kv_text(&w, "next_cursor", page.next);
     json_end_object(&w);
     return writer_respond(request, 200, &buf);
 }

@@ -56,14 +56,14 @@ static void write_query(struct json_writer *w, const struct record *query)
     yyjson_doc *doc = yyjson_read(query->attributes.data, query->attributes.len, 0);
     json_begin_object(w);
     json_kv_str(w, "id", query->id);
-    json_text(w, "user_id", query->subject);
+    json_kv_text(w, "user_id", query->subject);
     json_kv_str(w, "collection_id", query->object);
     json_kv_str(w, "query_type", query->name);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         json_attribute(w, yyjson_doc_get_root(doc), names[i]);
     json_kv_int(w, "duration_ms", query->duration_us / 1000);
     json_kv_bool(w, "success", query->success);
-    json_text(w, "error_message", query->description);
+    json_kv_text(w, "error_message", query->description);
     json_time(w, "timestamp", query->created_us);
     json_end_object(w);
     yyjson_doc_free(doc);
@@ -220,7 +220,7 @@ static void write_metric(struct json_writer *w, const struct record *metric)
     json_attribute(w, yyjson_doc_get_root(doc), "operation_id");
     json_kv_int(w, "duration_ms", metric->duration_us / 1000);
     json_kv_bool(w, "success", metric->success);
-    json_text(w, "error_message", metric->description);
+    json_kv_text(w, "error_message", metric->description);
     json_object(w, "metadata", metric->properties);
     json_time(w, "timestamp", metric->created_us);
     json_end_object(w);
@@ -332,12 +332,12 @@ static void write_audit(struct json_writer *w, const struct record *event)
     yyjson_val *attributes = yyjson_doc_get_root(doc);
     json_begin_object(w);
     json_kv_str(w, "id", event->id);
-    json_text(w, "user_id", event->subject);
+    json_kv_text(w, "user_id", event->subject);
     json_kv_str(w, "action", event->name);
-    json_text(w, "resource_type", event->namespace);
-    json_text(w, "resource_id", event->object);
+    json_kv_text(w, "resource_type", event->namespace);
+    json_kv_text(w, "resource_id", event->object);
     json_attribute(w, attributes, "details");
-    json_text(w, "ip_address", event->location);
+    json_kv_text(w, "ip_address", event->location);
     json_attribute(w, attributes, "user_agent");
     json_attribute(w, attributes, "reported_by");
     json_kv_bool(w, "success", event->success);

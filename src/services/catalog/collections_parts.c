@@ -65,7 +65,7 @@ static void write_partition(struct json_writer *w, const struct record *partitio
     json_kv_str(w, "id", partition->id);
     json_kv_str(w, "collection_id", partition->namespace);
     json_kv_str(w, "partition_name", partition->name);
-    json_text(w, "description", partition->description);
+    json_kv_text(w, "description", partition->description);
     json_kv_str(w, "status", partition->lifecycle);
     json_time(w, "created_at", partition->created_us);
     json_end_object(w);
@@ -198,15 +198,15 @@ static void write_ingestion(struct json_writer *w, const struct record *run)
     json_begin_object(w);
     json_kv_str(w, "id", run->id);
     json_kv_str(w, "collection_id", run->object);
-    json_text(w, "user_id", run->subject);
+    json_kv_text(w, "user_id", run->subject);
     json_attribute(w, attributes, "batch_id");
     json_kv_int(w, "records_count", run->row_count);
     json_kv_int(w, "file_size_bytes", run->size_bytes);
-    json_text(w, "source_type", run->name);
+    json_kv_text(w, "source_type", run->name);
     json_kv_str(w, "status", run->lifecycle);
     json_time(w, "started_at", run->created_us);
     json_attribute(w, attributes, "completed_at");
-    json_text(w, "error_message", run->description);
+    json_kv_text(w, "error_message", run->description);
     json_object(w, "metadata", run->properties);
     json_end_object(w);
     yyjson_doc_free(doc);

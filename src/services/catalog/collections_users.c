@@ -12,7 +12,7 @@ static void write_grant(struct json_writer *w, const struct record *grant)
     json_kv_str(w, "user_id", grant->subject);
     json_kv_str(w, "collection_id", grant->object);
     json_kv_str(w, "permission_type", grant->kind);
-    json_text(w, "granted_by", grant->owner);
+    json_kv_text(w, "granted_by", grant->owner);
     json_time(w, "granted_at", grant->updated_us);
     json_time(w, "expires_at", grant->expires_us);
     json_end_object(w);
@@ -100,7 +100,7 @@ static void write_user(struct json_writer *w, const struct record *user)
     json_kv_str(w, "id", user->id);
     json_kv_str(w, "username", user->name);
     json_attribute(w, yyjson_doc_get_root(doc), "email");
-    json_text(w, "role", user->roles.len ? user->roles.items[0] : STR_NONE);
+    json_kv_text(w, "role", user->roles.len ? user->roles.items[0] : STR_NONE);
     json_kv_bool(w, "is_active", str_is(user->lifecycle, "active"));
     json_time(w, "created_at", user->created_us);
     json_time(w, "updated_at", user->updated_us);

@@ -23,14 +23,14 @@ static void write_graph(struct json_writer *w, const struct record *graph)
     json_begin_object(w);
     json_kv_str(w, "id", graph->id);
     json_kv_str(w, "name", graph->name);
-    json_text(w, "display_name", graph->title);
-    json_text(w, "description", graph->description);
+    json_kv_text(w, "display_name", graph->title);
+    json_kv_text(w, "description", graph->description);
     json_kv_str(w, "graph_type", graph->namespace);
     json_kv_str(w, "owner_id", graph->owner);
     json_kv_str(w, "status", graph->lifecycle);
-    json_text(w, "version", graph->version);
+    json_kv_text(w, "version", graph->version);
     json_kv_bool(w, "is_public", graph->is_public);
-    json_text(w, "storage_path", graph->location);
+    json_kv_text(w, "storage_path", graph->location);
     write_json_attribute(w, graph, "storage_location", "null");
     write_json_attribute(w, graph, "metadata_path", "null");
     write_json_attribute(w, graph, "backup_paths", "[]");
@@ -145,15 +145,15 @@ static void write_history(struct json_writer *w, const struct record *event)
     json_begin_object(w);
     json_kv_str(w, "id", event->id);
     json_kv_str(w, "graph_id", event->object);
-    json_text(w, "user_id", event->subject);
+    json_kv_text(w, "user_id", event->subject);
     json_kv_str(w, "operation_type", event->name);
     json_object(w, "query_info", event->attributes);
     json_kv_double(w, "execution_time_ms", (double)event->duration_us / 1000);
     json_kv_int(w, "result_count", event->row_count);
     json_kv_bool(w, "success", event->success);
-    json_text(w, "error_message", event->description);
+    json_kv_text(w, "error_message", event->description);
     json_time(w, "timestamp", event->created_us);
-    json_text(w, "ip_address", event->location);
+    json_kv_text(w, "ip_address", event->location);
     json_end_object(w);
 }
 

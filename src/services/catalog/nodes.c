@@ -143,11 +143,11 @@ enum status nodes_list(struct request *request)
                                  .latest_only = request_bool(request, "latest_only"),
                                  .limit = (uint32_t)request_int(request, "limit"),
                                  .cursor = request_str(request, "cursor")};
-    TRY(list_of(request, request_str(request, "tags"), &search.tags, &search.tags_len));
-    TRY(list_of(request, request_str(request, "capabilities"), &search.capabilities,
-                &search.capabilities_len));
+    TRY(strings_of(request, request_str(request, "tags"), &search.tags, &search.tags_len));
+    TRY(strings_of(request, request_str(request, "capabilities"), &search.capabilities,
+                   &search.capabilities_len));
     if (!search.any_state)
-        TRY(list_of(request, states, &search.states, &search.states_len));
+        TRY(strings_of(request, states, &search.states, &search.states_len));
     TRY(node_search(catalog_of(request), &caller, &search, request->arena, &page, &request->error));
     return respond_page(request, "nodes", &page, json_record);
 }
@@ -169,7 +169,7 @@ enum status nodes_versions(struct request *request)
     json_begin_object(&w);
     json_kv_str(&w, "namespace", namespace);
     json_kv_str(&w, "name", name);
-    json_text(&w, "latest", has_latest ? latest.version : STR(""));
+    json_kv_text(&w, "latest", has_latest ? latest.version : STR(""));
     json_keyz(&w, "versions");
     json_begin_array(&w);
     for (uint32_t i = 0; i < len; i++) {

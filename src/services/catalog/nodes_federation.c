@@ -20,10 +20,10 @@ void job_note(struct job *job, const struct import_result *result, struct str or
     if (result->outcome == IMPORT_ADDED || result->outcome == IMPORT_SAME)
         return;
     json_begin_object(&job->w);
-    json_text(&job->w, "namespace", result->namespace);
-    json_text(&job->w, "name", result->name);
-    json_text(&job->w, "version", result->version);
-    json_text(&job->w, "origin", origin);
+    json_kv_text(&job->w, "namespace", result->namespace);
+    json_kv_text(&job->w, "name", result->name);
+    json_kv_text(&job->w, "version", result->version);
+    json_kv_text(&job->w, "origin", origin);
     json_kv_strz(&job->w, "outcome", import_outcome_name(result->outcome));
     json_kv_str(&job->w, "reason", result->reason);
     json_end_object(&job->w);

@@ -182,8 +182,8 @@ static enum status respond_pull(struct job *job, const struct progress *progress
     job_write_counts(job, &w);
     json_kv_int(&w, "relations_added", job->relations);
     json_kv_bool(&w, "complete", progress->ended);
-    json_text(&w, "next_cursor", progress->cursor);
-    json_text(&w, "stopped_by", str_of(job->request->error.message));
+    json_kv_text(&w, "next_cursor", progress->cursor);
+    json_kv_text(&w, "stopped_by", str_of(job->request->error.message));
     json_end_object(&w);
     return writer_respond(job->request, 200, &buf);
 }

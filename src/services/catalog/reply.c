@@ -26,7 +26,7 @@ void json_time(struct json_writer *w, const char *key, int64_t us)
     json_kv_str(w, key, str_make(text, len));
 }
 
-void json_text(struct json_writer *w, const char *key, struct str text)
+void json_kv_text(struct json_writer *w, const char *key, struct str text)
 {
     json_kv_str(w, key, text.len ? text : STR_NONE);
 }
@@ -77,7 +77,7 @@ enum status respond_page(struct request *request, const char *name, const struct
     for (uint32_t i = 0; i < page->len; i++)
         write(&w, &page->records[i]);
     json_end_array(&w);
-    json_text(&w, "next_cursor", page->next);
+    json_kv_text(&w, "next_cursor", page->next);
     if (page->total >= 0)
         json_kv_int(&w, "total", page->total);
     json_end_object(&w);
@@ -95,8 +95,8 @@ enum status respond_done(struct request *request)
     return writer_respond(request, 200, &buf);
 }
 
-enum status list_of(struct request *request, struct str text, const struct str **ret,
-                    uint32_t *ret_len)
+enum status strings_of(struct request *request, struct str text, const struct str **ret,
+                       uint32_t *ret_len)
 {
     struct str *items = arena_array(request->arena, QUERY_VALUES_MAX, sizeof *items);
     struct str rest = text, part;

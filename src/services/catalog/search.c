@@ -14,7 +14,7 @@ void search_write_state(struct catalog_service *service, struct json_writer *w)
     json_kv_int(w, "documents", (int64_t)state.documents);
     json_kv_int(w, "waiting", (int64_t)state.waiting);
     json_kv_bool(w, "comparing", state.comparing);
-    json_text(w, "problem", str_of(state.problem));
+    json_kv_text(w, "problem", str_of(state.problem));
     json_end_object(w);
 }
 
@@ -93,12 +93,12 @@ static enum status read_query(struct request *request, struct text_query *query)
                                  .snippets = true,
                                  .offset = (uint32_t)request_int(request, "offset"),
                                  .limit = (uint32_t)request_int(request, "limit")};
-    TRY(list_of(request, request_str(request, "tags"), &query->tags, &query->tags_len));
-    return list_of(request, request_str(request, "categories"), &query->categories,
-                   &query->categories_len);
+    TRY(strings_of(request, request_str(request, "tags"), &query->tags, &query->tags_len));
+    return strings_of(request, request_str(request, "categories"), &query->categories,
+                      &query->categories_len);
 }
 
-enum status search(struct request *request)
+enum status text_search(struct request *request)
 {
     struct caller caller = caller_of(request);
     struct text_query query;
@@ -116,7 +116,7 @@ enum status search(struct request *request)
         status = write_hit(request, &caller, &answer.hits[i], &w);
     json_end_array(&w);
     json_kv_int(&w, "total", answer.total);
-    json_text(&w, "corrected", answer.corrected);
+    json_kv_text(&w, "corrected", answer.corrected);
     if (query.facets) {
         write_facets(&answer, &w);
         json_kv_int(&w, "facets_every", answer.facets_every);

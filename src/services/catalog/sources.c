@@ -194,7 +194,7 @@ static void write_source(struct json_writer *w, const struct record *source)
     json_begin_object(w);
     json_kv_str(w, "source_id", source->name);
     json_kv_str(w, "asset_id", source->id);
-    json_text(w, "name", source->title);
+    json_kv_text(w, "name", source->title);
     json_kv_str(w, "tenant_id", source->tenant);
     json_kv_int(w, "total_files", source->file_count);
     json_kv_int(w, "total_size_bytes", source->size_bytes);

@@ -197,8 +197,8 @@ static void run(bool optional)
         struct resolve_request request = {.root = STR("root"), .universe = {&u, text_releases_of}};
         struct resolve_need *root = text_needs(&u.arena, str_of(needs.data), &request.needs_len);
         request.needs = root;
-        assert_int_equal(resolve(&request, &u.arena, &one, NULL), STATUS_OK);
-        assert_int_equal(resolve(&request, &u.arena, &two, NULL), STATUS_OK);
+        assert_int_equal(resolve_run(&request, &u.arena, &one, NULL), STATUS_OK);
+        assert_int_equal(resolve_run(&request, &u.arena, &two, NULL), STATUS_OK);
         if (one.found != answer_exists(&u, root, request.needs_len))
             fail_msg("%s\nneeds:%s\nfound: %d\n%.*s", text.data, needs.data, one.found,
                      STR_ARG(one.explanation));

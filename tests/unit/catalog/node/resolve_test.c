@@ -33,7 +33,7 @@ static enum status ask(const struct question *q, char *out, size_t cap, struct e
                                       .drafts = q->drafts,
                                       .prereleases = q->prereleases};
     request.needs = text_needs(&u.arena, str_of(q->needs), &request.needs_len);
-    enum status status = resolve(&request, &u.arena, &result, err);
+    enum status status = resolve_run(&request, &u.arena, &result, err);
     struct buf text;
     buf_init(&text, cap - 1);
     if (status == STATUS_OK && !result.found)
