@@ -70,7 +70,7 @@ unit() {
 
 system_tests() {
     say "pytest tests/system"
-    QUARRY_BIN=$root/build/release/bin timeout -k 10 900 /usr/bin/python3 -m pytest \
+    QUARRY_BIN=$root/build/release/bin timeout -k 10 1500 /usr/bin/python3 -m pytest \
         -p no:cacheprovider -q --junitxml="$results/system.xml" ${PYTEST_ARGS:-} tests/system \
         >"$results/system.log" 2>&1 </dev/null
     local status=$?
