@@ -2,7 +2,7 @@
 same rows: random queries (lib/sql_random.py), over files, rows in memory and deleted rows together, and
 over a pinned state while rows are written, deleted and flushed.
 
-QUARRY_DIFF_QUERIES is their number (3,000; some 10 ms of CPU each), QUARRY_DIFF_SEED the seed: query n of
+QUARRY_DIFF_QUERIES is their number (10,000; some 10 ms of CPU each), QUARRY_DIFF_SEED the seed: query n of
 a seed is always the same. A difference is told with its query and number; QUARRY_DIFF_FIRST=n begins there."""
 
 import json
@@ -16,7 +16,7 @@ from lib.quarry import Server
 from lib.sql_random import D, E, Queries, make_rows, small_rows
 
 SEED = int(os.environ.get("QUARRY_DIFF_SEED", "1"))
-QUERIES = int(os.environ.get("QUARRY_DIFF_QUERIES", "3000"))
+QUERIES = int(os.environ.get("QUARRY_DIFF_QUERIES", "10000"))
 FIRST = int(os.environ.get("QUARRY_DIFF_FIRST", "0"))
 THREADS = 2
 DELETED = [3, 7, 49, 130]  # of one file, and of the rows in memory

@@ -198,22 +198,25 @@ static enum status follow_page(struct job *job, const struct other *other, yyjso
     return STATUS_OK;
 }
 
+static void add_parameter(struct buf *path, const char *name, struct str value)
+{
+    if (value.len) {
+        buf_printf(path, "&%s=", name);
+        url_part(path, value);
+    }
+}
+
 enum status pull_deletions(struct job *job, const struct other *other)
 {
-    static const char *const filters[] = {"namespace", "name"};
     struct str cursor = STR("");
     do {
         yyjson_doc *doc = NULL;
         struct buf path;
         buf_init(&path, 64 << 10);
         buf_append_str(&path, STR("/assets?kind=node&deleted=only&limit=500"));
-        for (int i = 0; i < 2; i++) {
-            struct str value = request_str(job->request, filters[i]);
-            buf_printf(&path, value.len ? "&%s=" : "", filters[i]);
-            url_part(&path, value);
-        }
-        buf_append_str(&path, cursor.len ? STR("&cursor=") : STR(""));
-        url_part(&path, cursor);
+        add_parameter(&path, "namespace", request_str(job->request, "namespace"));
+        add_parameter(&path, "name", request_str(job->request, "name"));
+        add_parameter(&path, "cursor", cursor);
         enum status status = other_json(job, other, buf_str(&path), &doc);
         buf_release(&path);
         if (status == STATUS_OK)
