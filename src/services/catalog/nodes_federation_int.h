@@ -33,6 +33,8 @@ struct other {
 };
 /* A text as part of a URL. */
 void url_part(struct buf *url, struct str value);
+/* "&name=value", escaped; nothing when the value is empty. */
+void url_parameter(struct buf *url, const char *name, struct str value);
 /* STATUS_OK whatever the other answers; `path` begins with a slash. */
 enum status other_get(struct job *job, const struct other *other, struct str path,
                       struct http_reply *reply);

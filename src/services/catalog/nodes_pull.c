@@ -26,7 +26,7 @@ void url_part(struct buf *url, struct str value)
     }
 }
 
-static void append_parameter(struct buf *url, const char *name, struct str value)
+void url_parameter(struct buf *url, const char *name, struct str value)
 {
     if (!value.len)
         return;
@@ -83,11 +83,11 @@ static enum status ask_page(struct job *job, const struct other *other, struct s
     struct buf path;
     buf_init(&path, 64 << 10);
     buf_printf(&path, "/nodes?limit=%u", limit);
-    append_parameter(&path, "namespace", request_str(request, "namespace"));
-    append_parameter(&path, "name", request_str(request, "name"));
-    append_parameter(&path, "tags", request_str(request, "tags"));
-    append_parameter(&path, "lifecycle_states", request_str(request, "lifecycle_states"));
-    append_parameter(&path, "cursor", cursor);
+    url_parameter(&path, "namespace", request_str(request, "namespace"));
+    url_parameter(&path, "name", request_str(request, "name"));
+    url_parameter(&path, "tags", request_str(request, "tags"));
+    url_parameter(&path, "lifecycle_states", request_str(request, "lifecycle_states"));
+    url_parameter(&path, "cursor", cursor);
     enum status status = buf_check(&path, "the URL", &request->error);
     if (status == STATUS_OK)
         status = other_json(job, other, buf_str(&path), ret);

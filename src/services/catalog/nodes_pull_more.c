@@ -198,14 +198,6 @@ static enum status follow_page(struct job *job, const struct other *other, yyjso
     return STATUS_OK;
 }
 
-static void add_parameter(struct buf *path, const char *name, struct str value)
-{
-    if (value.len) {
-        buf_printf(path, "&%s=", name);
-        url_part(path, value);
-    }
-}
-
 enum status pull_deletions(struct job *job, const struct other *other)
 {
     struct str cursor = STR("");
@@ -214,9 +206,9 @@ enum status pull_deletions(struct job *job, const struct other *other)
         struct buf path;
         buf_init(&path, 64 << 10);
         buf_append_str(&path, STR("/assets?kind=node&deleted=only&limit=500"));
-        add_parameter(&path, "namespace", request_str(job->request, "namespace"));
-        add_parameter(&path, "name", request_str(job->request, "name"));
-        add_parameter(&path, "cursor", cursor);
+        url_parameter(&path, "namespace", request_str(job->request, "namespace"));
+        url_parameter(&path, "name", request_str(job->request, "name"));
+        url_parameter(&path, "cursor", cursor);
         enum status status = other_json(job, other, buf_str(&path), &doc);
         buf_release(&path);
         if (status == STATUS_OK)
