@@ -95,14 +95,13 @@ static bool split_url(struct str url, char host[HOST_MAX + 1], uint16_t *ret_por
 /* Those that call one instance only; told when it is another one. */
 static void tell_first(struct control *control, enum service_kind kind, struct str url)
 {
-    char host[HOST_MAX + 1], text[URL_MAX];
+    char host[HOST_MAX + 1], *text = control->first[kind];
     uint16_t port = 0;
     bool tls = false;
-    if (url.len >= URL_MAX || str_is(url, control->first[kind]) ||
+    if (url.len >= sizeof control->first[kind] || str_is(url, text) ||
         !split_url(url, host, &port, &tls))
         return;
-    snprintf(text, sizeof text, "%.*s", STR_ARG(url));
-    memcpy(control->first[kind], text, sizeof text);
+    snprintf(text, sizeof control->first[kind], "%.*s", STR_ARG(url));
     if (control->monitoring)
         monitoring_set_target(control->monitoring, kind, host, port, tls);
     if (control->catalog_service && kind == SERVICE_TENANT)

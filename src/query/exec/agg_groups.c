@@ -60,7 +60,7 @@ static enum status prepare_map(struct agg_run *run, bool *ret, struct error *err
     if (same && run->map_serial == run->scan.group_serial)
         return STATUS_OK;
     run->map_serial = run->scan.group_serial;
-    if (cells > run->map_cap) {
+    if (!run->map || cells > run->map_cap) {
         free(run->map);
         run->map_cap = 0;
         run->map = malloc(cells * sizeof *run->map);

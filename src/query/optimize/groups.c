@@ -163,7 +163,8 @@ static bool add_aggregate(struct groups *groups, const struct node *call, enum a
         return false;
     for (*ret = 0; *ret < n; ++*ret) {
         const struct aggregate_spec *spec = &groups->specs[*ret];
-        if (spec->kind == kind && !spec->column.data == rows && str_eq(spec->column, column))
+        if (spec->kind == kind && !spec->column.data == rows &&
+            (rows || str_eq(spec->column, column)))
             return true;
     }
     if (n == AGGREGATE_SPECS_MAX || !result_kind(kind, of, &groups->spec_kinds[n]))

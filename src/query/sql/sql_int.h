@@ -71,7 +71,7 @@ struct sql_pool {
 /* pool.c: gives a slot to the first waiter, or frees it. `worker` may be NULL. Locked. */
 void sql_pool_give_slot(struct sql_pool *pool, struct sql_worker *worker);
 /* resize.c: the thread that ends idle workers. */
-void *sql_pool_reap(void *pool);
+void *sql_pool_reap(void *argument);
 
 /* worker.c: start one and hear its hello; both may block until the deadline. */
 enum status sql_worker_start(struct sql_pool *pool, uint64_t number, int64_t until_us,
