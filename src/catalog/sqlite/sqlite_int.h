@@ -89,12 +89,12 @@ extern const char sqlite_journal[];
 enum status sqlite_journal_mark(struct connection *connection, struct error *err);
 
 /* --- read.c --- */
-enum status sqlite_get(struct backend *backend, enum domain domain, struct str tenant,
-                       struct str id, struct arena *arena, struct record *ret, struct error *err);
+enum status sqlite_get(struct backend *base, enum domain domain, struct str tenant, struct str id,
+                       struct arena *arena, struct record *ret, struct error *err);
 bool sqlite_get_now(struct backend *base, enum domain domain, struct str tenant, struct str id,
                     struct arena *arena, struct record *ret);
-enum status sqlite_find(struct backend *backend, enum domain domain, struct str tenant,
-                        struct str key, struct arena *arena, struct record *ret, struct error *err);
+enum status sqlite_find(struct backend *base, enum domain domain, struct str tenant, struct str key,
+                        struct arena *arena, struct record *ret, struct error *err);
 enum status sqlite_scan(struct backend *base, enum domain domain, struct str after, uint32_t limit,
                         struct arena *arena, struct record_page *ret, struct error *err);
 /* --- query.c --- */
