@@ -103,7 +103,7 @@ static const struct fn_row functions[] = {
     {"character_length", 1, 1, "length"},
     {"starts_with", 2, 2, ""},
     {"ends_with", 2, 2, "ends_with"},
-    {"contains_substr", 2, 2, "contains(lower_tree($1), lower_tree($2))"},
+    {"contains_substr", 2, 2, "contains(lower($1), lower($2))"},
     {"edit_distance", 2, 2, "levenshtein"},
     {"initcap", 1, 2, NULL},
     {"lpad", 2, 2, "lpad($1, $2, ' ')"},

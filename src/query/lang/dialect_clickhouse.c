@@ -125,7 +125,7 @@ static const struct fn_row functions[] = {
     {"startswith", 2, 2, "starts_with"},
     {"endswith", 2, 2, "ends_with"},
     {"position", 2, 2, "strpos($1, $2)"},
-    {"positioncaseinsensitive", 2, 2, "strpos(lower_tree($1), lower_tree($2))"},
+    {"positioncaseinsensitive", 2, 2, "strpos(lower($1), lower($2))"},
     {"locate", 2, 2, "strpos($2, $1)"},
     {"replaceall", 3, 3, "replace"},
     {"replaceone", 3, 3, "regexp_replace($1, regexp_escape($2), $3)"},

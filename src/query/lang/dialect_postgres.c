@@ -9,7 +9,7 @@ static const struct fn_row functions[] = {
     {"character_length", 1, 1, "length"},
     {"initcap", 1, 1,
      "list_aggregate(list_transform(regexp_extract_all($1, '[A-Za-z0-9]+|[^A-Za-z0-9]+'), x -> "
-     "upper(substring(x, 1, 1)) || lower_tree(substring(x, 2))), 'string_agg', '')"},
+     "upper(substring(x, 1, 1)) || lower(substring(x, 2))), 'string_agg', '')"},
     {"overlay", 4, 4, "substring($1, 1, $3 - 1) || $2 || substring($1, $3 + $4)"},
     {"overlay", 3, 3, "substring($1, 1, $3 - 1) || $2 || substring($1, $3 + length($2))"},
     {"regexp_replace", 3, 3, "regexp_replace"},
@@ -32,7 +32,7 @@ static const struct fn_row functions[] = {
     {"convert_from", 2, 2, "decode($1)"},
     {"convert_to", 2, 2, "encode($1)"},
     {"encode", 2, 2,
-     "CASE lower_tree($2) WHEN 'hex' THEN lower_tree(hex($1)) WHEN 'base64' THEN to_base64($1) "
+     "CASE lower($2) WHEN 'hex' THEN lower(hex($1)) WHEN 'base64' THEN to_base64($1) "
      "END"},
     {"decode", 2, 2, NULL},
     {"trim", 1, 2, ""},
@@ -107,10 +107,10 @@ static const struct fn_row functions[] = {
     {"jsonb_object_agg", 2, 2, "json_group_object"},
     {"json_typeof", 1, 1,
      "CASE json_type($1) WHEN 'VARCHAR' THEN 'string' WHEN 'UBIGINT' THEN 'number' WHEN 'BIGINT' "
-     "THEN 'number' WHEN 'DOUBLE' THEN 'number' ELSE lower_tree(json_type($1)) END"},
+     "THEN 'number' WHEN 'DOUBLE' THEN 'number' ELSE lower(json_type($1)) END"},
     {"jsonb_typeof", 1, 1,
      "CASE json_type($1) WHEN 'VARCHAR' THEN 'string' WHEN 'UBIGINT' THEN 'number' WHEN 'BIGINT' "
-     "THEN 'number' WHEN 'DOUBLE' THEN 'number' ELSE lower_tree(json_type($1)) END"},
+     "THEN 'number' WHEN 'DOUBLE' THEN 'number' ELSE lower(json_type($1)) END"},
     {"jsonb_exists", 2, 2, "json_exists($1, _path($2))"},
     {"json_array_elements", 1, 1, "unnest(CAST($1 AS JSON[]))"},
     {"jsonb_array_elements", 1, 1, "unnest(CAST($1 AS JSON[]))"},
